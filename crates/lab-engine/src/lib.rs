@@ -1,0 +1,1 @@
+//! The SQL engine: catalog, types, binder, lowering to SQLite, control flow, system views.

@@ -1,0 +1,1 @@
+//! One database on disk: page capture, log records, LSNs, segments, hardening, checkpoint, recovery.

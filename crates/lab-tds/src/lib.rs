@@ -1,0 +1,1 @@
+//! TDS as a server sees it: packets, tokens, types. No I/O.

@@ -1,0 +1,3 @@
+//! The `milink` command.
+
+fn main() {}
