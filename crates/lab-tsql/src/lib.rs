@@ -15,3 +15,6 @@ mod parser;
 
 pub use error::ParseError;
 pub use parser::{ParseOptions, parse_batch, parse_data_type, parse_expression, parse_parameters};
+
+#[cfg(test)]
+mod tests;
