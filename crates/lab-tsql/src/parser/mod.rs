@@ -74,21 +74,20 @@ pub fn parse_parameters(text: &str) -> Result<Vec<Parameter>, ParseError> {
 }
 
 /// Deeper nesting than this is refused with 191 before it can exhaust the stack.
-const DEPTH_MAX: u32 = 150;
+const DEPTH_MAX: u32 = 120;
 
 struct Parser<'a> {
     text: &'a str,
     tokens: Vec<Spanned>,
     at: usize,
     depth: u32,
-    options: ParseOptions,
 }
 
 type Parsed<T> = Result<T, ParseError>;
 
 impl<'a> Parser<'a> {
     fn new(text: &'a str, options: &ParseOptions) -> Parsed<Parser<'a>> {
-        Ok(Parser { text, tokens: tokenize(text, options.quoted_identifier)?, at: 0, depth: 0, options: *options })
+        Ok(Parser { text, tokens: tokenize(text, options.quoted_identifier)?, at: 0, depth: 0 })
     }
 
     fn peek(&self) -> &Token {
