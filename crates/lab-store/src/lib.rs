@@ -1,1 +1,34 @@
-//! One database on disk: page capture, log records, LSNs, segments, hardening, checkpoint, recovery.
+//! One database on disk: the log is the database.
+//!
+//! SQLite keeps the pages, in WAL mode and without ever syncing. After each commit its new WAL frames are read back
+//! ([`wal`]) and become one record of page deltas ([`record`]), which goes into preallocated segments ([`log`]); a writer
+//! thread hardens the records of many sessions with one sync. A checkpoint lets SQLite move pages into the data file, but
+//! never past the hardened LSN. Recovery throws SQLite's WAL away and redoes the log from the last checkpoint
+//! ([`recovery`]).
+//!
+//! What is assumed of the disk: a sync makes what was written before it durable; what was not synced may be there in
+//! part, torn, and in any order; a rename is atomic once the folder is synced; a failed sync says nothing about what is
+//! on disk, so it is final.
+
+mod checkpoint;
+mod control;
+mod database;
+mod disk;
+mod error;
+mod locks;
+mod log;
+mod lsn;
+mod record;
+mod recovery;
+mod wal;
+
+pub use checkpoint::CheckpointReport;
+pub use database::{CreateOptions, Database, PendingCommit, RecoveryModel, StoreStats};
+pub use disk::{Disk, DiskFile, RealDisk};
+pub use error::StoreError;
+pub use locks::{DbKey, LockError, Locks, SessionId};
+pub use lsn::Lsn;
+pub use record::{PageChange, ParsedRecord, Record, read_record};
+
+#[cfg(test)]
+mod tests;

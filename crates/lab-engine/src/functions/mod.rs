@@ -1,0 +1,63 @@
+//! The functions that lowered SQL calls, and T-SQL's built-ins in terms of them.
+
+mod aggregates;
+mod builtins;
+mod dates;
+mod like;
+mod operators;
+mod scalar;
+
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+pub(crate) use builtins::bind_builtin;
+use dates::{bind_rest as builtins_bind_rest, format_moment, format_number};
+pub(crate) use scalar::{new_guid, pack};
+pub(crate) use operators::{arithmetic_sql, coerce_sql, negate_sql};
+
+use crate::types::{Collation, ConvertContext, DateFormat, SqlType};
+
+/// An argument of a built-in: lowered SQL and what is known about it.
+#[derive(Debug, Clone)]
+pub(crate) struct Arg {
+    pub(crate) sql: String,
+    pub(crate) ty: SqlType,
+    pub(crate) nullable: bool,
+    pub(crate) collation: Option<Collation>,
+    pub(crate) literal: Option<Value>,
+    pub(crate) is_null_literal: bool,
+}
+
+/// What a built-in became.
+#[derive(Debug, Clone)]
+pub(crate) struct Lowered {
+    pub(crate) sql: String,
+    pub(crate) ty: SqlType,
+    pub(crate) nullable: bool,
+    pub(crate) collation: Option<Collation>,
+}
+
+/// What binding a built-in depends on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BindEnv {
+    pub(crate) date_format: DateFormat,
+    pub(crate) date_first: u8,
+    pub(crate) collation: Collation,
+}
+
+impl BindEnv {
+    pub(crate) fn context(&self) -> ConvertContext {
+        ConvertContext { date_format: self.date_format, collation: self.collation }
+    }
+}
+
+/// Registers everything on a connection.
+pub(crate) fn register(conn: &Connection) -> rusqlite::Result<()> {
+    for collation in Collation::all() {
+        conn.create_collation(collation.name(), move |a, b| collation.compare(a, b))?;
+    }
+    operators::register(conn)?;
+    scalar::register(conn)?;
+    like::register(conn)?;
+    aggregates::register(conn)
+}

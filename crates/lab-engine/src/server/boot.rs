@@ -1,0 +1,320 @@
+//! Starting a server: create what is missing, recover what is there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::{Arc, Mutex, RwLock};
+
+use lab_store::{CreateOptions, Database as Store, Disk, Locks, Lsn, RealDisk, StoreError};
+use rusqlite::Connection;
+
+use super::*;
+use crate::catalog::{self, Catalog};
+use crate::error::SqlError;
+use crate::types::now_datetime;
+
+/// Why a server could not start.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The data folder or one of master's files cannot be used; the text says which and why.
+    Storage(String),
+    /// The first start needs a password for `sa`.
+    NoPassword,
+    /// The password is too weak to be set (SQL Server's policy: 8 characters of three kinds).
+    WeakPassword,
+    /// The folder was written by a newer version.
+    Newer(String),
+}
+
+impl std::fmt::Display for OpenError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            OpenError::Storage(why) => write!(f, "cannot open the data folder: {why}"),
+            OpenError::NoPassword => f.write_str("the first start needs a password for sa in MSSQL_SA_PASSWORD"),
+            OpenError::WeakPassword => f.write_str(
+                "the password for sa is too weak: it needs at least 8 characters of three kinds \
+                 (upper case, lower case, digits, others)",
+            ),
+            OpenError::Newer(what) => write!(f, "the data folder was written by a newer version: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+const MARKER: &str = "milink-lab.json";
+const FORMAT: u32 = 1;
+
+impl Server {
+    /// Opens the folder, creating it at the first start, and recovers every database.
+    ///
+    /// A user database that cannot be recovered is kept as SUSPECT or RECOVERY_PENDING and harms no other.
+    pub fn open(config: ServerConfig) -> Result<Arc<Server>, OpenError> {
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk::default());
+        check_marker(&config.data_dir)?;
+        let first = !config.data_dir.join("master").exists();
+        if let Some(password) = &config.sa_password
+            && !strong(password.expose())
+        {
+            return Err(OpenError::WeakPassword);
+        }
+        if first && config.sa_password.is_none() {
+            return Err(OpenError::NoPassword);
+        }
+        let collation = config.collation;
+        let master = open_or_create(&disk, &config.data_dir.join("master"), MASTER, collation, true)?;
+        let admin = connection().map_err(storage)?;
+        attach(&admin, &master.0, "db1").map_err(storage)?;
+        if first {
+            in_transaction(&admin, &master.0, "db1", super::entries::create_table).map_err(|e| OpenError::Storage(e.message))?;
+        }
+        let entries = super::entries::load(&admin).map_err(storage)?;
+        let collation = master.1.collation;
+        let server = Server {
+            disk,
+            locks: Locks::default(),
+            started: now_datetime(),
+            collation,
+            verifier: Verifier::new().map_err(|e| OpenError::Storage(format!("no randomness: {e}")))?,
+            databases: RwLock::new(BTreeMap::new()),
+            logins: RwLock::new(BTreeMap::new()),
+            sessions: Mutex::new(BTreeMap::new()),
+            admin: Mutex::new(admin),
+            next_transaction: AtomicU64::new(1000),
+            next_temp_object: AtomicU32::new(0),
+            identities: Mutex::new(BTreeMap::new()),
+            configuration: Mutex::new(BTreeMap::new()),
+            config,
+        };
+        server.boot_databases(master, entries)?;
+        server.set_sa_password()?;
+        let server = Arc::new(server);
+        if first {
+            crate::session::run_first_start(&server).map_err(|e| OpenError::Storage(e.to_string()))?;
+        }
+        Ok(server)
+    }
+
+    fn boot_databases(&self, master: (Store, Catalog), entries: Vec<ServerEntry>) -> Result<(), OpenError> {
+        let dir = &self.config.data_dir;
+        let mut databases = BTreeMap::new();
+        for entry in entries {
+            match entry {
+                ServerEntry::Database(entry) if entry.id > MSDB => {
+                    let entry = *entry;
+                    databases.insert(entry.id, entry);
+                }
+                ServerEntry::Database(_) => {}
+                ServerEntry::Login(login) => {
+                    self.logins.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(login.id, *login);
+                }
+                ServerEntry::Setting(_, name, value) => {
+                    lock(&self.configuration).insert(name, value);
+                }
+            }
+        }
+        let (store, catalog) = master;
+        self.add_database(Arc::new(Database::online(system_entry(MASTER, "master", self.collation), store, catalog)));
+        for (id, name) in [(MODEL, "model"), (MSDB, "msdb")] {
+            let (store, catalog) = open_or_create(&self.disk, &dir.join(name), id, self.collation, true)?;
+            self.add_database(Arc::new(Database::online(system_entry(id, name, self.collation), store, catalog)));
+        }
+        let temp = dir.join("tempdb");
+        if temp.exists() {
+            std::fs::remove_dir_all(&temp).map_err(|e| OpenError::Storage(format!("remove old tempdb: {e}")))?;
+        }
+        let (store, catalog) = open_or_create(&self.disk, &temp, TEMPDB, self.collation, false)?;
+        self.add_database(Arc::new(Database::online(system_entry(TEMPDB, "tempdb", self.collation), store, catalog)));
+        for entry in databases.into_values() {
+            self.add_database(Arc::new(self.bring_up_entry(entry)));
+        }
+        Ok(())
+    }
+
+    /// Recovers a user database; a failure is kept as its state.
+    pub(crate) fn bring_up_entry(&self, entry: DatabaseEntry) -> Database {
+        let dir = self.config.data_dir.join(&entry.folder);
+        if entry.offline {
+            return Database::down(entry, DatabaseState::Offline, "set offline".to_owned());
+        }
+        if entry.restoring {
+            return Database::down(entry, DatabaseState::Restoring, "in the middle of a restore".to_owned());
+        }
+        let opened = Store::open(Arc::clone(&self.disk), &dir).map_err(|e| (failure_state(&e), e.to_string())).and_then(|store| {
+            let catalog = load_catalog(&store, entry.id).map_err(|e| (DatabaseState::Suspect, e.to_string()))?;
+            Ok((store, catalog))
+        });
+        match opened {
+            Ok((store, catalog)) => Database::online(entry, store, catalog),
+            Err((state, why)) => Database::down(entry, state, why),
+        }
+    }
+
+    fn set_sa_password(&self) -> Result<(), OpenError> {
+        let known = self.login_named("sa");
+        let Some(password) = &self.config.sa_password else { return Ok(()) };
+        if known.as_ref().is_some_and(|sa| self.verifier.verify(sa, password.expose())) {
+            return Ok(());
+        }
+        let hash = PasswordHash::new(password.expose()).map_err(|e| OpenError::Storage(format!("no randomness: {e}")))?;
+        let now = now_datetime();
+        let sa = Login {
+            id: 1,
+            name: "sa".to_owned(),
+            sid: "01".to_owned(),
+            password: Some(hash),
+            disabled: false,
+            default_database: "master".to_owned(),
+            default_language: "us_english".to_owned(),
+            check_policy: true,
+            roles: vec!["sysadmin".to_owned()],
+            created: known.map_or(now, |sa| sa.created),
+            modified: now,
+        };
+        self.save_entry(ServerEntry::Login(Box::new(sa))).map_err(|e| OpenError::Storage(e.message))
+    }
+
+    /// Makes the files of a new user database, hardened when it returns.
+    pub(crate) fn create_database_files(&self, folder: &Path, id: i32, collation: Collation) -> Result<(Store, Catalog), SqlError> {
+        create(&self.disk, &self.config.data_dir.join(folder), id, collation, true)
+    }
+}
+
+/// SQL Server's password policy: at least 8 characters, three of four kinds.
+pub(crate) fn strong(password: &str) -> bool {
+    let has = |test: fn(char) -> bool| u8::from(password.chars().any(test));
+    let kinds = has(char::is_uppercase)
+        + has(char::is_lowercase)
+        + has(|c| c.is_ascii_digit())
+        + has(|c| !c.is_alphanumeric());
+    password.chars().count() >= 8 && kinds >= 3
+}
+
+fn failure_state(e: &StoreError) -> DatabaseState {
+    if e.is_corruption() { DatabaseState::Suspect } else { DatabaseState::RecoveryPending }
+}
+
+fn storage(e: impl std::fmt::Display) -> OpenError {
+    OpenError::Storage(e.to_string())
+}
+
+fn check_marker(dir: &Path) -> Result<(), OpenError> {
+    std::fs::create_dir_all(dir).map_err(|e| OpenError::Storage(format!("{}: {e}", dir.display())))?;
+    let marker = dir.join(MARKER);
+    if marker.exists() {
+        let text = std::fs::read_to_string(&marker).map_err(storage)?;
+        let format = serde_json::from_str::<serde_json::Value>(&text).ok().and_then(|v| v["format"].as_u64());
+        return match format {
+            Some(f) if f <= u64::from(FORMAT) => Ok(()),
+            Some(f) => Err(OpenError::Newer(format!("format {f}, this program knows {FORMAT}"))),
+            None => Err(OpenError::Storage(format!("{} cannot be read", marker.display()))),
+        };
+    }
+    let occupied = std::fs::read_dir(dir).map_err(storage)?.next().is_some();
+    if occupied && !dir.join("master").exists() {
+        return Err(OpenError::Storage(format!("{} is not empty and holds no lab instance", dir.display())));
+    }
+    std::fs::write(&marker, format!("{{\"format\":{FORMAT}}}\n"))
+        .map_err(|e| OpenError::Storage(format!("{}: {e}", marker.display())))
+}
+
+fn system_entry(id: i32, name: &str, collation: Collation) -> DatabaseEntry {
+    DatabaseEntry {
+        id,
+        name: name.to_owned(),
+        folder: name.into(),
+        // The date that SQL Server shows for its own system databases.
+        created: crate::types::datetime_from_ymd(2003, 4, 8),
+        owner: "sa".to_owned(),
+        collation,
+        recovery_model: if id == MODEL { RecoveryModel::Full } else { RecoveryModel::Simple },
+        compatibility_level: 160,
+        read_only: false,
+        single_user: false,
+        offline: false,
+        restoring: false,
+        snapshot_isolation: id == MASTER || id == MSDB,
+        read_committed_snapshot: false,
+        switches: BTreeMap::new(),
+        guid: String::new(),
+    }
+}
+
+fn open_or_create(
+    disk: &Arc<dyn Disk>,
+    dir: &Path,
+    id: i32,
+    collation: Collation,
+    hardened: bool,
+) -> Result<(Store, Catalog), OpenError> {
+    if !dir.exists() {
+        return create(disk, dir, id, collation, hardened).map_err(|e| OpenError::Storage(e.message));
+    }
+    let store = Store::open(Arc::clone(disk), dir).map_err(|e| OpenError::Storage(format!("{}: {e}", dir.display())))?;
+    let catalog = load_catalog(&store, id).map_err(|e| OpenError::Storage(format!("{}: {e}", dir.display())))?;
+    Ok((store, catalog))
+}
+
+fn create(
+    disk: &Arc<dyn Disk>,
+    dir: &Path,
+    id: i32,
+    collation: Collation,
+    hardened: bool,
+) -> Result<(Store, Catalog), SqlError> {
+    let recovery_model = lab_store::RecoveryModel::Simple;
+    let options = CreateOptions { hardened, recovery_model, ..CreateOptions::default() };
+    let store = Store::create(Arc::clone(disk), dir, options).map_err(|e| SqlError::storage(&e))?;
+    let conn = connection().map_err(|e| SqlError::sqlite(&e))?;
+    let alias = format!("db{id}");
+    attach(&conn, &store, &alias).map_err(|e| SqlError::sqlite(&e))?;
+    let catalog = Catalog::new(collation);
+    let lsn = in_transaction(&conn, &store, &alias, |conn| catalog::create_tables(conn, &alias, &catalog))?;
+    store.wait_hardened(lsn).map_err(|e| SqlError::storage(&e))?;
+    Ok((store, catalog))
+}
+
+/// Reads the catalog of a store with a connection of its own.
+pub(crate) fn load_catalog(store: &Store, id: i32) -> rusqlite::Result<Catalog> {
+    let conn = connection()?;
+    let alias = format!("db{id}");
+    attach(&conn, store, &alias)?;
+    catalog::load(&conn, &alias)
+}
+
+/// A connection whose `main` is empty: databases are attached under their aliases.
+pub(crate) fn connection() -> rusqlite::Result<Connection> {
+    let conn = Connection::open_in_memory()?;
+    conn.set_prepared_statement_cache_capacity(256);
+    Ok(conn)
+}
+
+/// Attaches a database and sets what the store asks of every connection.
+pub(crate) fn attach(conn: &Connection, store: &Store, alias: &str) -> rusqlite::Result<()> {
+    let path = store.sqlite_path().to_string_lossy().into_owned();
+    conn.execute(&format!("ATTACH DATABASE ?1 AS {alias}"), [path])?;
+    store.connection_pragmas(conn, alias)
+}
+
+/// Runs `change` in a transaction of its own. The caller holds the database's write lock, or nobody else can know the store.
+pub(crate) fn in_transaction(
+    conn: &Connection,
+    store: &Store,
+    alias: &str,
+    change: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+) -> Result<Lsn, SqlError> {
+    let sqlite = |e: rusqlite::Error| SqlError::sqlite(&e);
+    conn.execute_batch("BEGIN").map_err(sqlite)?;
+    let committed = change(conn).map_err(sqlite).and_then(|()| {
+        let pending = store.begin_commit(conn, alias).map_err(|e| SqlError::storage(&e))?;
+        if let Err(e) = conn.execute_batch("COMMIT") {
+            pending.abort();
+            return Err(sqlite(e));
+        }
+        pending.finish().map_err(|e| SqlError::storage(&e))
+    });
+    if committed.is_err() && !conn.is_autocommit() {
+        conn.execute_batch("ROLLBACK").map_err(sqlite)?;
+    }
+    committed
+}

@@ -1,0 +1,192 @@
+//! The server: its databases, logins and sessions.
+
+mod boot;
+mod database;
+mod entries;
+mod login;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use lab_store::{Disk, Locks};
+
+pub use boot::OpenError;
+pub(crate) use database::*;
+pub(crate) use entries::ServerEntry;
+pub(crate) use login::*;
+
+use crate::catalog::same_name;
+use crate::session::Shared;
+use crate::types::Collation;
+
+/// What a server is started with.
+#[derive(Clone)]
+pub struct ServerConfig {
+    /// The folder that holds every database.
+    pub data_dir: PathBuf,
+    /// The password of `sa`; set anew at each start if given.
+    pub sa_password: Option<Secret>,
+    /// The server's collation; only the first start can choose it.
+    pub collation: Collation,
+    /// `@@SERVERNAME`.
+    pub server_name: String,
+    /// How many sessions may be open at once.
+    pub max_sessions: usize,
+}
+
+/// A password on its way to where it is hashed. It prints as `***`.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a password.
+    pub fn new(value: String) -> Secret {
+        Secret(value)
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// One server: everything that its sessions share.
+pub struct Server {
+    pub(crate) config: ServerConfig,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) locks: Locks,
+    pub(crate) started: i64,
+    pub(crate) collation: Collation,
+    pub(crate) verifier: Verifier,
+    databases: RwLock<BTreeMap<i32, Arc<Database>>>,
+    logins: RwLock<BTreeMap<i32, Login>>,
+    sessions: Mutex<BTreeMap<u16, Arc<Shared>>>,
+    /// The write side of master's server entries.
+    admin: Mutex<rusqlite::Connection>,
+    next_transaction: AtomicU64,
+    /// Temporary objects of all sessions draw their ids here, so that they never meet.
+    next_temp_object: AtomicU32,
+    /// Identity values handed out and not yet known to be committed: (database, object) to the last value.
+    identities: Mutex<BTreeMap<(i32, i32), i64>>,
+    /// `sp_configure` values by name, as RECONFIGURE made them.
+    pub(crate) configuration: Mutex<BTreeMap<String, i64>>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("data_dir", &self.config.data_dir).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    pub(crate) fn database(&self, id: i32) -> Option<Arc<Database>> {
+        self.databases.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    pub(crate) fn database_named(&self, name: &str) -> Option<Arc<Database>> {
+        self.databases().into_iter().find(|d| same_name(&d.name(), name))
+    }
+
+    pub(crate) fn databases(&self) -> Vec<Arc<Database>> {
+        self.databases.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    pub(crate) fn add_database(&self, database: Arc<Database>) {
+        self.databases.write().unwrap_or_else(PoisonError::into_inner).insert(database.id, database);
+    }
+
+    pub(crate) fn forget_database(&self, id: i32) {
+        self.databases.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        lock(&self.identities).retain(|(database, _), _| *database != id);
+    }
+
+    pub(crate) fn logins(&self) -> Vec<Login> {
+        self.logins.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    pub(crate) fn login_named(&self, name: &str) -> Option<Login> {
+        self.logins().into_iter().find(|l| same_name(&l.name, name))
+    }
+
+    pub(crate) fn sessions(&self) -> Vec<Arc<Shared>> {
+        lock(&self.sessions).values().cloned().collect()
+    }
+
+    /// Finds a free session id from 51 up, as user sessions have in SQL Server, and registers what `make` builds.
+    pub(crate) fn register(&self, make: impl FnOnce(u16) -> Shared) -> Option<Arc<Shared>> {
+        let mut sessions = lock(&self.sessions);
+        if sessions.len() >= self.config.max_sessions {
+            return None;
+        }
+        let id = (51..=u16::MAX).find(|id| !sessions.contains_key(id))?;
+        let shared = Arc::new(make(id));
+        sessions.insert(id, Arc::clone(&shared));
+        Some(shared)
+    }
+
+    pub(crate) fn unregister(&self, id: u16) {
+        lock(&self.sessions).remove(&id);
+    }
+
+    pub(crate) fn next_transaction_id(&self) -> u64 {
+        self.next_transaction.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Temporary objects have negative ids.
+    pub(crate) fn next_temp_object_id(&self) -> i32 {
+        let step = self.next_temp_object.fetch_add(1, Ordering::Relaxed) & 0x3FFF_FFFF;
+        -1 - step as i32
+    }
+
+    /// Takes `count` identity values; `last_on_disk` is asked once, when the table's counter is not yet in memory.
+    /// Returns the first.
+    ///
+    /// Like SQL Server's, the counter does not go back when a transaction is rolled back.
+    pub(crate) fn take_identity<E>(
+        &self,
+        table: (i32, i32),
+        step: &crate::catalog::Identity,
+        count: i64,
+        last_on_disk: impl FnOnce() -> Result<Option<i64>, E>,
+    ) -> Result<Option<i64>, E> {
+        let mut identities = lock(&self.identities);
+        let last = match identities.get(&table) {
+            Some(last) => Some(*last),
+            None => last_on_disk()?,
+        };
+        let first = match last {
+            Some(last) => last.checked_add(step.increment),
+            None => Some(step.seed),
+        };
+        let end = first.and_then(|f| step.increment.checked_mul(count - 1).and_then(|d| f.checked_add(d)));
+        if let Some(end) = end {
+            identities.insert(table, end);
+        }
+        Ok(first.filter(|_| end.is_some()))
+    }
+
+    /// Moves a counter to `last` (IDENTITY_INSERT, DBCC CHECKIDENT), or forgets it.
+    pub(crate) fn set_identity(&self, table: (i32, i32), last: Option<i64>) {
+        let mut identities = lock(&self.identities);
+        match last {
+            Some(last) => identities.insert(table, last),
+            None => identities.remove(&table),
+        };
+    }
+
+    pub(crate) fn last_identity(&self, table: (i32, i32)) -> Option<i64> {
+        lock(&self.identities).get(&table).copied()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What these mutexes hold is a map that is changed by one call: a panic elsewhere leaves it whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

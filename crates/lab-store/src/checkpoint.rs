@@ -1,0 +1,82 @@
+//! Checkpoints: SQLite moves pages from its WAL into the data file, up to what is hardened.
+//!
+//! A reader's snapshot holds SQLite back: a passive checkpoint copies no frame that is newer than the oldest snapshot.
+//! So a snapshot is taken, what it shows is hardened, and only then SQLite checkpoints. Writers go on meanwhile.
+
+use std::sync::PoisonError;
+
+use rusqlite::Connection;
+
+use crate::control::Control;
+use crate::{Database, Lsn, RecoveryModel, StoreError};
+
+/// What a checkpoint did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckpointReport {
+    /// Recovery begins here now; the former position if the checkpoint could not be completed because of old readers.
+    pub checkpoint_lsn: Lsn,
+    /// Whether it was completed.
+    pub completed: bool,
+}
+
+impl Database {
+    /// Moves what is hardened into the data file, and lets go of the log that nobody needs.
+    pub fn checkpoint(&self) -> Result<CheckpointReport, StoreError> {
+        let Some(logged) = &self.logged else { return Ok(CheckpointReport { checkpoint_lsn: Lsn(0), completed: true }) };
+        let sqlite = |e: rusqlite::Error| StoreError::sqlite("checkpoint", &e);
+        // One checkpoint at a time.
+        let keeper = logged.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        let (start, checksum, pages, frames) = {
+            let mut capture = logged.gate.lock().unwrap_or_else(PoisonError::into_inner);
+            // From here on the first change of a page logs an image: redo from `start` must not rely on the data file,
+            // which is being written.
+            capture.imaged.clear();
+            (logged.log.end(), capture.checksum, capture.database_pages, capture.cursor.frames)
+        };
+        let snapshot = Connection::open(self.sqlite_path()).map_err(sqlite)?;
+        self.connection_pragmas(&snapshot, "main").map_err(sqlite)?;
+        snapshot.execute_batch("BEGIN; SELECT lsn FROM _lsn;").map_err(sqlite)?;
+        self.wait_hardened(self.observe_lsn())?;
+        let moved: i64 = keeper.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| r.get(2)).map_err(sqlite)?;
+        snapshot.execute_batch("COMMIT").map_err(sqlite)?;
+        let before = logged.control.lock().unwrap_or_else(PoisonError::into_inner).checkpoint_lsn;
+        if moved >= 0 && (moved as u64) < frames {
+            return Ok(CheckpointReport { checkpoint_lsn: before, completed: false });
+        }
+        logged.data.sync("data sync").map_err(|e| {
+            let error = StoreError::io("sync the data file", &e);
+            logged.log.fail(error.to_string());
+            error
+        })?;
+        let floor = {
+            let mut control = logged.control.lock().unwrap_or_else(PoisonError::into_inner);
+            *control = Control { checkpoint_lsn: start, checksum, database_pages: pages, ..control.clone() };
+            control.save(&self.disk, &self.dir)?;
+            match (control.recovery_model, control.log_backed_up) {
+                (RecoveryModel::Full | RecoveryModel::BulkLogged, Some(backed_up)) => start.min(backed_up),
+                _ => start,
+            }
+        };
+        logged.log.truncate(floor)?;
+        self.restart_wal(&keeper)?;
+        Ok(CheckpointReport { checkpoint_lsn: start, completed: true })
+    }
+
+    /// With no commit in flight, moves the last few frames, so that the next writer begins the WAL anew.
+    fn restart_wal(&self, keeper: &Connection) -> Result<(), StoreError> {
+        let Some(logged) = &self.logged else { return Ok(()) };
+        let gate = logged.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        self.wait_hardened(logged.log.end())?;
+        let moved = keeper.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| r.get::<_, i64>(2));
+        drop(gate);
+        moved.map(|_| ()).map_err(|e| StoreError::sqlite("checkpoint", &e))
+    }
+
+    /// Bytes of SQLite's WAL that the store has captured; a measure of when to checkpoint.
+    pub fn wal_bytes(&self) -> u64 {
+        self.logged.as_ref().map_or(0, |l| {
+            let capture = l.gate.lock().unwrap_or_else(PoisonError::into_inner);
+            capture.cursor.frames * 4096
+        })
+    }
+}

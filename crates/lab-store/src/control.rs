@@ -1,0 +1,80 @@
+//! The control file: where recovery begins.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Disk, Lsn, RecoveryModel, StoreError};
+
+const NAME: &str = "control";
+const FORMAT: u32 = 1;
+
+/// What is known to be durable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Control {
+    pub(crate) format: u32,
+    pub(crate) page_size: u32,
+    pub(crate) fork: [u8; 16],
+    pub(crate) recovery_model: RecoveryModel,
+    /// The data file holds everything before this position; redo begins here.
+    pub(crate) checkpoint_lsn: Lsn,
+    /// The database's checksum at that position.
+    pub(crate) checksum: u64,
+    /// Pages in the database at that position.
+    pub(crate) database_pages: u32,
+    /// The log before this position is in a log backup; `None` before the first full backup.
+    pub(crate) log_backed_up: Option<Lsn>,
+}
+
+impl Control {
+    pub(crate) fn new(page_size: u32, fork: [u8; 16], recovery_model: RecoveryModel) -> Control {
+        Control {
+            format: FORMAT,
+            page_size,
+            fork,
+            recovery_model,
+            checkpoint_lsn: Lsn(0),
+            checksum: 0,
+            database_pages: 0,
+            log_backed_up: None,
+        }
+    }
+
+    /// Writes it beside the old one, syncs, renames, syncs the folder.
+    pub(crate) fn save(&self, disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), StoreError> {
+        let body = serde_json::to_string(self).expect("a control record has no map");
+        let text = format!("{:08x}\n{body}\n", crc32c::crc32c(body.as_bytes()));
+        let (new, name) = (dir.join("control.new"), dir.join(NAME));
+        let write = || -> std::io::Result<()> {
+            let file = disk.open("control open", &new, true)?;
+            file.set_len("control cut", 0)?;
+            file.write_at("control write", 0, text.as_bytes())?;
+            file.sync("control sync")?;
+            disk.rename("control rename", &new, &name)?;
+            disk.sync_dir("control folder", dir)
+        };
+        write().map_err(|e| StoreError::io("write the control file", &e))
+    }
+
+    pub(crate) fn load(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Control, StoreError> {
+        let io = |e: std::io::Error| StoreError::io("read the control file", &e);
+        let file = disk.open("control open", &dir.join(NAME), false).map_err(io)?;
+        let len = file.len("control length").map_err(io)?.min(1 << 20);
+        let mut bytes = vec![0; len as usize];
+        let read = file.read_at("control read", 0, &mut bytes).map_err(io)?;
+        bytes.truncate(read);
+        let corrupt = |what: &str| StoreError::Corrupt(format!("the control file {what}"));
+        let text = String::from_utf8(bytes).map_err(|_| corrupt("is no text"))?;
+        let (crc, body) = text.split_once('\n').ok_or_else(|| corrupt("is cut off"))?;
+        let body = body.trim_end();
+        if u32::from_str_radix(crc, 16).ok() != Some(crc32c::crc32c(body.as_bytes())) {
+            return Err(corrupt("has a wrong checksum"));
+        }
+        let control: Control = serde_json::from_str(body).map_err(|e| corrupt(&format!("cannot be read: {e}")))?;
+        if control.format > FORMAT {
+            return Err(StoreError::Io(format!("the database has format {}, newer than this program's {FORMAT}", control.format)));
+        }
+        Ok(control)
+    }
+}

@@ -1,0 +1,409 @@
+//! A database's store: capture of commits, and what its users ask of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::control::Control;
+use crate::disk::DiskFile;
+use crate::log::Log;
+use crate::record::{change, page_hash};
+use crate::{Disk, Lsn, Record, StoreError, recovery, wal};
+
+/// How long the log is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RecoveryModel {
+    /// Until the next checkpoint.
+    Simple,
+    /// Until it is backed up.
+    Full,
+    /// As FULL: bulk loads are logged like everything else here.
+    BulkLogged,
+}
+
+/// What a database is created with.
+#[derive(Debug, Clone, Copy)]
+pub struct CreateOptions {
+    /// Bytes of a page.
+    pub page_size: u32,
+    /// How long its log is kept.
+    pub recovery_model: RecoveryModel,
+    /// Whether it has a log at all; tempdb has none.
+    pub hardened: bool,
+}
+
+impl Default for CreateOptions {
+    fn default() -> CreateOptions {
+        CreateOptions { page_size: 4096, recovery_model: RecoveryModel::Simple, hardened: true }
+    }
+}
+
+/// Counters of a store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoreStats {
+    /// Commits captured since the store was opened.
+    pub commits: u64,
+    /// Syncs of the log since then.
+    pub syncs: u64,
+    /// Bytes of log since then.
+    pub log_bytes: u64,
+    /// Where the log ends.
+    pub end: Lsn,
+    /// What is hardened.
+    pub hardened: Lsn,
+    /// The database's checksum.
+    pub checksum: u64,
+}
+
+/// One database on disk.
+pub struct Database {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) dir: PathBuf,
+    data: PathBuf,
+    pub(crate) logged: Option<Logged>,
+    commits: AtomicU64,
+}
+
+/// What a database with a log has besides its files.
+pub(crate) struct Logged {
+    pub(crate) log: Log,
+    /// NB: never opened a second time while SQLite has the file open. Closing any descriptor of the data file drops the
+    /// POSIX locks that SQLite holds on it in this process.
+    pub(crate) data: Arc<dyn DiskFile>,
+    /// Held while a commit is in flight, from its last write in SQLite until its record stands in the log.
+    pub(crate) gate: Mutex<Capture>,
+    pub(crate) control: Mutex<Control>,
+    /// A connection that stays open, so that SQLite never finds itself the last one and cleans its WAL up.
+    pub(crate) keeper: Mutex<Connection>,
+}
+
+/// What capture remembers from commit to commit.
+pub(crate) struct Capture {
+    wal: Option<Arc<dyn DiskFile>>,
+    pub(crate) cursor: wal::Cursor,
+    /// Pages that the log holds an image of since the last checkpoint began.
+    pub(crate) imaged: BTreeSet<u32>,
+    /// Recent pages, to build deltas on.
+    recent: BTreeMap<u32, Arc<[u8]>>,
+    pub(crate) checksum: u64,
+    pub(crate) database_pages: u32,
+    fork: [u8; 16],
+    page_size: u32,
+}
+
+/// How many pages capture keeps in memory.
+const RECENT_MAX: usize = 1024;
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn data_path(dir: &Path) -> PathBuf {
+    dir.join("data.db")
+}
+
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+impl Database {
+    /// Makes an empty database in a new folder.
+    pub fn create(disk: Arc<dyn Disk>, dir: &Path, options: CreateOptions) -> Result<Database, StoreError> {
+        disk.make_dir("make folder", dir).map_err(|e| StoreError::io("make the folder", &e))?;
+        if !options.hardened {
+            let database = Database { disk, dir: dir.to_owned(), data: data_path(dir), logged: None, commits: AtomicU64::new(0) };
+            let conn = database.open_sqlite(options.page_size)?;
+            drop(conn);
+            return Ok(database);
+        }
+        let mut fork = [0; 16];
+        fork_id(&mut fork);
+        let control = Control::new(options.page_size, fork, options.recovery_model);
+        control.save(&disk, dir)?;
+        if let Some(parent) = dir.parent() {
+            disk.sync_dir("parent folder", parent).map_err(|e| StoreError::io("sync the folder", &e))?;
+        }
+        let database = Database::open(disk, dir)?;
+        database.first_commit()?;
+        Ok(database)
+    }
+
+    /// Recovers a database.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if its files contradict each other, [`StoreError::Io`] if they cannot be used now.
+    pub fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<Database, StoreError> {
+        let control = Control::load(&disk, dir)?;
+        let recovered = recovery::recover(&disk, dir, &control)?;
+        let data = data_path(dir);
+        let file = disk.open("data open", &data, true).map_err(|e| StoreError::io("open the data file", &e))?;
+        let log = Log::start(Arc::clone(&disk), dir, recovered.end)?;
+        let capture = Capture {
+            wal: None,
+            cursor: wal::Cursor::default(),
+            imaged: BTreeSet::new(),
+            recent: BTreeMap::new(),
+            checksum: recovered.checksum,
+            database_pages: recovered.database_pages,
+            fork: control.fork,
+            page_size: control.page_size,
+        };
+        // Recovery has synced the data file, so this is a checkpoint: deltas may build on it.
+        let control = Control {
+            checkpoint_lsn: recovered.end,
+            checksum: recovered.checksum,
+            database_pages: recovered.database_pages,
+            ..control
+        };
+        control.save(&disk, dir)?;
+        let mut database =
+            Database { disk, dir: dir.to_owned(), data, logged: None, commits: AtomicU64::new(0) };
+        let keeper = database.open_sqlite(control.page_size)?;
+        database.logged =
+            Some(Logged { log, data: file, gate: Mutex::new(capture), control: Mutex::new(control), keeper: Mutex::new(keeper) });
+        Ok(database)
+    }
+
+    /// The file for ATTACH.
+    pub fn sqlite_path(&self) -> &Path {
+        &self.data
+    }
+
+    fn open_sqlite(&self, page_size: u32) -> Result<Connection, StoreError> {
+        let sqlite = |e: rusqlite::Error| StoreError::sqlite("open the database in SQLite", &e);
+        let conn = Connection::open(&self.data).map_err(sqlite)?;
+        conn.execute_batch(&format!("PRAGMA page_size={page_size}; PRAGMA journal_mode=WAL;")).map_err(sqlite)?;
+        self.connection_pragmas(&conn, "main").map_err(sqlite)?;
+        Ok(conn)
+    }
+
+    /// What every connection must set on the database once it is attached under `alias`.
+    pub fn connection_pragmas(&self, conn: &Connection, alias: &str) -> rusqlite::Result<()> {
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        conn.execute_batch(&format!(
+            "PRAGMA {alias}.synchronous=OFF; PRAGMA wal_autocheckpoint=0; PRAGMA {alias}.cache_size=-2000;"
+        ))
+    }
+
+    /// Makes the table that each commit writes its LSN into.
+    fn first_commit(&self) -> Result<(), StoreError> {
+        let sqlite = |e: rusqlite::Error| StoreError::sqlite("create the database", &e);
+        let conn = Connection::open(&self.data).map_err(sqlite)?;
+        self.connection_pragmas(&conn, "main").map_err(sqlite)?;
+        conn.execute_batch(
+            "BEGIN; CREATE TABLE _lsn(one INTEGER PRIMARY KEY CHECK(one = 1), lsn INTEGER NOT NULL) STRICT;
+             INSERT INTO _lsn VALUES(1, 0);",
+        )
+        .map_err(sqlite)?;
+        let pending = self.begin_commit(&conn, "main")?;
+        conn.execute_batch("COMMIT").map_err(sqlite)?;
+        let lsn = pending.finish()?;
+        self.wait_hardened(lsn)
+    }
+
+    /// Begins the commit of the transaction that is open on `conn`. The caller holds the database's write lock.
+    ///
+    /// Writes the commit's LSN into the transaction: a copy of the pages says by itself how far it goes.
+    pub fn begin_commit(&self, conn: &Connection, alias: &str) -> Result<PendingCommit<'_>, StoreError> {
+        let Some(logged) = &self.logged else { return Ok(PendingCommit { database: self, capture: None }) };
+        if let Some(why) = logged.log.failure() {
+            return Err(StoreError::Failed(why));
+        }
+        let capture = logged.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let sql = format!("UPDATE {alias}._lsn SET lsn = ?1 WHERE one = 1");
+        let write = || conn.prepare_cached(&sql)?.execute([logged.log.end().0 as i64]);
+        write().map_err(|e| StoreError::sqlite("write the LSN", &e))?;
+        Ok(PendingCommit { database: self, capture: Some(capture) })
+    }
+
+    /// The end of the log, after waiting for a commit in flight: what an answer that has read the database depends on.
+    pub fn observe_lsn(&self) -> Lsn {
+        let Some(logged) = &self.logged else { return Lsn(0) };
+        let gate = logged.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = logged.log.end();
+        drop(gate);
+        end
+    }
+
+    /// Waits until everything before `lsn` is durable.
+    pub fn wait_hardened(&self, lsn: Lsn) -> Result<(), StoreError> {
+        self.logged.as_ref().map_or(Ok(()), |l| l.log.wait(lsn))
+    }
+
+    /// What is durable.
+    pub fn hardened_lsn(&self) -> Lsn {
+        self.logged.as_ref().map_or(Lsn(0), |l| l.log.hardened())
+    }
+
+    /// Why the store answers no more, if it has failed.
+    pub fn failure(&self) -> Option<String> {
+        self.logged.as_ref().and_then(|l| l.log.failure())
+    }
+
+    /// How long the log is kept.
+    pub fn recovery_model(&self) -> RecoveryModel {
+        self.logged.as_ref().map_or(RecoveryModel::Simple, |l| lock(&l.control).recovery_model)
+    }
+
+    /// Changes how long the log is kept.
+    pub fn set_recovery_model(&self, model: RecoveryModel) -> Result<(), StoreError> {
+        let Some(logged) = &self.logged else { return Ok(()) };
+        let mut control = lock(&logged.control);
+        control.recovery_model = model;
+        if model == RecoveryModel::Simple {
+            // The chain of log backups ends here.
+            control.log_backed_up = None;
+        }
+        control.save(&self.disk, &self.dir)
+    }
+
+    /// Counters.
+    pub fn stats(&self) -> StoreStats {
+        let Some(logged) = &self.logged else { return StoreStats::default() };
+        let checksum = lock(&logged.gate).checksum;
+        let (syncs, log_bytes) = logged.log.counters();
+        StoreStats {
+            commits: self.commits.load(Ordering::Relaxed),
+            syncs,
+            log_bytes,
+            end: logged.log.end(),
+            hardened: logged.log.hardened(),
+            checksum,
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn fork_id(out: &mut [u8; 16]) {
+    // A fork needs to be unlike any other, not secret: time and address of a fresh allocation are hashed.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let salt = std::collections::hash_map::RandomState::new();
+    let mix = |n: u64| std::hash::BuildHasher::hash_one(&salt, (now.as_nanos(), n));
+    let (low, high) = out.split_at_mut(8);
+    low.copy_from_slice(&mix(1).to_le_bytes());
+    high.copy_from_slice(&mix(2).to_le_bytes());
+}
+
+/// A commit in flight: nobody else commits, and no reader's answer counts as complete, until it is finished or aborted.
+#[must_use = "a commit in flight must be finished or aborted"]
+pub struct PendingCommit<'a> {
+    database: &'a Database,
+    capture: Option<MutexGuard<'a, Capture>>,
+}
+
+impl PendingCommit<'_> {
+    /// SQLite did not commit.
+    pub fn abort(self) {}
+
+    /// SQLite has committed: its frames become a record of the log. The position behind it is what an answer waits for.
+    ///
+    /// # Errors
+    /// The store has failed: the pages are in SQLite and not in the log, so nothing may be answered any more.
+    pub fn finish(mut self) -> Result<Lsn, StoreError> {
+        let (Some(capture), Some(logged)) = (self.capture.as_mut(), &self.database.logged) else { return Ok(Lsn(0)) };
+        self.database.commits.fetch_add(1, Ordering::Relaxed);
+        capture.record(self.database, logged).inspect_err(|e| logged.log.fail(e.to_string()))
+    }
+}
+
+impl Capture {
+    fn record(&mut self, database: &Database, logged: &Logged) -> Result<Lsn, StoreError> {
+        let wal = self.open_wal(database)?;
+        let page_size = self.page_size as usize;
+        // The cursor moves on only at the end: a page as it was is the newest one in the WAL so far, or in the data file.
+        let mut cursor = self.cursor.clone();
+        let commit = cursor.read_commit(wal.as_ref(), page_size)?;
+        if commit.restarted {
+            // A restarted WAL overwrites its old frames; everything in them has been checkpointed by then.
+            self.cursor = wal::Cursor::default();
+        }
+        let mut changes = Vec::new();
+        let checksum_before = self.checksum;
+        for (number, after) in &commit.pages {
+            let before = self.page_before(logged, *number)?;
+            let image = !self.imaged.contains(number) || before.is_empty();
+            let change = change(*number, &before, after, image);
+            self.checksum ^= change.hash_before ^ change.hash_after;
+            self.imaged.insert(*number);
+            changes.push(change);
+            self.remember(*number, after);
+        }
+        // Pages that a shrinking commit cut off leave the checksum.
+        for number in commit.database_pages + 1..=self.database_pages {
+            if !commit.pages.contains_key(&number) {
+                let before = self.page_before(logged, number)?;
+                self.checksum ^= page_hash(number, &before);
+            }
+            self.recent.remove(&number);
+        }
+        self.cursor = cursor;
+        self.database_pages = commit.database_pages;
+        let (checksum_after, page_size, fork) = (self.checksum, self.page_size, self.fork);
+        Ok(logged.log.append(|lsn, hardened| Record {
+            lsn,
+            hardened,
+            checksum_before,
+            checksum_after,
+            time: now(),
+            database_pages: commit.database_pages,
+            page_size,
+            fork,
+            pages: changes,
+        }))
+    }
+
+    fn open_wal(&mut self, database: &Database) -> Result<Arc<dyn DiskFile>, StoreError> {
+        if let Some(wal) = &self.wal {
+            return Ok(Arc::clone(wal));
+        }
+        let path = with_suffix(&database.data, "-wal");
+        let wal = database.disk.open("wal open", &path, false).map_err(|e| StoreError::io("open SQLite's WAL", &e))?;
+        self.wal = Some(Arc::clone(&wal));
+        Ok(wal)
+    }
+
+    /// The page before this commit; empty if it did not exist.
+    fn page_before(&self, logged: &Logged, number: u32) -> Result<Vec<u8>, StoreError> {
+        if number > self.database_pages {
+            return Ok(Vec::new());
+        }
+        if let Some(page) = self.recent.get(&number) {
+            return Ok(page.to_vec());
+        }
+        if let Some(wal) = &self.wal
+            && let Some(page) = self.cursor.page(wal.as_ref(), number, self.page_size as usize)?
+        {
+            return Ok(page);
+        }
+        let mut page = vec![0; self.page_size as usize];
+        let offset = u64::from(number - 1) * u64::from(self.page_size);
+        let read = logged.data.read_at("page before", offset, &mut page).map_err(|e| StoreError::io("read a page", &e))?;
+        page.truncate(if read == page.len() { read } else { 0 });
+        Ok(page)
+    }
+
+    fn remember(&mut self, number: u32, page: &[u8]) {
+        if self.recent.len() >= RECENT_MAX && !self.recent.contains_key(&number) {
+            self.recent.clear();
+        }
+        self.recent.insert(number, Arc::from(page));
+    }
+}
+
+/// 100 ns since 0001-01-01.
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    719_162 * 864_000_000_000 + (since.as_nanos() / 100) as i64
+}

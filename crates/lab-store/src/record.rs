@@ -1,0 +1,265 @@
+//! A log record: the page changes of one commit.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 4 | magic `MLR1` |
+//! | 4 | length of the record, header included, a multiple of 8 |
+//! | 4 | CRC-32C of everything behind this field |
+//! | 4 | number of pages |
+//! | 8 | LSN: where the record stands |
+//! | 8 | what was hardened when it was written |
+//! | 8 + 8 | the database's checksum before and after |
+//! | 8 | commit time, 100 ns since 0001-01-01 |
+//! | 4 + 4 | pages in the database after the commit; bytes of a page |
+//! | 16 | fork |
+//! | each page | number (4), kind (1: 0 image, 1 delta), length of data (4), hash before (8), hash after (8), data |
+//!
+//! Integers are little-endian; data is LZ4.
+
+use crate::{Lsn, StoreError};
+
+const MAGIC: u32 = u32::from_le_bytes(*b"MLR1");
+const HEADER: usize = 80;
+const PAGE_HEADER: usize = 25;
+/// No commit changes more than this; a larger length is not believed.
+const RECORD_MAX: usize = 1 << 30;
+
+/// How a page changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageChange {
+    /// SQLite's page number, from 1.
+    pub number: u32,
+    /// `data` is XORed with the page before, rather than the page itself.
+    pub delta: bool,
+    /// Hash of the page before.
+    pub hash_before: u64,
+    /// Hash of the page after.
+    pub hash_after: u64,
+    /// Compressed.
+    pub data: Vec<u8>,
+}
+
+/// A record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Where it stands.
+    pub lsn: Lsn,
+    /// What was hardened when it was written.
+    pub hardened: Lsn,
+    /// The database's checksum before it.
+    pub checksum_before: u64,
+    /// The database's checksum after it.
+    pub checksum_after: u64,
+    /// Commit time, 100 ns since 0001-01-01.
+    pub time: i64,
+    /// Pages in the database after it.
+    pub database_pages: u32,
+    /// Bytes of a page.
+    pub page_size: u32,
+    /// The fork it was written on.
+    pub fork: [u8; 16],
+    /// The pages, by number.
+    pub pages: Vec<PageChange>,
+}
+
+/// What stands at a place in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParsedRecord {
+    /// A record and its length in bytes.
+    Record(Box<Record>, usize),
+    /// Not all of it is there yet.
+    NeedMore,
+    /// No record.
+    Malformed,
+}
+
+impl Record {
+    /// The record as bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let body: usize = self.pages.iter().map(|p| PAGE_HEADER + p.data.len()).sum();
+        let len = (HEADER + body).next_multiple_of(8);
+        let mut out = Vec::with_capacity(len);
+        out.extend(MAGIC.to_le_bytes());
+        out.extend((len as u32).to_le_bytes());
+        out.extend([0; 4]);
+        out.extend((self.pages.len() as u32).to_le_bytes());
+        out.extend(self.lsn.0.to_le_bytes());
+        out.extend(self.hardened.0.to_le_bytes());
+        out.extend(self.checksum_before.to_le_bytes());
+        out.extend(self.checksum_after.to_le_bytes());
+        out.extend(self.time.to_le_bytes());
+        out.extend(self.database_pages.to_le_bytes());
+        out.extend(self.page_size.to_le_bytes());
+        out.extend(self.fork);
+        for page in &self.pages {
+            out.extend(page.number.to_le_bytes());
+            out.push(u8::from(page.delta));
+            out.extend((page.data.len() as u32).to_le_bytes());
+            out.extend(page.hash_before.to_le_bytes());
+            out.extend(page.hash_after.to_le_bytes());
+            out.extend(&page.data);
+        }
+        out.resize(len, 0);
+        let crc = crc32c::crc32c(out.get(12..).unwrap_or_default());
+        if let Some(slot) = out.get_mut(8..12) {
+            slot.copy_from_slice(&crc.to_le_bytes());
+        }
+        out
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, n: usize) -> Option<&'a [u8]> {
+        let (head, tail) = self.0.split_at_checked(n)?;
+        self.0 = tail;
+        Some(head)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
+    }
+}
+
+/// Reads the record at the start of `bytes`.
+pub fn read_record(bytes: &[u8]) -> ParsedRecord {
+    let mut reader = Reader(bytes);
+    let (Some(magic), Some(len), Some(crc)) = (reader.u32(), reader.u32(), reader.u32()) else {
+        return if bytes.iter().all(|b| *b == 0) && !bytes.is_empty() { ParsedRecord::Malformed } else { ParsedRecord::NeedMore };
+    };
+    let len = len as usize;
+    if magic != MAGIC || !(HEADER..=RECORD_MAX).contains(&len) || len % 8 != 0 {
+        return ParsedRecord::Malformed;
+    }
+    let Some(body) = bytes.get(12..len) else { return ParsedRecord::NeedMore };
+    if crc32c::crc32c(body) != crc {
+        return ParsedRecord::Malformed;
+    }
+    parse_body(Reader(body)).map_or(ParsedRecord::Malformed, |record| ParsedRecord::Record(Box::new(record), len))
+}
+
+fn parse_body(mut reader: Reader<'_>) -> Option<Record> {
+    let count = reader.u32()?;
+    let mut record = Record {
+        lsn: Lsn(reader.u64()?),
+        hardened: Lsn(reader.u64()?),
+        checksum_before: reader.u64()?,
+        checksum_after: reader.u64()?,
+        time: reader.u64()? as i64,
+        database_pages: reader.u32()?,
+        page_size: reader.u32()?,
+        fork: reader.take(16)?.try_into().ok()?,
+        pages: Vec::new(),
+    };
+    for _ in 0..count {
+        let number = reader.u32()?;
+        let delta = match reader.take(1)? {
+            [0] => false,
+            [1] => true,
+            _ => return None,
+        };
+        let len = reader.u32()? as usize;
+        let (hash_before, hash_after) = (reader.u64()?, reader.u64()?);
+        record.pages.push(PageChange { number, delta, hash_before, hash_after, data: reader.take(len)?.to_vec() });
+    }
+    Some(record)
+}
+
+/// The hash of a page that the checksum of a database is made of.
+pub(crate) fn page_hash(number: u32, page: &[u8]) -> u64 {
+    // A page that does not exist counts for nothing, so that growing needs no special case.
+    if page.is_empty() { 0 } else { xxhash_rust::xxh3::xxh3_64_with_seed(page, u64::from(number)) }
+}
+
+/// How `after` follows from `before`; an image if there is no `before` to rely on.
+pub(crate) fn change(number: u32, before: &[u8], after: &[u8], image: bool) -> PageChange {
+    let delta = !image && before.len() == after.len();
+    let data = if delta {
+        let difference: Vec<u8> = before.iter().zip(after).map(|(a, b)| a ^ b).collect();
+        lz4_flex::compress(&difference)
+    } else {
+        lz4_flex::compress(after)
+    };
+    PageChange { number, delta, hash_before: page_hash(number, before), hash_after: page_hash(number, after), data }
+}
+
+/// The page after a change.
+///
+/// # Errors
+/// The data does not unpack to a page, or the result is not the page that was logged.
+pub(crate) fn apply(change: &PageChange, before: &[u8], page_size: usize) -> Result<Vec<u8>, StoreError> {
+    let bad = |what: &str| StoreError::Corrupt(format!("page {}: {what}", change.number));
+    let mut page = lz4_flex::decompress(&change.data, page_size).map_err(|_| bad("its data cannot be unpacked"))?;
+    if page.len() != page_size {
+        return Err(bad("its data is no page"));
+    }
+    if change.delta {
+        if before.len() != page_size || page_hash(change.number, before) != change.hash_before {
+            return Err(bad("the page that the change builds on is another one"));
+        }
+        for (byte, old) in page.iter_mut().zip(before) {
+            *byte ^= old;
+        }
+    }
+    if page_hash(change.number, &page) != change.hash_after {
+        return Err(bad("the page after the change has another hash than was logged"));
+    }
+    Ok(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sample(pages: Vec<(u32, Vec<u8>)>) -> Record {
+        Record {
+            lsn: Lsn(64),
+            hardened: Lsn(8),
+            checksum_before: 1,
+            checksum_after: 2,
+            time: 3,
+            database_pages: 4,
+            page_size: 512,
+            fork: [7; 16],
+            pages: pages.into_iter().map(|(n, p)| change(n, &[], &p, true)).collect(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_survives_its_bytes(pages in prop::collection::vec((1_u32..9, prop::collection::vec(any::<u8>(), 512)), 0..5)) {
+            let record = sample(pages);
+            let bytes = record.encode();
+            prop_assert_eq!(read_record(&bytes), ParsedRecord::Record(Box::new(record), bytes.len()));
+        }
+
+        #[test]
+        fn a_damaged_record_is_no_record(at in 0_usize..200, bit in 0_u8..8) {
+            let mut bytes = sample(vec![(1, vec![5; 512])]).encode();
+            let at = at % bytes.len();
+            bytes[at] ^= 1 << bit;
+            prop_assert!(!matches!(read_record(&bytes), ParsedRecord::Record(..)));
+        }
+
+        #[test]
+        fn noise_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            read_record(&bytes);
+        }
+
+        #[test]
+        fn a_delta_gives_the_page_back(a in prop::collection::vec(any::<u8>(), 512), b in prop::collection::vec(any::<u8>(), 512)) {
+            let delta = change(3, &a, &b, false);
+            prop_assert!(delta.delta);
+            prop_assert_eq!(apply(&delta, &a, 512).unwrap(), b.clone());
+            if a != b {
+                prop_assert!(apply(&delta, &b, 512).is_err(), "another base is noticed");
+            }
+        }
+    }
+}
