@@ -1,10 +1,25 @@
 //! The SQL engine: catalog, types, binder, lowering to SQLite, control flow, system views.
+//!
+//! A [`Server`] holds databases; a [`Session`] runs batches, calls and transaction requests and tells a [`Sink`] what came
+//! of them. The way of a statement: `lab-tsql` parses it, [`bind`] gives every name and expression its meaning and makes
+//! SQLite SQL of it, [`exec`] runs that, and [`session`] keeps the transaction around it.
 
+mod bind;
+mod catalog;
 mod error;
+mod exec;
+mod functions;
 mod request;
+mod server;
+mod session;
 mod sink;
+mod store;
+mod system;
 pub mod types;
 
 pub use error::SqlError;
+pub use exec::NextRow;
 pub use request::*;
+pub use server::{OpenError, Secret, Server, ServerConfig};
+pub use session::{Barrier, LoginRefused, LoginRequest, Session};
 pub use sink::*;

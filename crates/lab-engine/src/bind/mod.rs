@@ -7,6 +7,8 @@
 
 mod aggregate;
 mod compare;
+mod change;
+mod condition;
 mod expr;
 mod from;
 mod names;
@@ -21,9 +23,11 @@ mod types;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-pub(crate) use names::Resolved;
-pub(crate) use params::{ParamSource, VariableTypes};
-pub(crate) use query::{BoundQuery, OutColumn};
+pub(crate) use change::{ChangeClauses, SetTarget};
+pub(crate) use from::parse_module;
+pub(crate) use names::{Resolved, alias_of};
+pub(crate) use params::{ParamSource, SystemValue, VariableTypes};
+pub(crate) use query::{BoundQuery, OutColumn, named_columns};
 pub(crate) use scope::*;
 pub(crate) use types::{bind_type, declared_type};
 
@@ -70,6 +74,8 @@ pub(crate) struct CteScope {
     pub(crate) name: String,
     pub(crate) sqlite_name: String,
     pub(crate) columns: Vec<OutColumn>,
+    /// Of a recursive one, how deep it may go (MAXRECURSION; 0 has no limit).
+    pub(crate) depth: Option<u64>,
 }
 
 /// Subqueries, views and functions nest at most this deep (SQL Server: 32 levels).

@@ -100,6 +100,15 @@ impl Binder<'_> {
         self.convert(from, to, ConvertKind::Assign)
     }
 
+    /// Converts for an assignment to a variable, which cuts text off where a column would refuse it.
+    pub(crate) fn to_variable(&mut self, from: &Bound, to: SqlType) -> Result<Bound, SqlError> {
+        let cuts = (from.ty.is_character() || from.ty.is_binary()) && (to.is_character() || to.is_binary());
+        if cuts {
+            types::check_conversion(from.ty, to, ConvertKind::Implicit)?;
+        }
+        self.convert(from, to, if cuts { ConvertKind::Explicit } else { ConvertKind::Implicit })
+    }
+
     /// The type that two expressions meet in.
     pub(crate) fn meet(&self, left: &Bound, right: &Bound) -> Result<SqlType, SqlError> {
         match (left.is_null_literal, right.is_null_literal) {

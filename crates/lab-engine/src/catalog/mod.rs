@@ -124,11 +124,14 @@ impl Catalog {
         self.principals.values().find(|p| same_name(&p.name, name))
     }
 
-    /// Takes a fresh object id.
-    pub(crate) fn take_object_id(&mut self) -> i32 {
-        let id = self.next_object_id;
-        self.next_object_id = id.checked_add(OBJECT_ID_STEP).unwrap_or(FIRST_OBJECT_ID + 1);
-        id
+    /// Where new objects get their ids from.
+    pub(crate) fn ids(&self) -> ObjectIds {
+        ObjectIds { next: self.next_object_id }
+    }
+
+    /// Ids that were taken are never given again.
+    pub(crate) fn advance(&mut self, ids: ObjectIds) {
+        self.next_object_id = ids.next;
     }
 
     /// Adds an object or puts a changed one in the place of its former self.
@@ -174,6 +177,20 @@ impl Catalog {
             }
         }
         out
+    }
+}
+
+/// Fresh object ids of one database.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ObjectIds {
+    next: i32,
+}
+
+impl ObjectIds {
+    pub(crate) fn take(&mut self) -> i32 {
+        let id = self.next;
+        self.next = id.checked_add(OBJECT_ID_STEP).unwrap_or(FIRST_OBJECT_ID + 1);
+        id
     }
 }
 

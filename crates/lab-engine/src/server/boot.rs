@@ -83,6 +83,7 @@ impl Server {
             next_transaction: AtomicU64::new(1000),
             next_temp_object: AtomicU32::new(0),
             identities: Mutex::new(BTreeMap::new()),
+            definitions: Mutex::new(()),
             configuration: Mutex::new(BTreeMap::new()),
             config,
         };

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use lab_store::{Disk, Locks};
 
 pub use boot::OpenError;
+pub(crate) use boot::{attach, connection, strong};
 pub(crate) use database::*;
 pub(crate) use entries::ServerEntry;
 pub(crate) use login::*;
@@ -75,6 +76,8 @@ pub struct Server {
     next_temp_object: AtomicU32,
     /// Identity values handed out and not yet known to be committed: (database, object) to the last value.
     identities: Mutex<BTreeMap<(i32, i32), i64>>,
+    /// Held while databases or logins are defined: two CREATE DATABASE of one name must not both succeed.
+    definitions: Mutex<()>,
     /// `sp_configure` values by name, as RECONFIGURE made them.
     pub(crate) configuration: Mutex<BTreeMap<String, i64>>,
 }
@@ -105,6 +108,11 @@ impl Server {
     pub(crate) fn forget_database(&self, id: i32) {
         self.databases.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
         lock(&self.identities).retain(|(database, _), _| *database != id);
+    }
+
+    /// Makes others wait that define databases or logins.
+    pub(crate) fn defining(&self) -> MutexGuard<'_, ()> {
+        lock(&self.definitions)
     }
 
     pub(crate) fn logins(&self) -> Vec<Login> {

@@ -1,32 +1,38 @@
 //! What must be hardened before an answer may leave.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lab_store::{Database as Store, Lsn};
 
 use crate::error::SqlError;
 
-/// For each database, the newest LSN that the answer depends on: written by it, or seen by it.
+/// For each database, the newest LSN that an answer depends on: written by it, or seen by it.
+///
+/// Shared by the session, which notes, and whoever carries its answers away, who waits.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Barrier {
-    waits: BTreeMap<i32, (Arc<Store>, Lsn)>,
+pub struct Barrier {
+    waits: Arc<Mutex<Waits>>,
 }
+
+type Waits = BTreeMap<i32, (Arc<Store>, Lsn)>;
 
 impl Barrier {
     /// The answer depends on that much of the database's log.
-    pub(crate) fn note(&mut self, database: i32, store: &Arc<Store>, lsn: Lsn) {
-        let entry = self.waits.entry(database).or_insert_with(|| (Arc::clone(store), lsn));
+    pub(crate) fn note(&self, database: i32, store: &Arc<Store>, lsn: Lsn) {
+        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = waits.entry(database).or_insert_with(|| (Arc::clone(store), lsn));
         if !Arc::ptr_eq(&entry.0, store) || entry.1 < lsn {
             *entry = (Arc::clone(store), lsn);
         }
     }
 
     /// Waits until all of it is hardened.
-    pub(crate) fn wait(&mut self) -> Result<(), SqlError> {
-        for (_, (store, lsn)) in std::mem::take(&mut self.waits) {
-            store.wait_hardened(lsn).map_err(|e| SqlError::storage(&e))?;
-        }
-        Ok(())
+    ///
+    /// # Errors
+    /// The log of a database has failed: the answer must not leave.
+    pub fn wait(&self) -> Result<(), SqlError> {
+        let waits = std::mem::take(&mut *self.waits.lock().unwrap_or_else(PoisonError::into_inner));
+        waits.into_values().try_for_each(|(store, lsn)| store.wait_hardened(lsn).map_err(|e| SqlError::storage(&e)))
     }
 }

@@ -56,6 +56,13 @@ pub(crate) struct Savepoint {
     temp: Arc<Catalog>,
 }
 
+impl Transaction {
+    /// A statement begins outside of transactions: what it makes of temporary objects can be taken back.
+    pub(crate) fn begin_statement(&mut self, temp: &Arc<Catalog>) {
+        self.temp_before = Some(Arc::clone(temp));
+    }
+}
+
 impl Session {
     /// Whether SQLite has a transaction open.
     pub(crate) fn sqlite_open(&self) -> bool {
@@ -300,9 +307,11 @@ impl Session {
             self.release_locks();
             return Ok(());
         }
-        let mut pending = Vec::new();
+        // Declared first: what is pending borrows from it.
         let mut stores = Vec::new();
-        for database in &self.tran.dirty {
+        let mut pending = Vec::new();
+        for database in self.tran.dirty.clone() {
+            let database = &database;
             let store = self.database(*database)?.store()?;
             if let Some(changed) = self.tran.catalogs.get(database)
                 && !changed.changes.is_empty()
@@ -401,6 +410,14 @@ impl Session {
 
     fn note_transactions(&mut self) {
         self.shared.state().open_transactions = self.tran.count;
+    }
+
+    /// The session ends with a transaction open.
+    pub(super) fn abandon(&mut self) {
+        if let Err(e) = self.undo_work() {
+            // Closing the connection rolls back in any case; the locks are let go by the caller.
+            self.last_error = e.number;
+        }
     }
 
     fn execute_control(&self, sql: &str) -> Result<(), SqlError> {

@@ -46,6 +46,8 @@ pub(crate) struct RowWriter<'a> {
     table: &'a Table,
     kind: WriteKind,
     checks: Vec<LoweredCheck>,
+    /// The values of the parameters behind the columns'.
+    check_values: Vec<Value>,
     check_sql: Option<String>,
     insert_sql: String,
 }
@@ -58,7 +60,7 @@ impl<'a> RowWriter<'a> {
         object: &'a Object,
         table: &'a Table,
         kind: WriteKind,
-        checks: Vec<LoweredCheck>,
+        (checks, check_values): (Vec<LoweredCheck>, Vec<Value>),
     ) -> RowWriter<'a> {
         let sqlite_name = table_name(alias, object.id);
         let stored: Vec<String> = table.stored_columns().map(|c| format!("c{}", c.id)).collect();
@@ -77,6 +79,7 @@ impl<'a> RowWriter<'a> {
             table,
             kind,
             checks,
+            check_values,
             check_sql,
             insert_sql,
         }
@@ -163,7 +166,7 @@ impl<'a> RowWriter<'a> {
         let sqlite = |e: rusqlite::Error| SqlError::sqlite(&e);
         let mut statement = self.conn.prepare_cached(sql).map_err(sqlite)?;
         let wanted = statement.parameter_count();
-        let mut rows = statement.query(params_from_iter(row.iter().take(wanted))).map_err(sqlite)?;
+        let mut rows = statement.query(params_from_iter(row.iter().chain(&self.check_values).take(wanted))).map_err(sqlite)?;
         let Some(found) = rows.next().map_err(sqlite)? else { return Ok(()) };
         for (n, check) in self.checks.iter().enumerate() {
             // An unknown result passes, as a CHECK's does.

@@ -37,6 +37,14 @@ pub(crate) fn text_of(value: &Value, ty: SqlType, style: Option<i32>) -> Option<
     })
 }
 
+/// Bytes from hexadecimal digits; `None` if they are not.
+pub(crate) fn parse_hex(text: &str) -> Option<Vec<u8>> {
+    if text.len() % 2 != 0 {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| text.get(at..at + 2).and_then(|h| u8::from_str_radix(h, 16).ok())).collect()
+}
+
 /// Upper-case hexadecimal digits.
 pub(crate) fn hex_upper(bytes: &[u8]) -> String {
     use std::fmt::Write as _;

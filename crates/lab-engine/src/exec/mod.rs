@@ -1,0 +1,191 @@
+//! Running statements: control flow here and in [`control`], one file for each family of statements.
+
+mod alter;
+mod bulk;
+mod call;
+mod change;
+mod column;
+mod constraint;
+mod control;
+mod cursor;
+mod database;
+mod delete;
+mod drop;
+mod frame;
+mod index;
+mod insert;
+mod module;
+mod output;
+mod prepared;
+mod procedures;
+mod query;
+mod rpc;
+mod security;
+mod set;
+mod sinks;
+mod statement;
+mod table;
+mod target;
+mod update;
+
+pub(crate) use bulk::BulkTarget;
+pub use bulk::NextRow;
+pub(crate) use cursor::Cursors;
+pub(crate) use frame::{Flow, Frame, Stop};
+pub(crate) use prepared::Prepared;
+pub(crate) use sinks::FirstError;
+
+use std::sync::Arc;
+
+use lab_tsql::{ParseOptions, parse_batch};
+
+use crate::error::SqlError;
+use crate::request::{Isolation, Outcome, TransactionRequest};
+use crate::session::{Activity, Session};
+use crate::sink::{Done, DoneKind, Sink};
+use crate::types::now_datetime;
+
+impl Session {
+    /// Runs a batch of statements.
+    pub fn run_batch(&mut self, text: &str, sink: &mut dyn Sink) -> Outcome {
+        self.request("SELECT", text, sink, |session, sink| {
+            let mut frame = Frame::batch();
+            session.run_text(&mut frame, text, sink).map(|_| ())
+        })
+    }
+
+    /// Runs one request: notes what the views of sessions show, and turns how it stopped into an [`Outcome`].
+    pub(crate) fn request(
+        &mut self,
+        command: &str,
+        text: &str,
+        sink: &mut dyn Sink,
+        work: impl FnOnce(&mut Session, &mut dyn Sink) -> Result<(), Stop>,
+    ) -> Outcome {
+        self.interrupt.clear();
+        {
+            let mut state = self.shared.state();
+            state.activity = Activity::Running;
+            state.last_request_start = now_datetime();
+            command.clone_into(&mut state.command);
+            state.batch_text = Arc::from(text);
+        }
+        let stopped = self.forget_stale().map_err(Stop::Error).and_then(|()| work(self, sink));
+        self.try_depth = 0;
+        self.nest_level = 0;
+        let outcome = self.finish_request(stopped, sink);
+        let mut state = self.shared.state();
+        state.activity = Activity::Sleeping;
+        state.last_request_end = now_datetime();
+        state.row_count = self.row_count;
+        outcome
+    }
+
+    fn finish_request(&mut self, stopped: Result<(), Stop>, sink: &mut dyn Sink) -> Outcome {
+        match stopped {
+            Ok(()) | Err(Stop::Aborted) => {}
+            Err(Stop::Error(e)) => {
+                sink.error(&e);
+                sink.done(Done { kind: DoneKind::Statement, rows: None, command: Done::OTHER, error: true });
+                if e.class >= 20 {
+                    return Outcome::Disconnect;
+                }
+            }
+            Err(Stop::Cancelled) => {
+                // An Attention ends the batch; the transaction goes on, unless XACT_ABORT is on.
+                if self.tran.count == 0 || self.settings.xact_abort {
+                    let undone = if self.tran.count > 0 { self.rollback_all(sink) } else { self.auto_rollback() };
+                    if let Err(e) = undone {
+                        sink.error(&e);
+                    }
+                }
+                return if self.is_killed() { Outcome::Disconnect } else { Outcome::Cancelled };
+            }
+            Err(Stop::Closed) => return Outcome::Disconnect,
+        }
+        if self.tran.doomed && self.tran.count > 0 {
+            let e = SqlError::new(3998, 16, 1, "Uncommittable transaction is detected at the end of the batch. The transaction is rolled back.");
+            sink.error(&e);
+            if let Err(e) = self.rollback_all(sink) {
+                sink.error(&e);
+            }
+        }
+        if self.is_killed() { Outcome::Disconnect } else { Outcome::Continue }
+    }
+
+    /// Parses and runs text in a frame.
+    pub(crate) fn run_text(&mut self, frame: &mut Frame, text: &str, sink: &mut dyn Sink) -> Result<Flow, Stop> {
+        let options = ParseOptions { quoted_identifier: self.settings.quoted_identifier };
+        let batch = match parse_batch(text, &options) {
+            Ok(batch) => batch,
+            Err(e) => return self.abort_batch(frame, e.into(), sink),
+        };
+        if self.settings.parseonly && !module_sets_parseonly(&batch) {
+            return Ok(Flow::Next);
+        }
+        frame.text = Arc::from(text);
+        self.run_statements(frame, &batch.statements, sink)
+    }
+
+    /// An error that ends the batch without anything of it having run.
+    fn abort_batch(&mut self, frame: &Frame, e: SqlError, sink: &mut dyn Sink) -> Result<Flow, Stop> {
+        self.last_error = e.number;
+        if self.try_depth > 0 {
+            return Err(Stop::Error(e));
+        }
+        sink.error(&e);
+        sink.done(Done { kind: frame.done_kind, rows: None, command: Done::OTHER, error: true });
+        Err(Stop::Aborted)
+    }
+
+    /// Carries out a transaction-manager request.
+    pub fn run_transaction_request(&mut self, request: &TransactionRequest, sink: &mut dyn Sink) -> Outcome {
+        self.request("TM REQUEST", "", sink, |session, sink| {
+            session.transaction_request(request, sink).map_err(Stop::Error)?;
+            sink.done(Done { kind: DoneKind::Statement, rows: None, command: Done::OTHER, error: false });
+            Ok(())
+        })
+    }
+
+    fn transaction_request(&mut self, request: &TransactionRequest, sink: &mut dyn Sink) -> Result<(), SqlError> {
+        let again = match request {
+            TransactionRequest::Begin { isolation, name } => {
+                return self.begin_request(*isolation, name, sink);
+            }
+            TransactionRequest::Commit { then_begin, .. } => {
+                self.commit(sink)?;
+                then_begin
+            }
+            TransactionRequest::Rollback { name, then_begin } => {
+                if name.is_empty() {
+                    if self.tran.count == 0 {
+                        return Err(SqlError::rollback_without_begin());
+                    }
+                    self.rollback_all(sink)?;
+                } else {
+                    self.rollback_to(name, sink)?;
+                }
+                then_begin
+            }
+            TransactionRequest::Save { name } => return self.save(name),
+        };
+        match again {
+            Some((isolation, name)) => self.begin_request(*isolation, name, sink),
+            None => Ok(()),
+        }
+    }
+
+    fn begin_request(&mut self, isolation: Option<Isolation>, name: &str, sink: &mut dyn Sink) -> Result<(), SqlError> {
+        if let Some(isolation) = isolation {
+            self.isolation = isolation;
+            self.show_settings();
+        }
+        self.begin(name, sink)
+    }
+}
+
+/// `SET PARSEONLY OFF` takes effect while parsing, or there would be no way back.
+fn module_sets_parseonly(batch: &lab_tsql::ast::Batch) -> bool {
+    use lab_tsql::ast::{SetStatement, StatementKind};
+    batch.statements.iter().any(|s| matches!(&s.kind, StatementKind::Set(SetStatement::Switch(names, false)) if names.iter().any(|n| n == "PARSEONLY")))
+}

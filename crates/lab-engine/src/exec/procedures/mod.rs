@@ -1,0 +1,130 @@
+//! System procedures: those that speak to the session are Rust, those that read the catalog are T-SQL.
+
+mod args;
+mod cursors;
+mod describe;
+mod prepare;
+mod server;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use lab_tsql::ast::{CreateModule, ModuleBody, ObjectName, StatementKind};
+use lab_tsql::{ParseOptions, parse_batch};
+
+use super::call::{Passed, Returned};
+use super::{Frame, Stop};
+use crate::error::SqlError;
+use crate::session::Session;
+use crate::sink::Sink;
+
+type Native = fn(&mut Session, &Frame, &[Passed], &mut dyn Sink) -> Result<Returned, Stop>;
+
+/// A system procedure, and the database it was named in.
+pub(super) struct SystemProcedure {
+    work: Work,
+    database: Option<String>,
+}
+
+enum Work {
+    Native(Native),
+    Script(Arc<CreateModule>),
+}
+
+const NATIVE: &[(&str, Native)] = &[
+    ("sp_executesql", prepare::execute_sql),
+    ("sp_prepare", prepare::prepare),
+    ("sp_prepexec", prepare::prepare_and_execute),
+    ("sp_execute", prepare::execute),
+    ("sp_unprepare", prepare::unprepare),
+    ("sp_prepexecrpc", prepare::prepare_rpc),
+    ("sp_cursoropen", cursors::open),
+    ("sp_cursorprepexec", cursors::prepare_and_open),
+    ("sp_cursorprepare", prepare::prepare),
+    ("sp_cursorexecute", cursors::execute),
+    ("sp_cursorunprepare", prepare::unprepare),
+    ("sp_cursorfetch", cursors::fetch),
+    ("sp_cursoroption", cursors::option),
+    ("sp_cursorclose", cursors::close),
+    ("sp_cursor", cursors::positioned),
+    ("sp_describe_first_result_set", describe::first_result_set),
+    ("sp_describe_undeclared_parameters", describe::undeclared_parameters),
+    ("sp_rename", server::rename),
+    ("sp_configure", server::configure),
+    ("sp_set_session_context", server::set_session_context),
+    ("sp_reset_connection", server::reset_connection),
+];
+
+/// Names that ODBC 3 clients call for procedures with the same columns.
+const SAME_AS: &[(&str, &str)] = &[
+    ("sp_columns_100", "sp_columns"),
+    ("sp_columns_90", "sp_columns"),
+    ("sp_statistics_100", "sp_statistics"),
+    ("sp_special_columns_100", "sp_special_columns"),
+    ("sp_sproc_columns_100", "sp_sproc_columns"),
+    ("sp_datatype_info_100", "sp_datatype_info"),
+    ("sp_datatype_info_90", "sp_datatype_info"),
+    ("sp_who2", "sp_who"),
+];
+
+/// The system procedure that a name means, wherever it is called from.
+pub(super) fn find(name: &ObjectName) -> Option<SystemProcedure> {
+    if name.server().is_some() || name.schema().is_some_and(|s| !s.eq_ignore_ascii_case("sys") && !s.eq_ignore_ascii_case("dbo")) {
+        return None;
+    }
+    let lower = name.name().to_ascii_lowercase();
+    let lower = SAME_AS.iter().find(|(alias, _)| *alias == lower).map_or(lower.as_str(), |(_, same)| same);
+    let work = match NATIVE.iter().find(|(known, _)| *known == lower) {
+        Some((_, native)) => Work::Native(*native),
+        None => Work::Script(Arc::clone(scripts().get(lower)?)),
+    };
+    Some(SystemProcedure { work, database: name.database().map(str::to_owned) })
+}
+
+fn scripts() -> &'static BTreeMap<String, Arc<CreateModule>> {
+    static SCRIPTS: OnceLock<BTreeMap<String, Arc<CreateModule>>> = OnceLock::new();
+    SCRIPTS.get_or_init(|| include_str!("catalog.sql").split("\nGO\n").filter_map(parse_script).collect())
+}
+
+fn parse_script(text: &str) -> Option<(String, Arc<CreateModule>)> {
+    let batch = parse_batch(text, &ParseOptions::default()).ok()?;
+    match batch.statements.into_iter().next()?.kind {
+        StatementKind::CreateModule(create) => Some((create.name.name().to_owned(), Arc::from(create))),
+        _ => None,
+    }
+}
+
+impl Session {
+    pub(super) fn call_system(&mut self, frame: &Frame, procedure: &SystemProcedure, passed: Vec<Passed>, sink: &mut dyn Sink) -> Result<Returned, Stop> {
+        let create = match &procedure.work {
+            Work::Native(native) => return native(self, frame, &passed, sink),
+            Work::Script(create) => create,
+        };
+        let ModuleBody::Procedure { parameters, body } = &create.body else {
+            return Err(SqlError::internal("a system procedure without a body").into());
+        };
+        let mut inner = Frame::inner();
+        inner.procedure = Some((create.name.name().to_owned(), -1));
+        inner.database = match &procedure.database {
+            Some(name) => Some(self.server.database_named(name).ok_or_else(|| SqlError::database_not_found(name))?.id),
+            None => Some(frame.database.unwrap_or_else(|| self.current_database())),
+        };
+        self.call_body(inner, parameters, passed, body, sink)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_script_is_a_procedure() {
+        let written = include_str!("catalog.sql").matches("CREATE PROCEDURE").count();
+        let broken: Vec<String> = include_str!("catalog.sql")
+            .split("\nGO\n")
+            .filter_map(|t| parse_batch(t, &ParseOptions::default()).err().map(|e| format!("{e:?} in {}", t.lines().next().unwrap_or(""))))
+            .collect();
+        assert!(broken.is_empty(), "{broken:#?}");
+        assert_eq!(scripts().len(), written);
+    }
+}

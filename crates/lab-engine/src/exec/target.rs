@@ -1,0 +1,111 @@
+//! A table that a statement writes to, with everything that its rows must satisfy.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+use super::{Frame, Stop};
+use crate::bind::{Resolved, alias_of};
+use crate::catalog::{Catalog, DBO, Object, ObjectKind, Table};
+use crate::error::SqlError;
+use crate::session::Session;
+use crate::store::{Changed, ForeignKeys, LoweredCheck, RowWriter, WriteKind};
+
+/// A table with its names and rules.
+pub(crate) struct WriteTarget {
+    pub(crate) database: i32,
+    pub(crate) object: Arc<Object>,
+    pub(crate) database_name: String,
+    pub(crate) schema: String,
+    pub(crate) alias: String,
+    catalog: Arc<Catalog>,
+    checks: Vec<LoweredCheck>,
+    check_values: Vec<Value>,
+    referenced: bool,
+}
+
+impl WriteTarget {
+    pub(crate) fn table(&self) -> Result<&Table, SqlError> {
+        match &self.object.kind {
+            ObjectKind::Table(table) => Ok(table),
+            _ => Err(SqlError::internal("a target that is no table")),
+        }
+    }
+
+    pub(crate) fn writer<'a>(&'a self, conn: &'a Connection, kind: WriteKind) -> Result<RowWriter<'a>, SqlError> {
+        let rules = (self.checks.clone(), self.check_values.clone());
+        Ok(RowWriter::new(conn, (&self.database_name, &self.schema), &self.alias, &self.object, self.table()?, kind, rules))
+    }
+
+    fn foreign_keys<'a>(&'a self, conn: &'a Connection) -> ForeignKeys<'a> {
+        ForeignKeys { conn, catalog: Arc::clone(&self.catalog), alias: &self.alias, database: &self.database_name }
+    }
+
+    /// Whether foreign keys have to see what was changed.
+    pub(crate) fn is_referenced(&self) -> bool {
+        self.referenced
+    }
+
+    /// Judges foreign keys after a statement's writing, and carries out cascades.
+    pub(crate) fn judge(&self, conn: &Connection, changes: &[Changed], kind: WriteKind) -> Result<(), SqlError> {
+        if self.referenced { self.foreign_keys(conn).judge(&self.object, changes, kind.name()) } else { Ok(()) }
+    }
+
+    /// `dbo.t`, as messages name it.
+    pub(crate) fn full_name(&self) -> String {
+        format!("{}.{}.{}", self.database_name, self.schema, self.object.name)
+    }
+}
+
+impl Session {
+    /// Takes the target's write lock and loads its rules. The catalog is read after the lock was taken: nobody changes
+    /// the table from then on.
+    pub(crate) fn enter_target(&mut self, frame: &Frame, found: &Resolved) -> Result<WriteTarget, Stop> {
+        self.enter_write(found.database)?;
+        if self.settings.noexec {
+            return Err(Stop::Aborted);
+        }
+        let catalog = self.catalog_of(found.database)?;
+        let object = catalog.object(found.object.id).cloned().ok_or_else(|| SqlError::invalid_object(&found.object.name))?;
+        let ObjectKind::Table(table) = &object.kind else {
+            return Err(SqlError::invalid_object(&object.name).into());
+        };
+        let (checks, check_values) = if table.checks.iter().any(|c| !c.disabled) {
+            let mut plan = self.bind(frame, |b| b.checks(table))?;
+            let behind = plan.params.split_off(table.columns.len().min(plan.params.len()));
+            let values = self.values(frame, &behind)?;
+            (plan.bound, values)
+        } else {
+            (Vec::new(), Vec::new())
+        };
+        let database_name = self.name_of(found.database);
+        let schema = if found.database == 0 { "dbo".to_owned() } else { catalog.schema_name(object.schema).to_owned() };
+        let alias = alias_of(found.database);
+        let mut target = WriteTarget { database: found.database, object: Arc::clone(&object), database_name, schema, alias, catalog, checks, check_values, referenced: false };
+        target.referenced = target.foreign_keys(&self.conn).concern(&object);
+        Ok(target)
+    }
+
+    /// The catalog of a database, or of the temporary objects for 0.
+    pub(crate) fn catalog_of(&self, database: i32) -> Result<Arc<Catalog>, SqlError> {
+        if database == 0 { Ok(Arc::clone(&self.temp)) } else { self.shared.catalog(database) }
+    }
+
+    /// A database's name; temporary objects are tempdb's.
+    pub(crate) fn name_of(&self, database: i32) -> String {
+        if database == 0 { "tempdb".to_owned() } else { self.server.database(database).map(|d| d.name()).unwrap_or_default() }
+    }
+
+    /// The schema that a new object goes into: database (0 for a temporary one) and schema id.
+    pub(crate) fn place_for(&mut self, name: &lab_tsql::ast::ObjectName) -> Result<(i32, i32), SqlError> {
+        let database = self.bind(&Frame::batch(), |b| b.database_of(name))?.bound;
+        if database == 0 || name.name().starts_with('#') {
+            return Ok((database, DBO));
+        }
+        let catalog = self.catalog_of(database)?;
+        let schema = name.schema().unwrap_or("dbo");
+        let found = catalog.schema_named(schema).ok_or_else(|| SqlError::schema_not_found(schema).at(name.line()))?;
+        Ok((database, found.id))
+    }
+}

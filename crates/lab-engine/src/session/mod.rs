@@ -1,0 +1,203 @@
+//! A client's session: its connection to SQLite, its settings, its transaction.
+
+mod barrier;
+mod interrupt;
+mod login;
+mod settings;
+mod shared;
+mod transaction;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lab_store::Database as Store;
+use rusqlite::Connection;
+
+pub use barrier::Barrier;
+pub(crate) use interrupt::Interrupt;
+pub use login::{LoginRefused, LoginRequest};
+pub(crate) use login::run_first_start;
+pub(crate) use settings::Settings;
+pub(crate) use shared::{Activity, Shared, SharedState};
+use transaction::Transaction;
+
+use crate::catalog::Catalog;
+use crate::error::SqlError;
+use crate::exec::{BulkTarget, Cursors, Prepared};
+use crate::request::Isolation;
+use crate::server::{Database, Server};
+
+/// One client's session.
+pub struct Session {
+    pub(crate) server: Arc<Server>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) conn: Connection,
+    pub(crate) settings: Settings,
+    pub(crate) tran: Transaction,
+    pub(crate) temp: Arc<Catalog>,
+    pub(crate) isolation: Isolation,
+    pub(crate) interrupt: Interrupt,
+    pub(crate) barrier: Barrier,
+    /// Databases attached to `conn`, with the store that was attached.
+    attached: BTreeMap<i32, Arc<Store>>,
+    /// The database to go back to when the session is reset.
+    pub(crate) login_database: i32,
+    pub(crate) row_count: i64,
+    /// `@@ERROR`.
+    pub(crate) last_error: i32,
+    /// `@@IDENTITY`.
+    pub(crate) identity: Option<i64>,
+    /// How many TRY blocks are open around what runs.
+    pub(crate) try_depth: u32,
+    /// `@@NESTLEVEL`.
+    pub(crate) nest_level: u32,
+    pub(crate) prepared: BTreeMap<i32, Prepared>,
+    pub(crate) next_handle: i32,
+    pub(crate) cursors: Cursors,
+    pub(crate) bulk: Option<BulkTarget>,
+    /// Trees of the procedures called last: by database and object, with when they were changed and how long they are.
+    pub(crate) modules: BTreeMap<(i32, i32), (i64, usize, Arc<lab_tsql::ast::CreateModule>)>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("id", &self.shared.id).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// `@@SPID`.
+    pub fn id(&self) -> u16 {
+        self.shared.id
+    }
+
+    /// The name of the current database.
+    pub fn database_name(&self) -> String {
+        self.server.database(self.current_database()).map(|d| d.name()).unwrap_or_default()
+    }
+
+    /// What must be hardened before anything said so far may leave.
+    pub fn barrier(&self) -> Barrier {
+        self.barrier.clone()
+    }
+
+    /// Sets what is asked whether the client has cancelled: by long statements, waits for locks, and WAITFOR.
+    pub fn set_interrupt(&mut self, probe: Box<dyn FnMut() -> bool + Send>) {
+        self.interrupt.set_probe(probe);
+    }
+
+    /// Whether KILL has ended this session.
+    pub fn is_killed(&self) -> bool {
+        self.shared.is_killed()
+    }
+
+    pub(crate) fn current_database(&self) -> i32 {
+        self.shared.state().database
+    }
+
+    /// A database by its id, attached to this session's connection.
+    pub(crate) fn database(&mut self, id: i32) -> Result<Arc<Database>, SqlError> {
+        let database = self.server.database(id).ok_or_else(|| SqlError::database_not_found(&id.to_string()))?;
+        let store = database.store()?;
+        if self.attached.get(&id).is_some_and(|known| Arc::ptr_eq(known, &store)) {
+            return Ok(database);
+        }
+        if self.attached.remove(&id).is_some() {
+            self.detach(&database.alias)?;
+        }
+        crate::server::attach(&self.conn, &store, &database.alias).map_err(|e| SqlError::sqlite(&e))?;
+        self.attached.insert(id, store);
+        Ok(database)
+    }
+
+    /// Lets go of a database that is going down, so that its files can be replaced.
+    pub(crate) fn let_go(&mut self, id: i32) -> Result<(), SqlError> {
+        if self.attached.remove(&id).is_some() {
+            self.detach(&format!("db{id}"))?;
+        }
+        Ok(())
+    }
+
+    fn detach(&self, alias: &str) -> Result<(), SqlError> {
+        self.conn.flush_prepared_statement_cache();
+        self.conn.execute_batch(&format!("DETACH DATABASE {alias}")).map_err(|e| SqlError::sqlite(&e))
+    }
+
+    /// Detaches what no longer is what the server has: a connection must not keep a dropped database's files open.
+    pub(crate) fn forget_stale(&mut self) -> Result<(), SqlError> {
+        if self.sqlite_open() {
+            return Ok(());
+        }
+        let stale: Vec<i32> = self
+            .attached
+            .iter()
+            .filter(|(id, store)| {
+                let now = self.server.database(**id).and_then(|d| d.store().ok());
+                !now.is_some_and(|s| Arc::ptr_eq(&s, store))
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        stale.into_iter().try_for_each(|id| self.let_go(id))
+    }
+
+    /// RESETCONNECTION: back to how the login left it.
+    pub fn reset(&mut self, keep_transaction: bool, sink: &mut dyn crate::sink::Sink) -> Result<(), SqlError> {
+        if !keep_transaction && self.tran.count > 0 {
+            self.rollback_all(sink)?;
+        }
+        self.settings = Settings::default();
+        self.isolation = Isolation::default();
+        self.prepared.clear();
+        self.cursors = Cursors::default();
+        self.bulk = None;
+        self.identity = None;
+        self.drop_temporary_tables()?;
+        let back = self.login_database;
+        if self.current_database() != back {
+            self.shared.state().database = back;
+        }
+        let mut state = self.shared.state();
+        state.session_context.clear();
+        state.context_info.clear();
+        drop(state);
+        self.show_settings();
+        sink.env(crate::sink::EnvChange::ResetConnection);
+        Ok(())
+    }
+
+    /// Copies what views and functions show of the settings.
+    pub(crate) fn show_settings(&mut self) {
+        let mut state = self.shared.state();
+        state.isolation = self.isolation;
+        state.language.clone_from(&self.settings.language);
+        state.date_format = self.settings.date_format.name().to_owned();
+        state.date_first = self.settings.date_first;
+        state.lock_timeout_ms = self.settings.lock_timeout_ms;
+        state.quoted_identifier = self.settings.quoted_identifier;
+        state.ansi_nulls = self.settings.ansi_nulls;
+    }
+
+    fn drop_temporary_tables(&mut self) -> Result<(), SqlError> {
+        let ids: Vec<i32> = self.temp.objects().map(|o| o.id).collect();
+        if self.sqlite_open() || ids.is_empty() {
+            return Ok(());
+        }
+        for id in ids {
+            let sql = format!("DROP TABLE IF EXISTS {}", crate::store::table_name("temp", id));
+            self.conn.execute_batch(&sql).map_err(|e| SqlError::sqlite(&e))?;
+        }
+        self.set_temp(Arc::new(Catalog::new(self.server.collation)));
+        Ok(())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Nobody is there to be told of a failure; SQLite rolls back when its connection closes, too.
+        if self.tran.count > 0 || self.sqlite_open() {
+            self.abandon();
+        }
+        self.server.locks.release_all(lab_store::SessionId(u32::from(self.shared.id).into()));
+        self.server.unregister(self.shared.id);
+    }
+}

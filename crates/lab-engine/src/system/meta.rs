@@ -1,0 +1,470 @@
+//! Functions that answer from the catalog or the server: OBJECT_ID, SERVERPROPERTY and their kin.
+
+use std::sync::Arc;
+
+use rusqlite::types::Value;
+
+use super::{VERSION, bit, int, text};
+use crate::catalog::{Catalog, DBO, IndexRole, Object, ObjectKind, same_name};
+use crate::error::SqlError;
+use crate::server::Database;
+use crate::session::Shared;
+use crate::types::{SqlType, parse_hex, variant_value};
+
+const NAME: SqlType = SqlType::SYSNAME;
+const INT: SqlType = SqlType::Int;
+const SMALL: SqlType = SqlType::SmallInt;
+const TEXT: SqlType = SqlType::NVARCHAR_MAX;
+const ANY: SqlType = SqlType::Variant;
+const SID: SqlType = SqlType::VarBinary { len: crate::types::Len::N(85) };
+
+/// The functions by name, with what they return.
+pub(crate) const META_FUNCTIONS: &[(&str, SqlType)] = &[
+    ("object_id", INT), ("object_name", NAME), ("object_schema_name", NAME), ("object_definition", TEXT),
+    ("db_id", SMALL), ("db_name", NAME), ("original_db_name", NAME), ("schema_id", INT), ("schema_name", NAME),
+    ("col_name", NAME), ("col_length", SMALL), ("type_name", NAME), ("type_id", INT),
+    ("objectproperty", INT), ("objectpropertyex", ANY), ("columnproperty", INT), ("indexproperty", INT),
+    ("serverproperty", ANY), ("databaseproperty", INT), ("databasepropertyex", ANY), ("connectionproperty", ANY),
+    ("suser_sname", NAME), ("suser_name", NAME), ("suser_sid", SID), ("suser_id", INT), ("user_name", NAME), ("user_id", INT),
+    ("current_user", NAME), ("system_user", NAME), ("session_user", NAME), ("user", NAME), ("original_login", NAME),
+    ("database_principal_id", INT), ("ident_current", SqlType::Numeric { precision: 38, scale: 0 }),
+    ("ident_seed", SqlType::Numeric { precision: 38, scale: 0 }), ("ident_incr", SqlType::Numeric { precision: 38, scale: 0 }),
+    ("has_dbaccess", INT), ("has_perms_by_name", INT), ("is_member", INT), ("is_rolemember", INT), ("is_srvrolemember", INT),
+    ("app_name", NAME), ("host_name", NAME), ("host_id", SqlType::Char { len: 10 }), ("session_context", ANY),
+    ("context_info", SqlType::VarBinary { len: crate::types::Len::N(128) }), ("sessionproperty", ANY), ("collationproperty", ANY),
+    ("fulltextserviceproperty", INT), ("index_col", NAME), ("stats_date", SqlType::DateTime),
+];
+
+type Answer = Result<Value, SqlError>;
+
+/// Answers a function of [`META_FUNCTIONS`] for a session whose current database is `database`.
+pub(super) fn call(shared: &Shared, name: &str, database: i32, args: &[Value]) -> Answer {
+    let ask = Ask { shared, database, args };
+    match name {
+        "object_id" | "object_name" | "object_schema_name" | "object_definition" | "objectproperty" | "objectpropertyex"
+        | "ident_current" | "ident_seed" | "ident_incr" => ask.object(name),
+        "col_name" | "col_length" | "columnproperty" | "indexproperty" | "index_col" => ask.column(name),
+        "db_id" | "db_name" | "original_db_name" | "databaseproperty" | "databasepropertyex" | "has_dbaccess" => ask.databases(name),
+        "serverproperty" => Ok(ask.server_property()),
+        "schema_id" | "schema_name" | "type_name" | "type_id" | "database_principal_id" => ask.names(name),
+        _ => ask.session(name),
+    }
+}
+
+struct Ask<'a> {
+    shared: &'a Shared,
+    database: i32,
+    args: &'a [Value],
+}
+
+impl Ask<'_> {
+    fn text(&self, n: usize) -> Option<&str> {
+        match self.args.get(n) {
+            Some(Value::Text(t)) => Some(t.as_str()),
+            _ => None,
+        }
+    }
+
+    fn int(&self, n: usize) -> Option<i64> {
+        match self.args.get(n) {
+            Some(Value::Integer(i)) => Some(*i),
+            Some(Value::Text(t)) => t.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
+    fn catalog(&self) -> Result<Arc<Catalog>, SqlError> {
+        self.shared.catalog(self.database)
+    }
+
+    /// The object or constraint that a possibly qualified name means: database (0 for temporary), catalog, id.
+    fn by_name(&self, name: &str) -> Option<(i32, Arc<Catalog>, i32)> {
+        let parts = split_name(name);
+        let (last, before) = parts.split_last()?;
+        let (database, catalog) = if last.starts_with('#') && !last.starts_with("##") {
+            (0, Arc::clone(&self.shared.state().temp))
+        } else {
+            let database = match before.len().checked_sub(2).and_then(|at| before.get(at)) {
+                Some(db) if !db.is_empty() => self.shared.server.database_named(db)?.id,
+                _ => self.database,
+            };
+            (database, self.shared.catalog(database).ok()?)
+        };
+        let schema = match before.last() {
+            Some(schema) if !schema.is_empty() && database != 0 => catalog.schema_named(schema)?.id,
+            _ => DBO,
+        };
+        let id = catalog.id_of(schema, last)?;
+        Some((database, catalog, id))
+    }
+
+    fn object(&self, name: &str) -> Answer {
+        if let "object_id" = name {
+            let Some(found) = self.text(0).and_then(|n| self.by_name(n)) else { return Ok(Value::Null) };
+            let wanted = self.text(1).map(|t| t.trim().to_ascii_uppercase());
+            let fits = match (&wanted, found.1.object(found.2)) {
+                (None, _) => true,
+                (Some(w), Some(object)) => w == object.kind.code(),
+                (Some(w), None) => matches!(w.as_str(), "PK" | "UQ" | "F" | "C" | "D"),
+            };
+            return Ok(if fits { int(found.2) } else { Value::Null });
+        }
+        if name.starts_with("ident_") {
+            return Ok(self.identity(name));
+        }
+        let Some(id) = self.int(0).and_then(|i| i32::try_from(i).ok()) else { return Ok(Value::Null) };
+        let catalog = match self.int(1) {
+            Some(db) if matches!(name, "object_name" | "object_schema_name") => self.shared.catalog(db as i32)?,
+            _ if id < 0 => Arc::clone(&self.shared.state().temp),
+            _ => self.catalog()?,
+        };
+        let Some(object) = catalog.object(id).or_else(|| catalog.constraint_table(id)) else { return Ok(Value::Null) };
+        Ok(match name {
+            "object_name" if object.id == id => text(&object.name),
+            "object_name" => constraint_name(object, id).map_or(Value::Null, text),
+            "object_schema_name" => text(catalog.schema_name(object.schema)),
+            "object_definition" => object.kind.module().map_or(Value::Null, |m| text(&m.definition)),
+            _ => {
+                let found = self.text(1).and_then(|p| object_property(object, id, p));
+                let value = found.map_or(Value::Null, int);
+                if name == "objectpropertyex" && value != Value::Null { variant_value(&value, INT) } else { value }
+            }
+        })
+    }
+
+    fn identity(&self, name: &str) -> Value {
+        let Some((database, catalog, id)) = self.text(0).and_then(|n| self.by_name(n)) else { return Value::Null };
+        let Some(identity) = catalog.object(id).and_then(|o| o.table()).and_then(|t| t.identity_column()).and_then(|c| c.identity) else {
+            return Value::Null;
+        };
+        let value = match name {
+            "ident_seed" => identity.seed,
+            "ident_incr" => identity.increment,
+            _ => self.shared.server.last_identity((database, id)).unwrap_or(identity.seed),
+        };
+        crate::types::decimal_value(i128::from(value), 38).unwrap_or(Value::Null)
+    }
+
+    fn column(&self, name: &str) -> Answer {
+        let (catalog, id) = match (self.text(0), self.int(0)) {
+            (Some(table), _) if name == "col_length" || name == "index_col" => match self.by_name(table) {
+                Some((_, catalog, id)) => (catalog, id),
+                None => return Ok(Value::Null),
+            },
+            (_, Some(id)) => (self.catalog()?, id as i32),
+            _ => return Ok(Value::Null),
+        };
+        let Some(object) = catalog.object(id) else { return Ok(Value::Null) };
+        let Some(table) = object.table() else {
+            let columns = object.kind.module().map(|m| m.columns.as_slice()).unwrap_or_default();
+            let at = self.int(1).and_then(|n| usize::try_from(n - 1).ok());
+            return Ok(at.and_then(|at| columns.get(at)).map_or(Value::Null, |c| text(&c.name)));
+        };
+        let column = self.text(1).and_then(|c| table.column_named(c));
+        Ok(match name {
+            "col_name" => self.int(1).and_then(|n| table.column(n as i32)).map_or(Value::Null, |c| text(&c.name)),
+            "col_length" => column.map_or(Value::Null, |c| int(c.ty.max_length())),
+            "indexproperty" => {
+                let index = self.text(1).and_then(|n| table.indexes.iter().find(|i| same_name(&i.name, n)));
+                let property = self.text(2).unwrap_or_default().to_ascii_lowercase();
+                match (index, property.as_str()) {
+                    (Some(i), "indexid") => int(i.id),
+                    (Some(i), "isunique") => bit(i.unique),
+                    (Some(i), "isclustered") => bit(i.clustered),
+                    (Some(i), "isdisabled") => bit(i.disabled),
+                    _ => Value::Null,
+                }
+            }
+            "index_col" => {
+                let index = self.int(1).and_then(|n| table.indexes.iter().find(|i| i64::from(i.id) == n));
+                let key = self.int(2).and_then(|n| usize::try_from(n - 1).ok());
+                let column = index.zip(key).and_then(|(i, k)| i.keys.get(k)).and_then(|k| table.column(k.column));
+                column.map_or(Value::Null, |c| text(&c.name))
+            }
+            _ => {
+                let property = self.text(2).unwrap_or_default().to_ascii_lowercase();
+                match (column, property.as_str()) {
+                    (Some(c), "isidentity") => bit(c.identity.is_some()),
+                    (Some(c), "iscomputed") => bit(c.computed.is_some()),
+                    (Some(c), "allowsnull") => bit(c.nullable),
+                    (Some(c), "columnid" | "ordinal") => int(c.id),
+                    (Some(c), "precision") => int(c.ty.char_length().map_or(i64::from(c.ty.precision()), i64::from)),
+                    (Some(c), "scale") => int(c.ty.scale()),
+                    (Some(c), "charmaxlen") => c.ty.char_length().map_or(int(-1), |n| int(n)),
+                    (Some(c), "isrowguidcol") => bit(c.rowguidcol),
+                    (Some(_), "ishidden" | "issparse" | "iscolumnset" | "isxmlindexable" | "isidnotforrepl") => int(0),
+                    _ => Value::Null,
+                }
+            }
+        })
+    }
+
+    fn database_argument(&self) -> Option<Arc<Database>> {
+        match (self.text(0), self.int(0)) {
+            (Some(name), _) => self.shared.server.database_named(name),
+            (None, Some(id)) => self.shared.server.database(i32::try_from(id).ok()?),
+            (None, None) if self.args.is_empty() => self.shared.server.database(self.database),
+            (None, None) => None,
+        }
+    }
+
+    fn databases(&self, name: &str) -> Answer {
+        let Some(database) = self.database_argument() else { return Ok(Value::Null) };
+        Ok(match name {
+            "db_id" => int(database.id),
+            "db_name" | "original_db_name" => text(database.name()),
+            "has_dbaccess" => bit(database.state() == crate::server::DatabaseState::Online),
+            _ => {
+                let property = self.text(1).unwrap_or_default().to_ascii_lowercase();
+                let found = database_property(&database, &property);
+                match found {
+                    Some(value) if name == "databasepropertyex" => variant(&value),
+                    Some(value) => value,
+                    None => Value::Null,
+                }
+            }
+        })
+    }
+
+    fn server_property(&self) -> Value {
+        let config = &self.shared.server.config;
+        let found = match self.text(0).unwrap_or_default().to_ascii_lowercase().as_str() {
+            "productversion" => text(VERSION),
+            "productlevel" => text("RTM"),
+            "productmajorversion" => text("16"),
+            "productminorversion" => text("0"),
+            "productbuild" => text("4125"),
+            "productupdatelevel" => text("CU13"),
+            "productupdatereference" => text("KB5036432"),
+            "edition" => text("Developer Edition (64-bit)"),
+            "editionid" => int(-2_117_995_310),
+            "engineedition" => int(3),
+            "servername" | "machinename" | "computernamephysicalnetbios" => text(&config.server_name),
+            "collation" => text(self.shared.server.collation.name()),
+            "sqlcharsetname" => text("iso_1"),
+            "sqlsortordername" => text("nocase_iso"),
+            "comparisonstyle" => int(196_609),
+            "lcid" => int(1033),
+            "ishadrenabled" | "isxtpsupported" => int(1),
+            "hadrmanagerstatus" => int(1),
+            "isclustered" | "isfulltextinstalled" | "isintegratedsecurityonly" | "issingleuser" | "islocaldb" | "isadvancedanalyticsinstalled" | "ispolybaseinstalled" | "istempdbmetadatamemoryoptimized" => int(0),
+            "processid" => int(std::process::id()),
+            "instancedefaultdatapath" | "instancedefaultlogpath" | "instancedefaultbackuppath" => text(config.data_dir.to_string_lossy()),
+            "licensetype" => text("DISABLED"),
+            "buildclrversion" => text("v4.0.30319"),
+            "pathseparator" => text("/"),
+            // InstanceName of a default instance is NULL, as is what is not known.
+            _ => return Value::Null,
+        };
+        variant(&found)
+    }
+
+    fn names(&self, name: &str) -> Answer {
+        let catalog = self.catalog()?;
+        Ok(match name {
+            "schema_id" => match self.text(0) {
+                Some(schema) => catalog.schema_named(schema).map_or(Value::Null, |s| int(s.id)),
+                None => int(DBO),
+            },
+            "schema_name" => match self.int(0) {
+                Some(id) => catalog.schemas.get(&(id as i32)).map_or(Value::Null, |s| text(&s.name)),
+                None if self.args.is_empty() => text("dbo"),
+                None => Value::Null,
+            },
+            "type_name" => match self.int(0) {
+                Some(256) => text("sysname"),
+                Some(id) => all_types().find(|t| i64::from(t.system_type_id()) == id).map_or(Value::Null, |t| text(t.name())),
+                None => Value::Null,
+            },
+            "type_id" => match self.text(0) {
+                Some(n) if same_name(n, "sysname") => int(256),
+                Some(n) => all_types().find(|t| same_name(t.name(), n)).map_or(Value::Null, |t| int(t.system_type_id())),
+                None => Value::Null,
+            },
+            _ => {
+                let user = self.shared.state().user.clone();
+                let name = self.text(0).unwrap_or(&user);
+                catalog.principal_named(name).map_or(Value::Null, |p| int(p.id))
+            }
+        })
+    }
+
+    fn session(&self, name: &str) -> Answer {
+        let state = self.shared.state().clone();
+        Ok(match name {
+            "suser_sname" | "suser_name" => match (self.args.first(), self.int(0)) {
+                (None, _) => text(state.login),
+                (Some(Value::Blob(sid)), _) => {
+                    let found = self.shared.server.logins().into_iter().find(|l| parse_hex(&l.sid).as_deref() == Some(sid));
+                    found.map_or(Value::Null, |l| text(l.name))
+                }
+                (_, Some(id)) => self.shared.server.logins().into_iter().find(|l| i64::from(l.id) == id).map_or(Value::Null, |l| text(l.name)),
+                _ => Value::Null,
+            },
+            "system_user" | "original_login" => text(state.login),
+            "suser_sid" => {
+                let login = self.text(0).map(str::to_owned).unwrap_or(state.login);
+                self.shared.server.login_named(&login).and_then(|l| parse_hex(&l.sid)).map_or(Value::Null, Value::Blob)
+            }
+            "suser_id" => {
+                let login = self.text(0).map(str::to_owned).unwrap_or(state.login);
+                self.shared.server.login_named(&login).map_or(Value::Null, |l| int(l.id))
+            }
+            "user_name" => match self.int(0) {
+                Some(id) => self.catalog()?.principals.get(&(id as i32)).map_or(Value::Null, |p| text(&p.name)),
+                None => text(state.user),
+            },
+            "current_user" | "session_user" | "user" => text(state.user),
+            "user_id" => {
+                let name = self.text(0).map(str::to_owned).unwrap_or(state.user);
+                self.catalog()?.principal_named(&name).map_or(Value::Null, |p| int(p.id))
+            }
+            "is_member" | "is_rolemember" => {
+                let user = if name == "is_rolemember" { self.text(1).map(str::to_owned) } else { None }.unwrap_or(state.user);
+                self.role_member(&user)?
+            }
+            "is_srvrolemember" => {
+                let login = self.text(1).map(str::to_owned).unwrap_or(state.login);
+                let role = self.text(0).unwrap_or_default();
+                let known = crate::server::SERVER_ROLES.iter().any(|(_, r)| same_name(r, role));
+                let login = self.shared.server.login_named(&login);
+                match login {
+                    Some(l) if known => bit(same_name(role, "public") || l.is_sysadmin() || l.roles.iter().any(|r| same_name(r, role))),
+                    _ => Value::Null,
+                }
+            }
+            "has_perms_by_name" => int(1),
+            "app_name" => text(state.program),
+            "host_name" => text(state.host),
+            "host_id" => text(format!("{:<10}", state.host_process)),
+            "session_context" => self.text(0).and_then(|k| state.session_context.get(&k.to_lowercase()).cloned()).unwrap_or(Value::Null),
+            "context_info" if state.context_info.is_empty() => Value::Null,
+            "context_info" => Value::Blob(state.context_info),
+            "connectionproperty" => match self.text(0).unwrap_or_default().to_ascii_lowercase().as_str() {
+                "net_transport" | "physical_net_transport" => variant(&text("TCP")),
+                "protocol_type" => variant(&text("TSQL")),
+                "auth_scheme" => variant(&text("SQL")),
+                "client_net_address" => variant(&text(state.client_address)),
+                _ => Value::Null,
+            },
+            "sessionproperty" => match self.text(0).unwrap_or_default().to_ascii_lowercase().as_str() {
+                "ansi_nulls" => variant(&bit(state.ansi_nulls)),
+                "quoted_identifier" => variant(&bit(state.quoted_identifier)),
+                "ansi_padding" | "ansi_warnings" | "arithabort" | "concat_null_yields_null" => variant(&bit(true)),
+                "numeric_roundabort" => variant(&bit(false)),
+                _ => Value::Null,
+            },
+            "collationproperty" => {
+                let known = self.text(0).and_then(crate::types::Collation::by_name);
+                match (known, self.text(1).unwrap_or_default().to_ascii_lowercase().as_str()) {
+                    (Some(c), "codepage") => variant(&int(if c.is_utf8() { 65_001 } else { 1252 })),
+                    (Some(_), "lcid") => variant(&int(1033)),
+                    _ => Value::Null,
+                }
+            }
+            "fulltextserviceproperty" => int(0),
+            _ => Value::Null,
+        })
+    }
+
+    fn role_member(&self, user: &str) -> Answer {
+        let catalog = self.catalog()?;
+        let Some(role) = self.text(0).and_then(|r| catalog.principal_named(r)) else { return Ok(Value::Null) };
+        let member = catalog.principal_named(user).is_some_and(|p| p.id == 1 || p.member_of.contains(&role.id));
+        Ok(bit(role.id == 0 || member))
+    }
+}
+
+fn variant(value: &Value) -> Value {
+    match value {
+        Value::Text(t) => variant_value(value, SqlType::nvarchar(t.chars().count().clamp(1, 4000) as u16)),
+        other => variant_value(other, INT),
+    }
+}
+
+fn all_types() -> impl Iterator<Item = SqlType> {
+    (0..30).filter_map(|kind| SqlType::from_code(kind << 32))
+}
+
+fn constraint_name(table: &Object, id: i32) -> Option<String> {
+    table.table()?.constraints().into_iter().find(|(c, _)| *c == id).map(|(_, n)| n.to_owned())
+}
+
+/// `a.[b.c]."d"` in parts.
+pub(crate) fn split_name(name: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut close: Option<char> = None;
+    let mut chars = name.trim().chars().peekable();
+    while let Some(c) = chars.next() {
+        match (close, c) {
+            (Some(end), c) if c == end => {
+                if chars.peek() == Some(&end) {
+                    chars.next();
+                    push(&mut parts, end);
+                } else {
+                    close = None;
+                }
+            }
+            (Some(_), c) => push(&mut parts, c),
+            (None, '[') => close = Some(']'),
+            (None, '"') => close = Some('"'),
+            (None, '.') => parts.push(String::new()),
+            (None, c) => push(&mut parts, c),
+        }
+    }
+    parts
+}
+
+fn push(parts: &mut [String], c: char) {
+    if let Some(last) = parts.last_mut() {
+        last.push(c);
+    }
+}
+
+fn object_property(object: &Object, id: i32, property: &str) -> Option<i64> {
+    let kind = |code: &str| i64::from(object.id == id && object.kind.code() == code);
+    let table = object.table();
+    Some(match property.to_ascii_lowercase().as_str() {
+        "istable" | "isusertable" => kind("U"),
+        "isview" => kind("V"),
+        "isprocedure" => kind("P"),
+        "isscalarfunction" => kind("FN"),
+        "isinlinefunction" | "istablefunction" => kind("IF"),
+        "isforeignkey" => i64::from(table.is_some_and(|t| t.foreign_keys.iter().any(|f| f.object_id == id))),
+        "ischeckcnst" => i64::from(table.is_some_and(|t| t.checks.iter().any(|c| c.object_id == id))),
+        "isprimarykey" => i64::from(table.is_some_and(|t| t.indexes.iter().any(|i| i.role == IndexRole::PrimaryKey(id)))),
+        "isuniquecnst" => i64::from(table.is_some_and(|t| t.indexes.iter().any(|i| i.role == IndexRole::Unique(id)))),
+        "tablehasidentity" => i64::from(table.is_some_and(|t| t.identity_column().is_some())),
+        "tablehasprimarykey" => i64::from(table.is_some_and(|t| t.primary_key().is_some())),
+        "tablehasforeignkey" => i64::from(table.is_some_and(|t| !t.foreign_keys.is_empty())),
+        "tablehasclustindex" => i64::from(table.is_some_and(|t| t.indexes.iter().any(|i| i.clustered))),
+        "ismsshipped" | "istrigger" | "isencrypted" | "issystemtable" => 0,
+        "isschemabound" => i64::from(object.kind.module().is_some_and(|m| m.schema_bound)),
+        "execisquotedidenton" | "isquotedidenton" => i64::from(object.kind.module().is_none_or(|m| m.quoted_identifier)),
+        "execisansinullson" | "isansinullson" => i64::from(object.kind.module().is_none_or(|m| m.ansi_nulls)),
+        "ownerid" => 1,
+        "schemaid" => i64::from(object.schema),
+        "basetype" => i64::from(matches!(object.kind, ObjectKind::Table(_))),
+        _ => return None,
+    })
+}
+
+fn database_property(database: &Database, property: &str) -> Option<Value> {
+    let e = database.entry();
+    Some(match property {
+        "status" => text(database.state().name()),
+        "recovery" => text(e.recovery_model.name()),
+        "collation" => text(e.collation.name()),
+        "updateability" => text(if e.read_only { "READ_ONLY" } else { "READ_WRITE" }),
+        "useraccess" => text(if e.single_user { "SINGLE_USER" } else { "MULTI_USER" }),
+        "version" => int(957),
+        "comparisonstyle" => int(196_609),
+        "lcid" => int(1033),
+        "sqlsortorder" => int(52),
+        "edition" => return None,
+        "isinstandby" | "isautoclose" | "isautoshrink" | "isfulltextenabled" | "ispublished" | "issubscribed" | "ismergepublished" | "isxtpsupported" => int(0),
+        "isnullconcat" | "isansinullsenabled" | "isansipaddingenabled" | "isansiwarningsenabled" | "isquotedidentifiersenabled" => bit(true),
+        "isautocreatestatistics" | "isautoupdatestatistics" => bit(true),
+        _ => return None,
+    })
+}

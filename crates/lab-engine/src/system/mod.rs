@@ -1,0 +1,94 @@
+//! What the server tells about itself: catalog views, and functions of the catalog.
+//!
+//! A view's rows are made when it is read, from the catalog and the server's state; SQL reaches them as
+//! `json_each(t_view('sys.tables', database))`, one packed row for each element.
+
+mod dynamic;
+mod meta;
+mod objects;
+mod schema;
+
+use std::sync::Arc;
+
+use lab_tsql::ast::ObjectName;
+use rusqlite::Connection;
+use rusqlite::functions::FunctionFlags;
+use rusqlite::types::Value;
+
+pub(crate) use dynamic::SETTINGS;
+pub(crate) use meta::{META_FUNCTIONS, split_name};
+
+use crate::catalog::same_name;
+use crate::error::SqlError;
+use crate::session::Shared;
+use crate::types::SqlType;
+
+/// `@@VERSION`.
+pub(crate) const VERSION_TEXT: &str = "Microsoft SQL Server 2022 (RTM-CU13) (milink lab) - 16.0.4125.3 (X64) \n\tLab Instance (64-bit) on Linux";
+/// `SERVERPROPERTY('ProductVersion')`.
+pub(crate) const VERSION: &str = "16.0.4125.3";
+
+/// A system view: its columns, and where its rows come from.
+pub(crate) struct View {
+    pub(crate) schema: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) columns: &'static [(&'static str, SqlType, bool)],
+    rows: fn(&Shared, i32) -> Result<Vec<Vec<Value>>, SqlError>,
+}
+
+impl View {
+    /// What `t_view` is told.
+    pub(crate) fn key(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+}
+
+/// The old names of catalog views live in every schema that a script may write in front of them.
+const COMPATIBILITY: &[&str] = &["sysobjects", "sysdatabases", "sysusers", "syscolumns", "systypes", "sysindexes", "syslogins"];
+
+/// The system view of that name.
+pub(crate) fn view_named(name: &ObjectName) -> Option<&'static View> {
+    let old = COMPATIBILITY.iter().any(|c| same_name(c, name.name()));
+    let schema = match name.schema() {
+        Some(schema) => schema,
+        None if old => "sys",
+        None => return None,
+    };
+    let schema = if old && same_name(schema, "dbo") { "sys" } else { schema };
+    all().find(|v| same_name(v.schema, schema) && same_name(v.name, name.name()))
+}
+
+fn all() -> impl Iterator<Item = &'static View> {
+    objects::VIEWS.iter().chain(schema::VIEWS).chain(dynamic::VIEWS)
+}
+
+/// Registers `t_view` and `t_meta` on a session's connection.
+pub(crate) fn register(conn: &Connection, shared: &Arc<Shared>) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
+    let session = Arc::clone(shared);
+    conn.create_scalar_function("t_view", 2, flags, move |c| {
+        let (key, database): (String, i32) = (c.get(0)?, c.get(1)?);
+        let view = all().find(|v| v.key() == key).ok_or_else(|| SqlError::invalid_object(&key).to_carrier())?;
+        let rows = (view.rows)(&session, database).map_err(|e| e.to_carrier())?;
+        let packed: Vec<String> = rows.iter().map(|r| crate::functions::pack(r)).collect();
+        serde_json::to_string(&packed).map_err(|e| SqlError::internal(e).to_carrier())
+    })?;
+    let session = Arc::clone(shared);
+    conn.create_scalar_function("t_meta", -1, flags, move |c| {
+        let (name, database): (String, i32) = (c.get(0)?, c.get(1)?);
+        let args: Vec<Value> = (2..c.len()).map(|n| c.get(n)).collect::<rusqlite::Result<_>>()?;
+        meta::call(&session, &name, database, &args).map_err(|e| e.to_carrier())
+    })
+}
+
+fn int(n: impl Into<i64>) -> Value {
+    Value::Integer(n.into())
+}
+
+fn bit(b: bool) -> Value {
+    Value::Integer(i64::from(b))
+}
+
+fn text(t: impl Into<String>) -> Value {
+    Value::Text(t.into())
+}
