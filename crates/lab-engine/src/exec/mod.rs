@@ -49,8 +49,11 @@ impl Session {
     /// Runs a batch of statements.
     pub fn run_batch(&mut self, text: &str, sink: &mut dyn Sink) -> Outcome {
         self.request("SELECT", text, sink, |session, sink| {
-            let mut frame = Frame::batch();
-            session.run_text(&mut frame, text, sink).map(|_| ())
+            // A session's batches are one scope to SCOPE_IDENTITY(), as clients that ask in a batch of its own count on.
+            let mut frame = Frame { scope_identity: session.scope_identity, ..Frame::batch() };
+            let done = session.run_text(&mut frame, text, sink).map(|_| ());
+            session.scope_identity = frame.scope_identity;
+            done
         })
     }
 

@@ -132,6 +132,7 @@ impl Server {
             row_count: 0,
             last_error: 0,
             identity: None,
+            scope_identity: None,
             try_depth: 0,
             nest_level: 0,
             prepared: BTreeMap::new(),

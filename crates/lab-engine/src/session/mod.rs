@@ -47,6 +47,8 @@ pub struct Session {
     pub(crate) last_error: i32,
     /// `@@IDENTITY`.
     pub(crate) identity: Option<i64>,
+    /// `SCOPE_IDENTITY()` of the session's batches.
+    pub(crate) scope_identity: Option<i64>,
     /// How many TRY blocks are open around what runs.
     pub(crate) try_depth: u32,
     /// `@@NESTLEVEL`.
@@ -151,6 +153,7 @@ impl Session {
         self.cursors = Cursors::default();
         self.bulk = None;
         self.identity = None;
+        self.scope_identity = None;
         self.drop_temporary_tables()?;
         let back = self.login_database;
         if self.current_database() != back {

@@ -141,13 +141,13 @@ pub(super) const VIEWS: &[View] = &[
     View {
         schema: "sys",
         name: "database_principals",
-        columns: &[("name", NAME, false), ("principal_id", INT, false), ("type", SqlType::Char { len: 1 }, false), ("type_desc", WORDS, true), ("default_schema_name", NAME, true), ("is_fixed_role", BIT, false)],
+        columns: &[("name", NAME, false), ("principal_id", INT, false), ("type", SqlType::Char { len: 1 }, false), ("type_desc", WORDS, true), ("default_schema_name", NAME, true), ("create_date", WHEN, false), ("modify_date", WHEN, false), ("owning_principal_id", INT, true), ("sid", SqlType::VarBinary { len: crate::types::Len::N(85) }, true), ("is_fixed_role", BIT, false), ("authentication_type_desc", WORDS, true)],
         rows: |s, d| {
             let role = |p: &crate::catalog::Principal| p.kind == crate::catalog::PrincipalKind::Role;
             Ok(s.catalog(d)?
                 .principals
                 .values()
-                .map(|p| vec![text(&p.name), int(p.id), text(if role(p) { "R" } else { "S" }), text(if role(p) { "DATABASE_ROLE" } else { "SQL_USER" }), p.default_schema.clone().map_or(Value::Null, text), bit(p.fixed_role)])
+                .map(|p| vec![text(&p.name), int(p.id), text(if role(p) { "R" } else { "S" }), text(if role(p) { "DATABASE_ROLE" } else { "SQL_USER" }), p.default_schema.clone().map_or(Value::Null, text), int(p.created), int(p.created), if role(p) { int(1) } else { Value::Null }, p.sid.as_deref().and_then(crate::types::parse_hex).map_or(Value::Null, Value::Blob), bit(p.fixed_role), text(if p.sid.is_some() { "INSTANCE" } else { "NONE" })])
                 .collect())
         },
     },

@@ -7,7 +7,7 @@ use super::{SqlType, civil, exact, exact_scale, exact_text, guid::guid_text, mom
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// A value as CONVERT without a style makes it text. NULL is empty.
-pub(crate) fn display_value(value: &Value, ty: SqlType) -> String {
+pub fn display_value(value: &Value, ty: SqlType) -> String {
     text_of(value, ty, None).unwrap_or_default()
 }
 

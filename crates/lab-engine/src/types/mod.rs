@@ -39,6 +39,7 @@ pub use convert::{decode_code_page, encode_code_page};
 pub(crate) use datetime::*;
 pub(crate) use decimal::*;
 pub(crate) use format::*;
+pub use format::display_value;
 pub use guid::{guid_from_wire, guid_to_wire};
 pub(crate) use rules::*;
 pub use variant::{variant_parts, variant_value};

@@ -28,7 +28,7 @@ SELECT DB_NAME() AS TABLE_QUALIFIER, s.name AS TABLE_OWNER, o.name AS TABLE_NAME
     CAST(CASE WHEN c.is_identity = 1 THEN t.name + ' identity' ELSE t.name END AS sysname) AS TYPE_NAME,
     CAST(CASE WHEN t.name IN ('nchar', 'nvarchar') AND c.max_length > 0 THEN c.max_length / 2
         WHEN t.name = 'ntext' THEN 1073741823 WHEN t.name IN ('text', 'image') THEN 2147483647
-        WHEN c.max_length = -1 THEN 0 WHEN c.precision > 0 THEN c.precision ELSE c.max_length END AS int) AS PRECISION,
+        WHEN c.max_length = -1 THEN 0 WHEN c.precision > 0 THEN c.precision ELSE c.max_length END AS int) AS [PRECISION],
     CAST(CASE WHEN t.name IN ('decimal', 'numeric') THEN c.precision + 2 WHEN t.name IN ('money') THEN 21 WHEN t.name = 'smallmoney' THEN 12
         WHEN t.name IN ('text', 'image') THEN 2147483647 WHEN t.name = 'ntext' THEN 2147483646
         WHEN t.name IN ('datetime', 'smalldatetime', 'datetime2') THEN 16 WHEN c.max_length = -1 THEN 0 ELSE c.max_length END AS int) AS LENGTH,
@@ -105,7 +105,7 @@ GO
 CREATE PROCEDURE sys.sp_special_columns @table_name sysname, @table_owner sysname = NULL, @table_qualifier sysname = NULL,
     @col_type char(1) = 'R', @scope char(1) = 'T', @nullable char(1) = 'U', @ODBCVer int = 2 AS
 SELECT CAST(CASE @col_type WHEN 'R' THEN 0 END AS smallint) AS SCOPE, c.name AS COLUMN_NAME, CAST(4 AS smallint) AS DATA_TYPE, t.name AS TYPE_NAME,
-    CAST(c.precision AS int) AS PRECISION, CAST(c.max_length AS int) AS LENGTH, CAST(c.scale AS smallint) AS SCALE, CAST(1 AS smallint) AS PSEUDO_COLUMN
+    CAST(c.precision AS int) AS [PRECISION], CAST(c.max_length AS int) AS LENGTH, CAST(c.scale AS smallint) AS SCALE, CAST(1 AS smallint) AS PSEUDO_COLUMN
 FROM sys.columns AS c JOIN sys.objects AS o ON o.object_id = c.object_id JOIN sys.schemas AS s ON s.schema_id = o.schema_id
     JOIN sys.types AS t ON t.user_type_id = c.user_type_id
 WHERE o.name = @table_name AND (@table_owner IS NULL OR s.name = @table_owner)
@@ -130,7 +130,7 @@ SELECT DB_NAME() AS PROCEDURE_QUALIFIER, s.name AS PROCEDURE_OWNER, o.name + N';
     CAST(CASE t.name WHEN 'int' THEN 4 WHEN 'bigint' THEN -5 WHEN 'smallint' THEN 5 WHEN 'tinyint' THEN -6 WHEN 'bit' THEN -7 WHEN 'decimal' THEN 3
         WHEN 'numeric' THEN 2 WHEN 'float' THEN 6 WHEN 'real' THEN 7 WHEN 'money' THEN 3 WHEN 'datetime' THEN 93 WHEN 'date' THEN 91 WHEN 'datetime2' THEN 93
         WHEN 'char' THEN 1 WHEN 'varchar' THEN 12 WHEN 'nchar' THEN -8 WHEN 'varbinary' THEN -3 WHEN 'uniqueidentifier' THEN -11 ELSE -9 END AS smallint) AS DATA_TYPE,
-    t.name AS TYPE_NAME, CAST(p.precision AS int) AS PRECISION, CAST(p.max_length AS int) AS LENGTH, CAST(p.scale AS smallint) AS SCALE,
+    t.name AS TYPE_NAME, CAST(p.precision AS int) AS [PRECISION], CAST(p.max_length AS int) AS LENGTH, CAST(p.scale AS smallint) AS SCALE,
     CAST(10 AS smallint) AS RADIX, CAST(1 AS smallint) AS NULLABLE, CAST(NULL AS varchar(254)) AS REMARKS, CAST(NULL AS nvarchar(4000)) AS COLUMN_DEF,
     CAST(0 AS smallint) AS SQL_DATA_TYPE, CAST(NULL AS smallint) AS SQL_DATETIME_SUB, CAST(NULL AS int) AS CHAR_OCTET_LENGTH,
     CAST(p.parameter_id AS int) AS ORDINAL_POSITION, CAST('YES' AS varchar(254)) AS IS_NULLABLE, CAST(0 AS tinyint) AS SS_DATA_TYPE
@@ -148,7 +148,7 @@ SELECT t.name AS TYPE_NAME,
         WHEN 'char' THEN 1 WHEN 'varchar' THEN 12 WHEN 'text' THEN -1 WHEN 'nchar' THEN -8 WHEN 'nvarchar' THEN -9 WHEN 'ntext' THEN -10
         WHEN 'xml' THEN -152 WHEN 'binary' THEN -2 WHEN 'varbinary' THEN -3 WHEN 'image' THEN -4 WHEN 'timestamp' THEN -2
         WHEN 'uniqueidentifier' THEN -11 ELSE -150 END AS smallint) AS DATA_TYPE,
-    CAST(CASE WHEN t.precision > 0 THEN t.precision WHEN t.name IN ('nvarchar', 'nchar') THEN 4000 WHEN t.max_length > 0 THEN t.max_length ELSE 0 END AS int) AS PRECISION,
+    CAST(CASE WHEN t.precision > 0 THEN t.precision WHEN t.name IN ('nvarchar', 'nchar') THEN 4000 WHEN t.max_length > 0 THEN t.max_length ELSE 0 END AS int) AS [PRECISION],
     CAST(CASE WHEN t.name IN ('char', 'varchar', 'text', 'nchar', 'nvarchar', 'ntext', 'date', 'time', 'datetime', 'datetime2', 'smalldatetime', 'datetimeoffset', 'uniqueidentifier') THEN ''''
         WHEN t.name IN ('binary', 'varbinary', 'image', 'timestamp') THEN '0x' WHEN t.name IN ('money', 'smallmoney') THEN '$' END AS varchar(32)) AS LITERAL_PREFIX,
     CAST(CASE WHEN t.name IN ('char', 'varchar', 'text', 'nchar', 'nvarchar', 'ntext', 'date', 'time', 'datetime', 'datetime2', 'smalldatetime', 'datetimeoffset', 'uniqueidentifier') THEN '''' END AS varchar(32)) AS LITERAL_SUFFIX,

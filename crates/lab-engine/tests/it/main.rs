@@ -1,0 +1,56 @@
+//! The engine as a client sees it: batches in, answers out.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod answers;
+mod corpus;
+mod language;
+
+use std::sync::Arc;
+
+use answers::Answers;
+use lab_engine::{LoginRequest, Secret, Server, ServerConfig, Session};
+
+/// A server in a folder of its own.
+struct Lab {
+    server: Arc<Server>,
+    _folder: tempfile::TempDir,
+}
+
+impl Lab {
+    fn new() -> Lab {
+        let folder = tempfile::tempdir().unwrap();
+        let config = ServerConfig {
+            data_dir: folder.path().join("data"),
+            sa_password: Some(Secret::new("Lab#Pass123".into())),
+            collation: lab_engine::types::Collation::default(),
+            server_name: "LAB".into(),
+            max_sessions: 100,
+        };
+        Lab { server: Server::open(config).unwrap(), _folder: folder }
+    }
+
+    fn session(&self) -> Session {
+        self.server.login(&LoginRequest { user: "sa".into(), password: Some(Secret::new("Lab#Pass123".into())), ..LoginRequest::default() }).unwrap()
+    }
+}
+
+/// Runs a batch.
+fn run(session: &mut Session, text: &str) -> Answers {
+    let mut answers = Answers::default();
+    session.run_batch(text, &mut answers);
+    session.barrier().wait().unwrap();
+    answers
+}
+
+/// Runs a batch that must not fail; the rows of its last result set.
+fn rows(session: &mut Session, text: &str) -> Vec<String> {
+    let answers = run(session, text);
+    assert!(answers.errors.is_empty(), "{text}\n{:#?}", answers.errors);
+    answers.last_rows()
+}
+
+/// The number of the first error of a batch; 0 without any.
+fn error(session: &mut Session, text: &str) -> i32 {
+    run(session, text).errors.first().map_or(0, |e| e.number)
+}
