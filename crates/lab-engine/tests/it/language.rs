@@ -130,7 +130,7 @@ fn control_flow_and_errors() {
     rows(&mut s, "SET NOEXEC ON");
     assert!(run(&mut s, "SELECT 1").sets.is_empty());
     rows(&mut s, "SET NOEXEC OFF");
-    assert_eq!(rows(&mut s, "GOTO done SELECT 1 done: SELECT 2"), ["2"]);
+    assert_eq!(rows(&mut s, "GOTO done SELECT 1; done: SELECT 2"), ["2"]);
     assert_eq!(error(&mut s, "MERGE t AS t USING u ON t.a = u.a WHEN MATCHED THEN DELETE;"), 40510);
     assert_eq!(error(&mut s, "CREATE TRIGGER t ON x AFTER INSERT AS SELECT 1"), 40510);
 }

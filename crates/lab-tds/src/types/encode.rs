@@ -114,14 +114,14 @@ fn encode_temporal(out: &mut Vec<u8>, ty: TypeInfo, value: &Value<'_>) -> bool {
 fn encode_large(out: &mut Vec<u8>, ty: TypeInfo, value: &Value<'_>) -> bool {
     match (ty, value) {
         (TypeInfo::NVarChar { max: Length::Max, .. } | TypeInfo::Xml, Value::Text(v)) => {
-            plp::encode(out, |out| drop(write::utf16(out, v, usize::MAX)));
+            plp::encode(out, |out| _ = write::utf16(out, v, usize::MAX));
         }
         (TypeInfo::VarChar { max: Length::Max, collation }, Value::Text(v)) => {
             plp::encode(out, |out| collation.bytes(out, v, usize::MAX));
         }
         (TypeInfo::VarBinary { max: Length::Max }, Value::Bytes(v)) => plp::encode(out, |out| out.extend_from_slice(v)),
         (TypeInfo::Text { collation }, Value::Text(v)) => long(out, |out| collation.bytes(out, v, usize::MAX)),
-        (TypeInfo::NText { .. }, Value::Text(v)) => long(out, |out| drop(write::utf16(out, v, usize::MAX))),
+        (TypeInfo::NText { .. }, Value::Text(v)) => long(out, |out| _ = write::utf16(out, v, usize::MAX)),
         (TypeInfo::Image, Value::Bytes(v)) => long(out, |out| out.extend_from_slice(v)),
         (TypeInfo::LegacyVarChar { max }, Value::Text(v)) => {
             let mut bytes = Vec::new();

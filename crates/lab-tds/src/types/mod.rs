@@ -17,5 +17,3 @@ pub use encode::{encode_row, encode_value};
 pub use info::{Length, Temporal, TypeInfo};
 pub use value::Value;
 
-#[cfg(test)]
-mod tests;
