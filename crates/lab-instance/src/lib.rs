@@ -1,1 +1,17 @@
 //! One lab server: listener, logins, sessions; puts the wire and the engine together.
+//!
+//! Each connection has a thread of its own, as SQLite wants its callers: [`connection`] reads messages and runs them in a
+//! session of the engine; [`answer`] turns what the engine says into tokens; [`channel`] carries bytes, encrypted or not.
+
+mod answer;
+mod certificate;
+mod channel;
+mod connection;
+mod handshake;
+mod listener;
+mod login;
+mod values;
+
+pub use lab_engine::{Secret, ServerConfig};
+pub use lab_tds::ServerEncryption;
+pub use listener::{Instance, InstanceConfig, StartError};

@@ -1,3 +1,32 @@
 //! The `milink` command.
 
-fn main() {}
+mod lab;
+mod sql;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The Managed Instance link from the command line, and a lab to rehearse it in.
+#[derive(Debug, Parser)]
+#[command(name = "milink", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run a script or a query against a SQL Server, with sqlcmd's flags.
+    Sql(sql::Arguments),
+    /// Servers to rehearse with.
+    #[command(subcommand)]
+    Lab(lab::Verb),
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().verb {
+        Verb::Sql(arguments) => sql::run(&arguments),
+        Verb::Lab(verb) => lab::run(verb),
+    }
+}

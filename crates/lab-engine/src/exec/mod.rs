@@ -113,7 +113,14 @@ impl Session {
                 sink.error(&e);
             }
         }
-        if self.is_killed() { Outcome::Disconnect } else { Outcome::Continue }
+        if self.is_killed() {
+            Outcome::Disconnect
+        } else if self.interrupt.seen() {
+            // The Attention was taken off the wire when everything was done already: it is acknowledged all the same.
+            Outcome::Cancelled
+        } else {
+            Outcome::Continue
+        }
     }
 
     /// Parses and runs text in a frame.

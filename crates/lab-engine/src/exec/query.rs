@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use lab_store::Database as Store;
 use lab_tsql::ast::{Expr, Query, QueryBody};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
@@ -99,13 +100,9 @@ impl Session {
         self.enter_read(databases)
     }
 
-    /// The answer depends on what was visible when its statement read: noted for the barrier.
-    fn note_read(&mut self, databases: &BTreeSet<i32>) -> Result<(), SqlError> {
-        for id in databases.iter().filter(|d| **d != 0) {
-            let store = self.database(*id)?.store()?;
-            self.barrier.note(*id, &store, store.observe_lsn());
-        }
-        Ok(())
+    /// What the answer depends on: the stores that a statement reads.
+    fn stores_read(&mut self, databases: &BTreeSet<i32>) -> Result<Vec<(i32, Arc<Store>)>, SqlError> {
+        databases.iter().filter(|d| **d != 0).map(|id| Ok((*id, self.database(*id)?.store()?))).collect()
     }
 
     /// Runs a plan, giving each row to `each` until that says to stop.
@@ -118,8 +115,21 @@ impl Session {
     ) -> Result<(), Stop> {
         self.ready_to_read(&plan.databases)?;
         let values = self.values(frame, &plan.params)?;
-        let read = scan(&self.conn, sql, &values, &mut each);
-        self.note_read(&plan.databases)?;
+        let stores = self.stores_read(&plan.databases)?;
+        let barrier = self.barrier.clone();
+        // SQLite's snapshot begins with the first step: everything it can show has committed by then, and the answer must
+        // not leave before that is hardened.
+        let mut noted = false;
+        let mut note = || {
+            if !std::mem::replace(&mut noted, true) {
+                stores.iter().for_each(|(id, store)| barrier.note(*id, store, store.observe_lsn()));
+            }
+        };
+        let read = scan(&self.conn, sql, &values, &mut |row| {
+            note();
+            each(row)
+        });
+        note();
         read
     }
 

@@ -23,7 +23,7 @@ use crate::session::Shared;
 use crate::types::Collation;
 
 /// What a server is started with.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct ServerConfig {
     /// The folder that holds every database.
     pub data_dir: PathBuf,

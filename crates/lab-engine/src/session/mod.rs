@@ -78,6 +78,11 @@ impl Session {
         self.server.database(self.current_database()).map(|d| d.name()).unwrap_or_default()
     }
 
+    /// The collation of the current database.
+    pub fn collation(&self) -> crate::types::Collation {
+        self.database_collation()
+    }
+
     /// What must be hardened before anything said so far may leave.
     pub fn barrier(&self) -> Barrier {
         self.barrier.clone()

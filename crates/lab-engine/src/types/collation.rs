@@ -79,6 +79,11 @@ impl Collation {
         self.facts().wire
     }
 
+    /// The collation of those five bytes; the default one for what is not known here.
+    pub fn from_wire(wire: [u8; 5]) -> Collation {
+        ALL.iter().find(|f| f.wire == wire).map_or_else(Collation::default, |f| f.collation)
+    }
+
     /// Whether varchar holds UTF-8 rather than Windows-1252.
     pub fn is_utf8(self) -> bool {
         self.facts().utf8

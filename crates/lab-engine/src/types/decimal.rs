@@ -12,7 +12,7 @@ pub(crate) fn pow10(n: u8) -> i128 {
 }
 
 /// The scaled integer of a value of an exact type (integers and money included).
-pub(crate) fn exact(value: &Value) -> Option<i128> {
+pub fn exact(value: &Value) -> Option<i128> {
     match value {
         Value::Integer(i) => Some(i128::from(*i)),
         Value::Blob(b) => {
@@ -27,7 +27,7 @@ pub(crate) fn exact(value: &Value) -> Option<i128> {
 ///
 /// # Errors
 /// 8115 if it has more digits than the type.
-pub(crate) fn decimal_value(scaled: i128, precision: u8) -> Result<Value, SqlError> {
+pub fn decimal_value(scaled: i128, precision: u8) -> Result<Value, SqlError> {
     if scaled.unsigned_abs() >= pow10(precision).unsigned_abs() {
         return Err(SqlError::overflow_to("numeric"));
     }

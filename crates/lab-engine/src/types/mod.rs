@@ -31,11 +31,13 @@ mod guid;
 mod rules;
 mod variant;
 
+pub use rusqlite::types::Value;
 use serde::{Deserialize, Serialize};
 
 pub use collation::Collation;
 pub(crate) use convert::*;
 pub use convert::{decode_code_page, encode_code_page};
+pub use decimal::{decimal_value, exact};
 pub(crate) use datetime::*;
 pub(crate) use decimal::*;
 pub(crate) use format::*;

@@ -1,0 +1,281 @@
+//! One connection from its first byte to its last.
+
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use lab_engine::{BulkColumn, Done, DoneKind, Isolation, Outcome, ProcName, RpcCall, RpcParam, Server, Session, Sink, SqlError, TransactionRequest};
+use lab_tds::{
+    Assembler, BeginTransaction, BulkDecoder, BulkEvent, DecodeError, Login7, Message, Packet, PacketKind, PacketStatus, Procedure, Reset,
+    RpcRequest, ServerEncryption, SqlBatch, TdsVersion, TransactionManagerRequest,
+};
+
+use crate::answer::{Answer, lock};
+use crate::certificate::Tls;
+use crate::channel::{Channel, ChannelError, OwnedPacket};
+use crate::handshake;
+use crate::values::{from_wire, sql_type};
+
+/// How long a client may take to log in (SQL Server: 15 s in its clients, enforced here).
+const LOGIN_TIME: Duration = Duration::from_secs(15);
+/// The longest request: SQL Server's batches end at 65,536 packets, which is this at 4096 bytes each.
+const REQUEST_MAX: usize = 256 * 1024 * 1024;
+
+/// What every connection of an instance needs.
+pub(crate) struct Shared {
+    pub(crate) server: Arc<Server>,
+    pub(crate) tls: Tls,
+    pub(crate) encryption: ServerEncryption,
+    pub(crate) server_name: String,
+}
+
+/// Serves a connection until either side ends it.
+pub(crate) fn serve(tcp: TcpStream, shared: &Shared) {
+    let address = tcp.peer_addr().map_or_else(|_| String::new(), |a| a.ip().to_string());
+    let mut channel = Channel::new(tcp, Instant::now() + LOGIN_TIME);
+    let Ok(entered) = handshake::enter(&mut channel, &shared.tls, shared.encryption) else { return };
+    let Ok(request) = Login7::decode(&entered.login.payload) else { return };
+    let strict = entered.strict;
+    let Some(version) = TdsVersion::negotiate(request.tds_version) else { return };
+    // A strict connection speaks 7.4's formats whatever it calls them.
+    let version = if strict { version.max(TdsVersion::V7_4) } else { version };
+    let channel = Arc::new(Mutex::new(channel));
+    let mut answer = Answer::new(Arc::clone(&channel), version, shared.server_name.clone());
+    let Some(mut session) = crate::login::login(&shared.server, &request, &entered, &address, &mut answer) else { return };
+    drop((request, entered));
+    if lock(&channel).logged_in().is_err() || answer.is_broken() {
+        return;
+    }
+    let probed = Arc::clone(&channel);
+    session.set_interrupt(Box::new(move || lock(&probed).attention_waits()));
+    Connection { channel, answer, session, version, assembler: Assembler::new(REQUEST_MAX) }.run();
+}
+
+struct Connection {
+    channel: Arc<Mutex<Channel>>,
+    answer: Answer,
+    session: Session,
+    version: TdsVersion,
+    assembler: Assembler,
+}
+
+impl Connection {
+    fn run(&mut self) {
+        loop {
+            let read = lock(&self.channel).read_packet();
+            let packet = match read {
+                Ok(packet) => packet,
+                Err(ChannelError::Protocol(why)) => return self.protocol_error(&why),
+                Err(_) => return,
+            };
+            let outcome = if packet.header.kind == PacketKind::BULK_LOAD && self.session.awaits_bulk() {
+                self.bulk(packet)
+            } else {
+                match self.assembler.push(Packet { header: packet.header, payload: &packet.payload }) {
+                    Ok(None) => continue,
+                    Ok(Some(message)) => self.message(&message),
+                    Err(e) => return self.protocol_error(&e.to_string()),
+                }
+            };
+            match outcome {
+                Ok(Outcome::Continue) => self.answer.finish(false),
+                Ok(Outcome::Cancelled) => self.answer.finish(true),
+                Ok(Outcome::Disconnect) => {
+                    self.answer.finish(false);
+                    return;
+                }
+                Err(e) => return self.protocol_error(&e.to_string()),
+            }
+            if self.answer.is_broken() || self.session.is_killed() {
+                return;
+            }
+        }
+    }
+
+    /// What came is not TDS: the session ends with the error that SQL Server gives.
+    fn protocol_error(&mut self, why: &str) {
+        let e = SqlError::new(4002, 20, 1, format!("The incoming tabular data stream (TDS) protocol stream is incorrect. {why}."));
+        self.answer.error(&e);
+        self.answer.done(Done { kind: DoneKind::Statement, rows: None, command: 0, error: true });
+        self.answer.finish(false);
+    }
+
+    fn refuse(&mut self, e: &SqlError) -> Result<Outcome, DecodeError> {
+        self.answer.error(e);
+        self.answer.done(Done { kind: DoneKind::Statement, rows: None, command: 0, error: true });
+        Ok(Outcome::Continue)
+    }
+
+    fn message(&mut self, message: &Message) -> Result<Outcome, DecodeError> {
+        if let Some(reset) = message.reset
+            && let Err(e) = self.session.reset(reset == Reset::KeepTransaction, &mut self.answer)
+        {
+            return self.refuse(&e);
+        }
+        match message.kind {
+            PacketKind::SQL_BATCH => {
+                let batch = SqlBatch::decode(&message.payload, self.version)?;
+                Ok(self.session.run_batch(&batch.text, &mut self.answer))
+            }
+            PacketKind::RPC => self.calls(message),
+            PacketKind::TRANSACTION_MANAGER => self.transaction(message),
+            // Nothing runs any more: there is just the acknowledgement.
+            PacketKind::ATTENTION => Ok(Outcome::Cancelled),
+            _ => Err(DecodeError::NeedMore),
+        }
+    }
+
+    fn calls(&mut self, message: &Message) -> Result<Outcome, DecodeError> {
+        let calls = match RpcRequest::decode_all(&message.payload, self.version) {
+            Ok(calls) => calls,
+            Err(DecodeError::UnsupportedType(0xF3)) => {
+                return self.refuse(&SqlError::new(40510, 16, 1, "Statement 'table-valued parameter' is not supported in this version of SQL Server."));
+            }
+            Err(DecodeError::UnsupportedType(ty)) => {
+                return self.refuse(&SqlError::new(8009, 16, 1, format!("The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect. Data type 0x{ty:02X} is unknown.")));
+            }
+            Err(DecodeError::TooManyParameters) => {
+                return self.refuse(&SqlError::new(8003, 16, 1, "The incoming request has too many parameters. The server supports a maximum of 2100 parameters. Reduce the number of parameters and resend the request."));
+            }
+            Err(e) => return Err(e),
+        };
+        let mut outcome = Outcome::Continue;
+        for call in calls {
+            outcome = match rpc_call(call) {
+                Ok(call) => self.session.run_rpc(&call, &mut self.answer),
+                Err(e) => self.refuse(&e)?,
+            };
+            if outcome != Outcome::Continue {
+                break;
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn transaction(&mut self, message: &Message) -> Result<Outcome, DecodeError> {
+        let begin = |b: BeginTransaction| (isolation(b.isolation), b.name);
+        let request = match TransactionManagerRequest::decode(&message.payload, self.version)? {
+            TransactionManagerRequest::Begin(b) => TransactionRequest::Begin { isolation: isolation(b.isolation), name: b.name },
+            TransactionManagerRequest::Commit { name, then_begin } => TransactionRequest::Commit { name, then_begin: then_begin.map(begin) },
+            TransactionManagerRequest::Rollback { name, then_begin } => TransactionRequest::Rollback { name, then_begin: then_begin.map(begin) },
+            TransactionManagerRequest::Save { name } => TransactionRequest::Save { name },
+            TransactionManagerRequest::Other(_) => {
+                return self.refuse(&SqlError::new(40510, 16, 1, "Statement 'distributed transaction' is not supported in this version of SQL Server."));
+            }
+        };
+        Ok(self.session.run_transaction_request(&request, &mut self.answer))
+    }
+
+    /// The rows of a bulk load, taken from the packets as they come.
+    fn bulk(&mut self, first: OwnedPacket) -> Result<Outcome, DecodeError> {
+        let mut rows = BulkRows { channel: Arc::clone(&self.channel), decoder: BulkDecoder::new(self.version, REQUEST_MAX), types: Vec::new(), ended: false };
+        rows.feed(&first);
+        let columns = match rows.columns() {
+            Ok(columns) => columns,
+            Err(e) => return self.refuse(&e),
+        };
+        let outcome = self.session.run_bulk(&columns, &mut || rows.next_row(), &mut self.answer);
+        Ok(if rows.ended { outcome } else { Outcome::Disconnect })
+    }
+}
+
+struct BulkRows {
+    channel: Arc<Mutex<Channel>>,
+    decoder: BulkDecoder,
+    types: Vec<lab_engine::types::SqlType>,
+    /// The message is read to its end.
+    ended: bool,
+}
+
+impl BulkRows {
+    fn feed(&mut self, packet: &OwnedPacket) {
+        self.ended = packet.header.status.contains(PacketStatus::END_OF_MESSAGE) || packet.header.kind != PacketKind::BULK_LOAD;
+        self.decoder.feed(&packet.payload, self.ended);
+    }
+
+    fn next_event(&mut self) -> Result<Option<BulkEvent>, SqlError> {
+        let wrong = |why: &dyn std::fmt::Display| SqlError::new(4002, 16, 1, format!("The incoming tabular data stream (TDS) protocol stream is incorrect. {why}."));
+        loop {
+            if let Some(event) = self.decoder.next_event().map_err(|e| wrong(&e))? {
+                return Ok(Some(event));
+            }
+            if self.ended {
+                return if self.decoder.left_over() == 0 { Ok(None) } else { Err(wrong(&"a row is not complete")) };
+            }
+            let packet = lock(&self.channel).read_packet().map_err(|e| wrong(&format!("{e:?}")))?;
+            if packet.header.kind == PacketKind::ATTENTION {
+                self.ended = true;
+                return Err(SqlError::new(0, 11, 0, "Operation cancelled by user."));
+            }
+            self.feed(&packet);
+        }
+    }
+
+    fn columns(&mut self) -> Result<Vec<BulkColumn>, SqlError> {
+        match self.next_event()? {
+            Some(BulkEvent::Columns(columns)) => {
+                let columns: Vec<BulkColumn> = columns
+                    .into_iter()
+                    .map(|c| {
+                        let (ty, collation) = sql_type(c.ty);
+                        BulkColumn { name: c.name, ty, collation }
+                    })
+                    .collect();
+                self.types = columns.iter().map(|c| c.ty).collect();
+                Ok(columns)
+            }
+            _ => Err(SqlError::new(4002, 16, 1, "Bulk load data begins with its columns.")),
+        }
+    }
+
+    fn next_row(&mut self) -> Result<Option<Vec<lab_engine::types::Value>>, SqlError> {
+        match self.next_event()? {
+            Some(BulkEvent::Row(values)) => {
+                let mut row = Vec::with_capacity(values.len());
+                for (n, (value, ty)) in values.into_iter().zip(&self.types).enumerate() {
+                    row.push(from_wire(value, *ty).map_err(|why| SqlError::new(4815, 16, 1, format!("Received an invalid value from bcp client for colid {}: {why}.", n + 1)))?);
+                }
+                Ok(Some(row))
+            }
+            Some(BulkEvent::Columns(_)) => Err(SqlError::new(4002, 16, 1, "Bulk load data has columns twice.")),
+            Some(BulkEvent::Done) => self.next_row_after_done(),
+            None => Ok(None),
+        }
+    }
+
+    /// DONE ends the rows; whatever packets are left are read and dropped.
+    fn next_row_after_done(&mut self) -> Result<Option<Vec<lab_engine::types::Value>>, SqlError> {
+        while !self.ended {
+            let packet = lock(&self.channel).read_packet().map_err(|e| SqlError::new(4002, 16, 1, format!("{e:?}")))?;
+            self.feed(&packet);
+        }
+        Ok(None)
+    }
+}
+
+fn rpc_call(request: RpcRequest) -> Result<RpcCall, SqlError> {
+    let procedure = match request.procedure {
+        Procedure::Id(id) => ProcName::Id(id),
+        Procedure::Name(name) => ProcName::Name(name),
+    };
+    let mut params = Vec::with_capacity(request.parameters.len());
+    for (n, p) in request.parameters.into_iter().enumerate() {
+        let (ty, collation) = sql_type(p.ty);
+        let value = from_wire(p.value, ty).map_err(|_| {
+            SqlError::new(8023, 16, 1, format!("The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect. Parameter {} (\"{}\"): The supplied value is not a valid instance of data type {}. Check the source data for invalid values.", n + 1, p.name, ty.name()))
+        })?;
+        params.push(RpcParam { name: p.name, output: p.by_reference, default: p.default, ty, collation, value });
+    }
+    Ok(RpcCall { procedure, params, no_metadata: request.no_metadata })
+}
+
+fn isolation(raw: u8) -> Option<Isolation> {
+    Some(match raw {
+        1 => Isolation::ReadUncommitted,
+        2 => Isolation::ReadCommitted,
+        3 => Isolation::RepeatableRead,
+        4 => Isolation::Serializable,
+        5 => Isolation::Snapshot,
+        _ => return None,
+    })
+}

@@ -1,0 +1,180 @@
+//! `milink sql`: sqlcmd's job.
+
+mod client;
+mod script;
+mod show;
+mod value;
+
+use std::io::{IsTerminal as _, Read as _, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+
+use client::Client;
+use script::{Script, Step, Variables};
+use show::Shown;
+
+/// Sqlcmd's flags.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The server: host, host,port or tcp:host,port.
+    #[arg(short = 'S', default_value = "localhost")]
+    server: String,
+    /// The login.
+    #[arg(short = 'U', env = "SQLCMDUSER")]
+    user: Option<String>,
+    /// Its password; better given in SQLCMDPASSWORD, where no list of processes shows it.
+    #[arg(short = 'P', env = "SQLCMDPASSWORD", hide_env_values = true)]
+    password: Option<String>,
+    /// The database.
+    #[arg(short = 'd', env = "SQLCMDDBNAME")]
+    database: Option<String>,
+    /// Windows authentication.
+    #[arg(short = 'E')]
+    integrated: bool,
+    /// Microsoft Entra authentication.
+    #[arg(short = 'G')]
+    entra: bool,
+    /// Trust the server's certificate, whoever signed it.
+    #[arg(short = 'C')]
+    trust: bool,
+    /// Encryption: m(andatory), s(trict) or o(ptional).
+    #[arg(short = 'N', value_enum, default_value = "mandatory", num_args = 0..=1, default_missing_value = "mandatory")]
+    encrypt: Encrypt,
+    /// Run this query and exit.
+    #[arg(short = 'Q', conflicts_with = "input")]
+    query: Option<String>,
+    /// Run this query, then go on with standard input.
+    #[arg(short = 'q', conflicts_with_all = ["input", "query"])]
+    first: Option<String>,
+    /// Run these files.
+    #[arg(short = 'i', value_delimiter = ',')]
+    input: Vec<PathBuf>,
+    /// Write results to this file.
+    #[arg(short = 'o')]
+    output_file: Option<PathBuf>,
+    /// Set variables: name=value.
+    #[arg(short = 'v', num_args = 1..)]
+    variables: Vec<String>,
+    /// Stop at the first error, with exit code 1.
+    #[arg(short = 'b')]
+    stop: bool,
+    /// The form of results.
+    #[arg(long, value_enum, default_value = "table")]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Encrypt {
+    #[value(alias = "m", alias = "true")]
+    Mandatory,
+    #[value(alias = "s")]
+    Strict,
+    #[value(alias = "o", alias = "false")]
+    Optional,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// Columns in line.
+    Table,
+    /// One JSON object for each result set, line by line.
+    Json,
+    /// Values between tabs.
+    Tsv,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    match try_run(arguments) {
+        Ok(failed) if failed && arguments.stop => ExitCode::FAILURE,
+        Ok(_) => ExitCode::SUCCESS,
+        Err(e) => {
+            drop(writeln!(std::io::stderr(), "milink sql: {e}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether a batch failed.
+fn try_run(arguments: &Arguments) -> Result<bool, String> {
+    if arguments.integrated || arguments.entra {
+        let flag = if arguments.integrated { "-E" } else { "-G" };
+        return Err(format!("{flag} is not supported yet: give a SQL Server login with -U and the password in SQLCMDPASSWORD"));
+    }
+    let mut variables = Variables::parse(&arguments.variables)?;
+    let sources = sources(arguments)?;
+    let out: Box<dyn Write> = match &arguments.output_file {
+        Some(path) => Box::new(std::io::BufWriter::new(std::fs::File::create(path).map_err(|e| format!("{}: {e}", path.display()))?)),
+        None => Box::new(std::io::BufWriter::new(std::io::stdout())),
+    };
+    let mut shown = Shown::new(out, arguments.output);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+    runtime.block_on(async {
+        let mut client = Client::connect(arguments).await?;
+        let mut failed = false;
+        for source in sources {
+            let mut script = source.script(&mut variables)?;
+            // Steps are read as they are needed: a script that sets a variable changes what comes after it.
+            while let Some(step) = script.next(&mut variables)? {
+                match step {
+                    Step::Batch { text, count } => {
+                        for _ in 0..count {
+                            let good = client.batch(&text, &mut shown).await?;
+                            failed |= !good;
+                            if !good && (arguments.stop || script.exits_on_error()) {
+                                shown.finish()?;
+                                return Ok(true);
+                            }
+                        }
+                    }
+                    Step::Quit => {
+                        shown.finish()?;
+                        return Ok(failed);
+                    }
+                }
+            }
+        }
+        shown.finish()?;
+        Ok(failed)
+    })
+}
+
+enum Source {
+    Text(String),
+    File(PathBuf),
+    StandardInput,
+}
+
+impl Source {
+    fn script(self, _: &mut Variables) -> Result<Script, String> {
+        match self {
+            Source::Text(text) => Ok(Script::new(text, std::path::Path::new("."))),
+            Source::File(path) => Script::open(&path),
+            Source::StandardInput => {
+                if std::io::stdin().is_terminal() {
+                    drop(writeln!(std::io::stderr(), "milink sql: reading batches from the terminal; end with Ctrl-D"));
+                }
+                let mut bytes = Vec::new();
+                std::io::stdin().read_to_end(&mut bytes).map_err(|e| format!("standard input: {e}"))?;
+                Ok(Script::new(script::decode(&bytes), std::path::Path::new(".")))
+            }
+        }
+    }
+}
+
+fn sources(arguments: &Arguments) -> Result<Vec<Source>, String> {
+    if let Some(query) = &arguments.query {
+        return Ok(vec![Source::Text(query.clone())]);
+    }
+    if !arguments.input.is_empty() {
+        // Found missing now, before anything has run.
+        for path in &arguments.input {
+            std::fs::metadata(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        }
+        return Ok(arguments.input.iter().cloned().map(Source::File).collect());
+    }
+    let mut out: Vec<Source> = arguments.first.iter().cloned().map(Source::Text).collect();
+    out.push(Source::StandardInput);
+    Ok(out)
+}

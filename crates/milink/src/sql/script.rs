@@ -1,0 +1,325 @@
+//! Scripts as sqlcmd reads them: `GO [n]`, `:r`, `:setvar`, `:on error`, `:exit`, `$(variable)`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Files that include files nest at most this deep.
+const DEPTH_MAX: usize = 32;
+
+/// `$(name)` and their values; what is not set comes from the environment.
+#[derive(Debug, Default)]
+pub(crate) struct Variables {
+    values: BTreeMap<String, String>,
+}
+
+impl Variables {
+    /// Reads `name=value` pairs.
+    pub(crate) fn parse(pairs: &[String]) -> Result<Variables, String> {
+        let mut variables = Variables::default();
+        for pair in pairs {
+            let (name, value) = pair.split_once('=').ok_or_else(|| format!("-v wants name=value, not {pair}"))?;
+            variables.set(name, value.trim_matches('"'));
+        }
+        Ok(variables)
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        self.values.insert(name.to_lowercase(), value.to_owned());
+    }
+
+    fn get(&self, name: &str) -> Option<String> {
+        self.values.get(&name.to_lowercase()).cloned().or_else(|| std::env::var(name).ok())
+    }
+
+    fn expand(&self, line: &str) -> Result<String, String> {
+        let mut out = String::with_capacity(line.len());
+        let mut rest = line;
+        while let Some(at) = rest.find("$(") {
+            let (before, from) = rest.split_at(at);
+            out.push_str(before);
+            let inner = from.get(2..).unwrap_or_default();
+            let end = inner.find(')');
+            let name = end.and_then(|end| inner.get(..end)).filter(|n| !n.is_empty() && n.chars().all(|c| c.is_alphanumeric() || "_-".contains(c)));
+            match (name, end) {
+                (Some(name), Some(end)) => {
+                    out.push_str(&self.get(name).ok_or_else(|| format!("'{name}' scripting variable not defined."))?);
+                    rest = inner.get(end + 1..).unwrap_or_default();
+                }
+                // No variable: `$(SELECT ...` is text.
+                _ => {
+                    out.push_str("$(");
+                    rest = inner;
+                }
+            }
+        }
+        out.push_str(rest);
+        Ok(out)
+    }
+}
+
+/// What a script wants done next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Run a batch so many times.
+    Batch { text: String, count: u32 },
+    /// `:exit` or `:quit`.
+    Quit,
+}
+
+/// A script and where its reading stands.
+#[derive(Debug)]
+pub(crate) struct Script {
+    /// Files being read, innermost last: folder, lines in reverse.
+    files: Vec<(PathBuf, Vec<String>)>,
+    batch: String,
+    lexer: Lexer,
+    exit_on_error: bool,
+    ended: bool,
+}
+
+impl Script {
+    pub(crate) fn new(text: String, folder: &Path) -> Script {
+        let files = vec![(folder.to_owned(), reversed_lines(&text))];
+        Script { files, batch: String::new(), lexer: Lexer::default(), exit_on_error: false, ended: false }
+    }
+
+    pub(crate) fn open(path: &Path) -> Result<Script, String> {
+        let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok(Script::new(decode(&bytes), path.parent().unwrap_or(Path::new("."))))
+    }
+
+    /// Whether `:on error exit` is in force.
+    pub(crate) fn exits_on_error(&self) -> bool {
+        self.exit_on_error
+    }
+
+    /// The next step; `None` at the end.
+    pub(crate) fn next(&mut self, variables: &mut Variables) -> Result<Option<Step>, String> {
+        if self.ended {
+            return Ok(None);
+        }
+        while let Some(line) = self.next_line() {
+            if self.lexer.is_plain() {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                if let Some(count) = go(&words)? {
+                    if let Some(step) = self.take_batch(count) {
+                        return Ok(Some(step));
+                    }
+                    continue;
+                }
+                if let Some(first) = words.first().filter(|w| w.starts_with(':') && !w.starts_with("::")) {
+                    if self.command(&first.to_lowercase(), &words, variables)? {
+                        self.ended = true;
+                        return Ok(Some(Step::Quit));
+                    }
+                    continue;
+                }
+            }
+            let expanded = variables.expand(&line)?;
+            self.lexer.read(&expanded);
+            self.batch.push_str(&expanded);
+            self.batch.push('\n');
+        }
+        self.ended = true;
+        Ok(self.take_batch(1))
+    }
+
+    fn take_batch(&mut self, count: u32) -> Option<Step> {
+        self.lexer = Lexer::default();
+        let text = std::mem::take(&mut self.batch);
+        (!text.trim().is_empty()).then_some(Step::Batch { text, count })
+    }
+
+    fn next_line(&mut self) -> Option<String> {
+        loop {
+            let (_, lines) = self.files.last_mut()?;
+            if let Some(line) = lines.pop() {
+                return Some(line);
+            }
+            self.files.pop();
+        }
+    }
+
+    /// Carries out a command; whether the script is to end.
+    fn command(&mut self, command: &str, words: &[&str], variables: &mut Variables) -> Result<bool, String> {
+        match command {
+            ":r" => {
+                let name = variables.expand(&words.get(1..).unwrap_or_default().join(" "))?;
+                let name = name.trim_matches('"');
+                if name.is_empty() {
+                    return Err(":r wants a file".to_owned());
+                }
+                if self.files.len() >= DEPTH_MAX {
+                    return Err(format!("{name}: files include each other too deeply"));
+                }
+                let folder = self.files.last().map(|(f, _)| f.clone()).unwrap_or_default();
+                // As sqlcmd, from the current folder; and if it is not there, from beside the file that names it.
+                let path = if Path::new(name).exists() { PathBuf::from(name) } else { folder.join(name) };
+                let bytes = std::fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+                let inner = path.parent().unwrap_or(Path::new(".")).to_owned();
+                self.files.push((inner, reversed_lines(&decode(&bytes))));
+            }
+            ":setvar" => {
+                let name = words.get(1).ok_or(":setvar wants a name and a value")?;
+                let value = variables.expand(&words.get(2..).unwrap_or_default().join(" "))?;
+                variables.set(name, value.trim_matches('"'));
+            }
+            ":on" => match words.get(1..).unwrap_or_default() {
+                [error, what] if error.eq_ignore_ascii_case("error") && what.eq_ignore_ascii_case("exit") => self.exit_on_error = true,
+                [error, what] if error.eq_ignore_ascii_case("error") && what.eq_ignore_ascii_case("ignore") => self.exit_on_error = false,
+                _ => return Err(":on error wants exit or ignore".to_owned()),
+            },
+            ":exit" | ":quit" => return Ok(true),
+            ":reset" => {
+                self.batch.clear();
+                self.lexer = Lexer::default();
+            }
+            other => return Err(format!("{other} is not a command that milink sql knows")),
+        }
+        Ok(false)
+    }
+}
+
+/// The count of a line that says GO; an error if it says it with something that is no count.
+fn go(words: &[&str]) -> Result<Option<u32>, String> {
+    match words {
+        [go] if go.trim_end_matches(';').eq_ignore_ascii_case("go") => Ok(Some(1)),
+        [go, count] if go.eq_ignore_ascii_case("go") => match count.parse() {
+            Ok(count) => Ok(Some(count)),
+            Err(_) if count.starts_with("--") => Ok(Some(1)),
+            Err(_) => Err(format!("GO wants a number, not {count}")),
+        },
+        [go, comment, ..] if go.eq_ignore_ascii_case("go") && comment.starts_with("--") => Ok(Some(1)),
+        _ => Ok(None),
+    }
+}
+
+fn reversed_lines(text: &str) -> Vec<String> {
+    text.lines().rev().map(str::to_owned).collect()
+}
+
+/// A script's bytes as text: UTF-8, UTF-16 with its mark, or Windows-1252.
+pub(crate) fn decode(bytes: &[u8]) -> String {
+    let units = |bytes: &[u8], from: fn([u8; 2]) -> u16| -> String {
+        let units: Vec<u16> = bytes.chunks_exact(2).map(|c| from([c[0], c[1]])).collect();
+        String::from_utf16_lossy(&units)
+    };
+    if let Some(rest) = bytes.strip_prefix(&[0xFF, 0xFE]) {
+        return units(rest, u16::from_le_bytes);
+    }
+    if let Some(rest) = bytes.strip_prefix(&[0xFE, 0xFF]) {
+        return units(rest, u16::from_be_bytes);
+    }
+    let bytes = bytes.strip_prefix(&[0xEF, 0xBB, 0xBF]).unwrap_or(bytes);
+    String::from_utf8(bytes.to_vec()).unwrap_or_else(|_| lab_engine::types::decode_code_page(bytes))
+}
+
+/// Knows whether a line begins inside of a string or comment, where GO is text.
+#[derive(Debug, Default)]
+struct Lexer {
+    inside: Option<char>,
+    comments: u32,
+}
+
+impl Lexer {
+    fn is_plain(&self) -> bool {
+        self.inside.is_none() && self.comments == 0
+    }
+
+    fn read(&mut self, line: &str) {
+        let mut chars = line.chars().peekable();
+        while let Some(c) = chars.next() {
+            if self.comments > 0 {
+                match (c, chars.peek()) {
+                    ('*', Some('/')) => {
+                        chars.next();
+                        self.comments -= 1;
+                    }
+                    ('/', Some('*')) => {
+                        chars.next();
+                        self.comments += 1;
+                    }
+                    _ => {}
+                }
+            } else if let Some(end) = self.inside {
+                if c == end {
+                    // A doubled end is one of the text's own.
+                    if chars.peek() == Some(&end) {
+                        chars.next();
+                    } else {
+                        self.inside = None;
+                    }
+                }
+            } else {
+                match (c, chars.peek()) {
+                    ('-', Some('-')) => return,
+                    ('/', Some('*')) => {
+                        chars.next();
+                        self.comments = 1;
+                    }
+                    ('\'' | '"', _) => self.inside = Some(c),
+                    ('[', _) => self.inside = Some(']'),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(text: &str, variables: &[&str]) -> Result<Vec<Step>, String> {
+        let mut variables = Variables::parse(&variables.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>())?;
+        let mut script = Script::new(text.to_owned(), Path::new("."));
+        let mut out = Vec::new();
+        while let Some(step) = script.next(&mut variables)? {
+            out.push(step);
+        }
+        Ok(out)
+    }
+
+    fn batch(text: &str, count: u32) -> Step {
+        Step::Batch { text: text.to_owned(), count }
+    }
+
+    #[test]
+    fn go_ends_a_batch_where_it_is_no_text() {
+        assert_eq!(steps("a\nGO\nb\n go 3 \ngo\n", &[]).unwrap(), [batch("a\n", 1), batch("b\n", 3)]);
+        assert_eq!(steps("'\nGO\n'\nGO", &[]).unwrap(), [batch("'\nGO\n'\n", 1)]);
+        assert_eq!(steps("/* /* */\nGO\n*/ x\nGO --done", &[]).unwrap(), [batch("/* /* */\nGO\n*/ x\n", 1)]);
+        assert_eq!(steps("SELECT 'it''s' -- '\nGO", &[]).unwrap(), [batch("SELECT 'it''s' -- '\n", 1)]);
+        assert_eq!(steps("[a'b]\nGO\nx", &[]).unwrap(), [batch("[a'b]\n", 1), batch("x\n", 1)]);
+        assert!(steps("x\nGO many", &[]).is_err());
+    }
+
+    #[test]
+    fn variables_and_commands() {
+        assert_eq!(steps("SELECT '$(a)' $(SELECT", &["A=1"]).unwrap(), [batch("SELECT '1' $(SELECT\n", 1)]);
+        assert!(steps("$(nowhere_at_all)", &[]).unwrap_err().contains("not defined"));
+        assert_eq!(steps(":setvar x \"two words\"\n$(x)\n:exit\nmore", &[]).unwrap(), [Step::Quit]);
+        assert_eq!(steps("$(x)\nGO\n:exit", &["x=1"]).unwrap(), [batch("1\n", 1), Step::Quit]);
+        assert!(steps(":nothing", &[]).is_err());
+    }
+
+    #[test]
+    fn files_include_files() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("inner.sql"), "b\nGO\n").unwrap();
+        std::fs::write(folder.path().join("loop.sql"), ":r loop.sql\n").unwrap();
+        let mut script = Script::new("a\n:r inner.sql\nc".to_owned(), folder.path());
+        let mut v = Variables::default();
+        assert_eq!(script.next(&mut v).unwrap(), Some(batch("a\nb\n", 1)));
+        assert_eq!(script.next(&mut v).unwrap(), Some(batch("c\n", 1)));
+        let mut script = Script::new(":r loop.sql".to_owned(), folder.path());
+        assert!(script.next(&mut v).unwrap_err().contains("too deeply"));
+    }
+
+    #[test]
+    fn scripts_in_several_encodings() {
+        assert_eq!(decode(b"\xFF\xFEa\0\xE9\0"), "aé");
+        assert_eq!(decode("\u{feff}é".as_bytes()), "é");
+        assert_eq!(decode(b"\xE9"), "é");
+    }
+}

@@ -1,0 +1,191 @@
+//! Results and messages on their way out.
+
+use std::io::Write;
+
+use super::Output;
+use super::value::Cell;
+
+/// A column of a result set.
+#[derive(Debug, Clone)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    /// Aligned to the right.
+    pub(crate) numeric: bool,
+}
+
+/// An error or message of the server.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) number: u32,
+    pub(crate) level: i32,
+    pub(crate) state: u8,
+    pub(crate) line: Option<i32>,
+    pub(crate) procedure: Option<String>,
+    pub(crate) text: String,
+}
+
+/// Rows of a table that are looked at for the widths of its columns; wider ones later push their line out.
+const LOOKED_AT: usize = 1000;
+/// A cell wider than this does not widen its column.
+const WIDTH_MAX: usize = 100;
+
+/// Writes results in the form that was asked for; messages of the server go to stderr.
+pub(crate) struct Shown {
+    out: Box<dyn Write>,
+    output: Output,
+    columns: Vec<Column>,
+    waiting: Vec<Vec<Cell>>,
+    widths: Option<Vec<usize>>,
+    rows: u64,
+}
+
+type Written = Result<(), String>;
+
+fn lost(e: std::io::Error) -> String {
+    format!("cannot write the results: {e}")
+}
+
+impl Shown {
+    pub(crate) fn new(out: Box<dyn Write>, output: Output) -> Shown {
+        Shown { out, output, columns: Vec::new(), waiting: Vec::new(), widths: None, rows: 0 }
+    }
+
+    fn line(&mut self, text: &str) -> Written {
+        self.out.write_all(text.as_bytes()).and_then(|()| self.out.write_all(b"\n")).map_err(lost)
+    }
+
+    /// A result set begins.
+    pub(crate) fn begin(&mut self, columns: Vec<Column>) -> Written {
+        self.columns = columns;
+        self.rows = 0;
+        self.widths = None;
+        match self.output {
+            Output::Tsv => {
+                let names: Vec<String> = self.columns.iter().map(|c| escaped(&c.name)).collect();
+                self.line(&names.join("\t"))
+            }
+            Output::Json => {
+                let names: Vec<&str> = self.columns.iter().map(|c| c.name.as_str()).collect();
+                let names = serde_json::Value::from(names);
+                self.out.write_all(format!("{{\"columns\":{names},\"rows\":[").as_bytes()).map_err(lost)
+            }
+            Output::Table => Ok(()),
+        }
+    }
+
+    pub(crate) fn row(&mut self, cells: Vec<Cell>) -> Written {
+        self.rows += 1;
+        match self.output {
+            Output::Tsv => {
+                let cells: Vec<String> = cells.iter().map(|c| escaped(c.shown())).collect();
+                self.line(&cells.join("\t"))
+            }
+            Output::Json => {
+                let values: Vec<serde_json::Value> = cells.iter().map(json).collect();
+                let comma = if self.rows > 1 { "," } else { "" };
+                self.out.write_all(format!("{comma}{}", serde_json::Value::from(values)).as_bytes()).map_err(lost)
+            }
+            Output::Table if self.widths.is_some() => self.table_row(&cells),
+            Output::Table => {
+                self.waiting.push(cells);
+                if self.waiting.len() >= LOOKED_AT { self.table_head() } else { Ok(()) }
+            }
+        }
+    }
+
+    /// The result set ends.
+    pub(crate) fn end(&mut self) -> Written {
+        match self.output {
+            Output::Tsv => Ok(()),
+            Output::Json => self.line("]}"),
+            Output::Table => {
+                if self.widths.is_none() {
+                    self.table_head()?;
+                }
+                self.affected(self.rows)
+            }
+        }
+    }
+
+    /// A statement without result set changed rows.
+    pub(crate) fn affected(&mut self, rows: u64) -> Written {
+        match self.output {
+            Output::Table => {
+                let text = if rows == 1 { "(1 row affected)".to_owned() } else { format!("({rows} rows affected)") };
+                self.line(&format!("\n{text}"))
+            }
+            Output::Json | Output::Tsv => Ok(()),
+        }
+    }
+
+    fn table_head(&mut self) -> Written {
+        let rows = std::mem::take(&mut self.waiting);
+        let width = |text: &str| text.chars().count().min(WIDTH_MAX);
+        let mut widths: Vec<usize> = self.columns.iter().map(|c| width(&c.name).max(1)).collect();
+        for row in &rows {
+            for (cell, most) in row.iter().zip(&mut widths) {
+                *most = (*most).max(width(cell.shown()));
+            }
+        }
+        let names: Vec<Cell> = self.columns.iter().map(|c| Cell::Text(c.name.clone())).collect();
+        let dashes: Vec<Cell> = widths.iter().map(|w| Cell::Text("-".repeat(*w))).collect();
+        self.widths = Some(widths);
+        self.table_row(&names)?;
+        self.table_row(&dashes)?;
+        rows.iter().try_for_each(|row| self.table_row(row))
+    }
+
+    fn table_row(&mut self, cells: &[Cell]) -> Written {
+        let widths = self.widths.clone().unwrap_or_default();
+        let mut line = String::new();
+        for ((cell, column), width) in cells.iter().zip(&self.columns).zip(&widths) {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            let text = cell.shown().replace(['\r', '\n'], " ");
+            line.push_str(&if column.numeric { format!("{text:>width$}") } else { format!("{text:<width$}") });
+        }
+        let line = line.trim_end().to_owned();
+        self.line(&line)
+    }
+
+    /// An error or message. Those of PRINT are part of the output, as in sqlcmd; errors go to stderr.
+    pub(crate) fn message(&mut self, m: &Message) -> Written {
+        self.out.flush().map_err(lost)?;
+        if m.level <= 10 {
+            return match self.output {
+                Output::Table => self.line(&m.text),
+                Output::Json | Output::Tsv => to_stderr(&m.text),
+            };
+        }
+        let procedure = m.procedure.as_deref().filter(|p| !p.is_empty()).map(|p| format!(", Procedure {p}")).unwrap_or_default();
+        let line = m.line.map(|l| format!(", Line {l}")).unwrap_or_default();
+        to_stderr(&format!("Msg {}, Level {}, State {}{procedure}{line}\n{}", m.number, m.level, m.state, m.text))
+    }
+
+    pub(crate) fn finish(&mut self) -> Written {
+        self.out.flush().map_err(lost)
+    }
+}
+
+fn to_stderr(text: &str) -> Written {
+    writeln!(std::io::stderr(), "{text}").map_err(lost)
+}
+
+/// What would end a cell or a line of TSV is written as an escape.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")
+}
+
+fn json(cell: &Cell) -> serde_json::Value {
+    match cell {
+        Cell::Null => serde_json::Value::Null,
+        Cell::Bit(on) => (*on).into(),
+        Cell::Text(text) => text.as_str().into(),
+        // Numbers that JSON's readers would round are text.
+        Cell::Number(text) => match text.parse::<i64>() {
+            Ok(n) if n.unsigned_abs() < 1 << 53 => n.into(),
+            _ => text.parse::<f64>().ok().filter(|f| f.to_string() == *text).and_then(serde_json::Number::from_f64).map_or_else(|| text.as_str().into(), serde_json::Value::Number),
+        },
+    }
+}
