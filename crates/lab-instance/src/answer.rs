@@ -65,16 +65,18 @@ impl Answer {
     }
 
     /// Ends the answer to a request.
-    pub(crate) fn finish(&mut self, cancelled: bool) {
-        if cancelled {
-            self.release(true);
-            self.held = Some(plain_done(token::Done::ATTENTION));
-        } else if self.held.is_none() {
-            self.held = Some(plain_done(0));
-        }
+    pub(crate) fn finish(&mut self) {
+        self.held.get_or_insert(plain_done(0));
         self.release(false);
         self.writer.finish(&mut self.out);
         self.send();
+    }
+
+    /// Acknowledges an Attention, in a message of its own: some clients read the cancelled request's answer to its end
+    /// and then wait for another one.
+    pub(crate) fn acknowledge(&mut self) {
+        self.held = Some(plain_done(token::Done::ATTENTION));
+        self.finish();
     }
 
     fn release(&mut self, more: bool) {

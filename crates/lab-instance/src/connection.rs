@@ -73,15 +73,23 @@ impl Connection {
             } else {
                 match self.assembler.push(Packet { header: packet.header, payload: &packet.payload }) {
                     Ok(None) => continue,
+                    // Nothing runs any more: there is just the acknowledgement.
+                    Ok(Some(message)) if message.kind == PacketKind::ATTENTION => {
+                        self.answer.acknowledge();
+                        continue;
+                    }
                     Ok(Some(message)) => self.message(&message),
                     Err(e) => return self.protocol_error(&e.to_string()),
                 }
             };
             match outcome {
-                Ok(Outcome::Continue) => self.answer.finish(false),
-                Ok(Outcome::Cancelled) => self.answer.finish(true),
+                Ok(Outcome::Continue) => self.answer.finish(),
+                Ok(Outcome::Cancelled) => {
+                    self.answer.finish();
+                    self.answer.acknowledge();
+                }
                 Ok(Outcome::Disconnect) => {
-                    self.answer.finish(false);
+                    self.answer.finish();
                     return;
                 }
                 Err(e) => return self.protocol_error(&e.to_string()),
@@ -97,7 +105,7 @@ impl Connection {
         let e = SqlError::new(4002, 20, 1, format!("The incoming tabular data stream (TDS) protocol stream is incorrect. {why}."));
         self.answer.error(&e);
         self.answer.done(Done { kind: DoneKind::Statement, rows: None, command: 0, error: true });
-        self.answer.finish(false);
+        self.answer.finish();
     }
 
     fn refuse(&mut self, e: &SqlError) -> Result<Outcome, DecodeError> {
@@ -119,8 +127,6 @@ impl Connection {
             }
             PacketKind::RPC => self.calls(message),
             PacketKind::TRANSACTION_MANAGER => self.transaction(message),
-            // Nothing runs any more: there is just the acknowledgement.
-            PacketKind::ATTENTION => Ok(Outcome::Cancelled),
             _ => Err(DecodeError::NeedMore),
         }
     }

@@ -26,12 +26,12 @@ pub(crate) fn login(server: &Arc<Server>, request: &Login7, entered: &Entered, a
         Err(e) => {
             answer.error(&e);
             answer.done(lab_engine::Done { kind: lab_engine::DoneKind::Statement, rows: None, command: 0, error: true });
-            answer.finish(false);
+            answer.finish();
             return None;
         }
     };
     greet(&session, request, packet_size, answer);
-    answer.finish(false);
+    answer.finish();
     answer.session(session.id(), packet_size, session.barrier());
     Some(session)
 }

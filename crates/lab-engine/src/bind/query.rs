@@ -88,7 +88,7 @@ impl Binder<'_> {
             let key = match ordinal(&item.expr) {
                 Some(n) => self.ordinal_key(&alias, &set.columns, n)?,
                 None => {
-                    let bound = self.expr(&item.expr)?;
+                    let bound = self.expr(&output_column(&item.expr))?;
                     self.sort_key(&bound)
                 }
             };
@@ -236,6 +236,17 @@ impl Binder<'_> {
 
     pub(crate) fn derived_scope(&mut self, alias: &str, exposed: Option<&str>, columns: &[OutColumn]) -> Scope {
         Scope { sources: vec![super::from::derived_source(alias, exposed, columns)], ..Scope::default() }
+    }
+}
+
+/// Behind a set operation, `ORDER BY t.c` means the output column `c`, whichever table of the first query it names.
+fn output_column(expr: &lab_tsql::ast::Expr) -> lab_tsql::ast::Expr {
+    match expr {
+        lab_tsql::ast::Expr::Column(name) => {
+            let last = name.parts.last().cloned().into_iter().collect();
+            lab_tsql::ast::Expr::Column(lab_tsql::ast::ObjectName { parts: last })
+        }
+        other => other.clone(),
     }
 }
 

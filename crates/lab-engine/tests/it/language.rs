@@ -101,6 +101,7 @@ fn queries() {
     assert_eq!(rows(&mut s, "SELECT 1 UNION SELECT 1 UNION ALL SELECT 2"), ["1", "2"]);
     assert_eq!(rows(&mut s, "SELECT v FROM #t INTERSECT SELECT 20"), ["20"]);
     assert_eq!(rows(&mut s, "SELECT g FROM #t EXCEPT SELECT 1 ORDER BY g"), ["2", "3"]);
+    assert_eq!(rows(&mut s, "SELECT a.g FROM #t a WHERE a.g > 2 UNION SELECT 1 ORDER BY a.g DESC"), ["3", "1"]);
     assert_eq!(rows(&mut s, "SET ROWCOUNT 2 SELECT v FROM #t WHERE v IS NOT NULL SET ROWCOUNT 0").len(), 2);
     assert_eq!(rows(&mut s, "SELECT STRING_AGG(CAST(v AS varchar(10)), ',') WITHIN GROUP (ORDER BY v DESC) FROM #t WHERE g = 1"), ["20,10"]);
     assert_eq!(rows(&mut s, "SELECT x.a FROM (VALUES (1), (2)) AS x(a) WHERE EXISTS (SELECT * FROM #t WHERE g = x.a) AND x.a NOT IN (2)"), ["1"]);
