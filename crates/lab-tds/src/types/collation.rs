@@ -4,8 +4,15 @@ use crate::code_page;
 use crate::read::{Reader, Result};
 
 /// A collation as it travels: raw, since clients echo what they were told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Collation(pub [u8; 5]);
+
+impl Default for Collation {
+    /// SQL_Latin1_General_CP1_CI_AS: jTDS gives up at a collation of zeros.
+    fn default() -> Collation {
+        Collation([0x09, 0x04, 0xD0, 0x00, 0x34])
+    }
+}
 
 impl Collation {
     /// fUTF8: varchar is UTF-8.

@@ -61,6 +61,22 @@ WHERE ((@fUsePattern = 1 AND o.name LIKE @table_name) OR o.name = @table_name)
     AND (@column_name IS NULL OR (@fUsePattern = 1 AND c.name LIKE @column_name) OR c.name = @column_name)
 ORDER BY TABLE_QUALIFIER, TABLE_OWNER, TABLE_NAME, ORDINAL_POSITION
 GO
+CREATE PROCEDURE sys.sp_columns_100 @table_name nvarchar(384), @table_owner nvarchar(384) = NULL, @table_qualifier sysname = NULL,
+    @column_name nvarchar(384) = NULL, @NameScope int = 0, @ODBCVer int = 2, @fUsePattern bit = 1 AS
+DECLARE @c TABLE (TABLE_QUALIFIER sysname NULL, TABLE_OWNER sysname NULL, TABLE_NAME sysname, COLUMN_NAME sysname, DATA_TYPE smallint NOT NULL,
+    TYPE_NAME sysname NULL, [PRECISION] int NULL, LENGTH int NULL, SCALE smallint NULL, RADIX smallint NULL, NULLABLE smallint NOT NULL,
+    REMARKS varchar(254) NULL, COLUMN_DEF nvarchar(4000) NULL, SQL_DATA_TYPE smallint NOT NULL, SQL_DATETIME_SUB smallint NULL,
+    CHAR_OCTET_LENGTH int NULL, ORDINAL_POSITION int NOT NULL, IS_NULLABLE varchar(254) NULL, SS_DATA_TYPE tinyint NULL)
+INSERT INTO @c EXEC sys.sp_columns @table_name, @table_owner, @table_qualifier, @column_name, @ODBCVer, @fUsePattern
+SELECT c.TABLE_QUALIFIER, c.TABLE_OWNER, c.TABLE_NAME, c.COLUMN_NAME, c.DATA_TYPE, c.TYPE_NAME, c.[PRECISION], c.LENGTH, c.SCALE, c.RADIX, c.NULLABLE,
+    c.REMARKS, c.COLUMN_DEF, c.SQL_DATA_TYPE, c.SQL_DATETIME_SUB, c.CHAR_OCTET_LENGTH, c.ORDINAL_POSITION, c.IS_NULLABLE,
+    CAST(0 AS smallint) AS SS_IS_SPARSE, CAST(0 AS smallint) AS SS_IS_COLUMN_SET, CAST(s.is_computed AS smallint) AS SS_IS_COMPUTED,
+    CAST(s.is_identity AS smallint) AS SS_IS_IDENTITY, CAST(NULL AS sysname) AS SS_UDT_CATALOG_NAME, CAST(NULL AS sysname) AS SS_UDT_SCHEMA_NAME,
+    CAST(NULL AS nvarchar(max)) AS SS_UDT_ASSEMBLY_TYPE_NAME, CAST(NULL AS sysname) AS SS_XML_SCHEMACOLLECTION_CATALOG_NAME,
+    CAST(NULL AS sysname) AS SS_XML_SCHEMACOLLECTION_SCHEMA_NAME, CAST(NULL AS sysname) AS SS_XML_SCHEMACOLLECTION_NAME, c.SS_DATA_TYPE
+FROM @c AS c LEFT JOIN sys.columns AS s ON s.object_id = OBJECT_ID(QUOTENAME(c.TABLE_OWNER) + '.' + QUOTENAME(c.TABLE_NAME)) AND s.name = c.COLUMN_NAME
+ORDER BY c.TABLE_QUALIFIER, c.TABLE_OWNER, c.TABLE_NAME, c.ORDINAL_POSITION
+GO
 CREATE PROCEDURE sys.sp_pkeys @table_name sysname, @table_owner sysname = NULL, @table_qualifier sysname = NULL AS
 SELECT DB_NAME() AS TABLE_QUALIFIER, s.name AS TABLE_OWNER, o.name AS TABLE_NAME, c.name AS COLUMN_NAME,
     CAST(ic.key_ordinal AS smallint) AS KEY_SEQ, k.name AS PK_NAME

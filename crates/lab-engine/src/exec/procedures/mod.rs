@@ -57,8 +57,7 @@ const NATIVE: &[(&str, Native)] = &[
 
 /// Names that ODBC 3 clients call for procedures with the same columns.
 const SAME_AS: &[(&str, &str)] = &[
-    ("sp_columns_100", "sp_columns"),
-    ("sp_columns_90", "sp_columns"),
+    ("sp_columns_90", "sp_columns_100"),
     ("sp_statistics_100", "sp_statistics"),
     ("sp_special_columns_100", "sp_special_columns"),
     ("sp_sproc_columns_100", "sp_sproc_columns"),
