@@ -156,7 +156,6 @@ errors! {
     transaction_not_allowed(statement) 226 16 6 "{statement} statement not allowed within multi-statement transaction.";
     no_index(name) 3701 11 6 "Cannot drop the index '{name}', because it does not exist or you do not have permission.";
     cancelled_text() 0 11 0 "Operation cancelled by user.";
-    constant_expected(what) 1015 15 1 "{what} must be constant.";
     bad_top() 1060 15 1 "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.";
     invalid_parameter(n, function) 174 15 1 "The {function} function requires {n} argument(s).";
     not_a_builtin(name) 195 15 10 "'{name}' is not a recognized built-in function name.";

@@ -133,7 +133,7 @@ pub fn read_record(bytes: &[u8]) -> ParsedRecord {
         return if bytes.iter().all(|b| *b == 0) && !bytes.is_empty() { ParsedRecord::Malformed } else { ParsedRecord::NeedMore };
     };
     let len = len as usize;
-    if magic != MAGIC || !(HEADER..=RECORD_MAX).contains(&len) || len % 8 != 0 {
+    if magic != MAGIC || !(HEADER..=RECORD_MAX).contains(&len) || !len.is_multiple_of(8) {
         return ParsedRecord::Malformed;
     }
     let Some(body) = bytes.get(12..len) else { return ParsedRecord::NeedMore };

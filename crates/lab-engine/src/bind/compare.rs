@@ -35,7 +35,7 @@ impl Binder<'_> {
         }
         let ty = meeting.ty;
         // Lengths and scales do not change how two values compare, so columns stay bare and indexes usable.
-        let ty_for = |part: &Bound| types_agree(part.ty, ty).then_some(part.ty).unwrap_or(ty);
+        let ty_for = |part: &Bound| if types_agree(part.ty, ty) { part.ty } else { ty };
         let mut sqls = Vec::new();
         for part in parts {
             let to = ty_for(part);

@@ -164,7 +164,7 @@ impl Binder<'_> {
         let inner = self.scopes.len().saturating_sub(1);
         for (level, scope) in self.scopes.iter().enumerate().rev() {
             match scope.find(&qualifiers, &column) {
-                Found::One(_, found) => {
+                Found::One(found) => {
                     let needs_group = level == inner && scope.grouping.is_some() && !scope.in_aggregate;
                     let shown = if qualifiers.is_empty() { found.name.clone() } else { name.to_string() };
                     return Ok(Bound {

@@ -96,7 +96,7 @@ impl Binder<'_> {
             None => String::new(),
         };
         let end = self.scope().sources.len();
-        let mut outer = |binder: &mut Self, from: usize, to: usize| {
+        let outer = |binder: &mut Self, from: usize, to: usize| {
             for source in binder.scope().sources.iter_mut().take(to).skip(from) {
                 source.columns.iter_mut().for_each(|c| c.nullable = true);
             }

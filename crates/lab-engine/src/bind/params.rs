@@ -71,19 +71,6 @@ pub(crate) trait VariableTypes {
     fn table_variable(&self, name: &str) -> Option<i32>;
 }
 
-/// No variables at all.
-pub(crate) struct NoVariables;
-
-impl VariableTypes for NoVariables {
-    fn variable(&self, _: &str) -> Option<(SqlType, Option<Collation>)> {
-        None
-    }
-
-    fn table_variable(&self, _: &str) -> Option<i32> {
-        None
-    }
-}
-
 impl Binder<'_> {
     /// The SQL text that stands for a parameter; the same source gets the same number.
     pub(crate) fn param(&mut self, source: ParamSource) -> String {

@@ -101,7 +101,7 @@ pub(crate) struct Scope {
 
 /// What looking a column up found.
 pub(crate) enum Found<'a> {
-    One(&'a Source, &'a SourceColumn),
+    One(&'a SourceColumn),
     Ambiguous,
     /// The qualifier names a source, which has no such column.
     NoSuchColumn,
@@ -118,11 +118,11 @@ impl Scope {
                 if found.is_some() {
                     return Found::Ambiguous;
                 }
-                found = Some((source, column));
+                found = Some(column);
             }
         }
         match found {
-            Some((source, column)) => Found::One(source, column),
+            Some(column) => Found::One(column),
             None if qualified => Found::NoSuchColumn,
             None => Found::Nothing,
         }

@@ -6,7 +6,7 @@ use super::query::{BoundQuery, OutColumn, column_list, ordinal};
 use super::{Binder, Bound, Grouping, Scope};
 use crate::catalog::same_name;
 use crate::error::SqlError;
-use crate::types::{ConvertKind, SqlType};
+use crate::types::SqlType;
 
 /// An item of the select list, bound.
 struct Item {

@@ -97,7 +97,7 @@ impl Session {
     }
 
     /// Gives the rows that are there a value in a new column.
-    fn fill_column(&mut self, frame: &Frame, found: &Resolved, table: &Table, column: &Column) -> Result<(), Stop> {
+    fn fill_column(&mut self, frame: &Frame, found: &Resolved, _table: &Table, column: &Column) -> Result<(), Stop> {
         let sqlite = table_name(&alias_of(found.database), found.object.id);
         if column.identity.is_some() || column.ty == SqlType::RowVersion {
             let object = self.catalog_of(found.database)?.object(found.object.id).cloned().ok_or_else(|| SqlError::internal("a table that is gone"))?;

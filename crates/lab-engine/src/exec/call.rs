@@ -27,13 +27,6 @@ pub(crate) struct Passed {
     pub(crate) output: bool,
 }
 
-impl Passed {
-    /// An argument by position.
-    pub(crate) fn value(ty: SqlType, value: Value) -> Passed {
-        Passed { name: String::new(), ty, value: Some(value), output: false }
-    }
-}
-
 /// What a procedure gives back.
 #[derive(Debug, Default)]
 pub(crate) struct Returned {

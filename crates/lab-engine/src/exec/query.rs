@@ -212,7 +212,7 @@ impl Session {
         Ok(())
     }
 
-    fn assign_from(&mut self, frame: &mut Frame, plan: &Plan<BoundQuery>, sink: &mut dyn Sink) -> Result<(), Stop> {
+    fn assign_from(&mut self, frame: &mut Frame, plan: &Plan<BoundQuery>, _sink: &mut dyn Sink) -> Result<(), Stop> {
         let mut last: Option<Vec<Value>> = None;
         let mut count = 0;
         let sql = plan.bound.sql.clone();

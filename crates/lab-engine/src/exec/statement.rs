@@ -63,7 +63,7 @@ impl Session {
         sink.error(&e);
         let raised = matches!(statement.kind, StatementKind::RaisError { .. });
         let xact_abort = self.settings.xact_abort && !raised;
-        if self.tran.count > 0 && (xact_abort || (aborts && e.class >= 13 && !compile_error(&e)) || matches!(statement.kind, StatementKind::Throw(_)) && xact_abort) {
+        if self.tran.count > 0 && (xact_abort || (aborts && e.class >= 13 && !compile_error(&e))) {
             self.rollback_all(sink)?;
         }
         sink.done(Done { kind: frame.done_kind, rows: None, command: command_of(&statement.kind), error: true });

@@ -39,7 +39,7 @@ impl Pattern {
                     let negated = chars.next_if_eq(&'^').is_some();
                     let mut members = Vec::new();
                     while let Some(m) = chars.next() {
-                        if m == ']' && !members.is_empty() || m == ']' {
+                        if m == ']' {
                             break;
                         }
                         members.push(if Some(m) == escape { chars.next().unwrap_or(m) } else { m });

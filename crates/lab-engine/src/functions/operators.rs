@@ -138,8 +138,8 @@ fn conv(c: &Context<'_>, style: Option<i32>) -> Result<Value> {
 }
 
 fn convert(c: &Context<'_>, style: Option<i32>) -> std::result::Result<Value, SqlError> {
-    let get = |n: usize| c.get::<i64>(n).map_err(|e| SqlError::internal(e));
-    let value: Value = c.get(0).map_err(|e| SqlError::internal(e))?;
+    let get = |n: usize| c.get::<i64>(n).map_err(SqlError::internal);
+    let value: Value = c.get(0).map_err(SqlError::internal)?;
     let (Some(from), Some(to)) = (SqlType::from_code(get(1)?), SqlType::from_code(get(2)?)) else {
         return Err(SqlError::internal("a conversion between unknown types"));
     };

@@ -50,7 +50,7 @@ impl Server {
     ///
     /// A user database that cannot be recovered is kept as SUSPECT or RECOVERY_PENDING and harms no other.
     pub fn open(config: ServerConfig) -> Result<Arc<Server>, OpenError> {
-        let disk: Arc<dyn Disk> = Arc::new(RealDisk::default());
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         check_marker(&config.data_dir)?;
         let first = !config.data_dir.join("master").exists();
         if let Some(password) = &config.sa_password

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::catalog::Catalog;
 use crate::error::SqlError;
 use crate::request::Isolation;
-use crate::server::{Database, Server};
+use crate::server::Server;
 
 /// What a session is doing, for `sys.dm_exec_sessions` and `sys.dm_exec_requests`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,11 +76,6 @@ impl Shared {
 
     pub(crate) fn state(&self) -> MutexGuard<'_, SharedState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The database with that id as this session sees it.
-    pub(crate) fn database(&self, id: i32) -> Option<Arc<Database>> {
-        self.server.database(id)
     }
 
     /// The catalog of a database, with what this session's transaction has changed.

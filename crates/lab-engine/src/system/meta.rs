@@ -190,7 +190,7 @@ impl Ask<'_> {
                     (Some(c), "columnid" | "ordinal") => int(c.id),
                     (Some(c), "precision") => int(c.ty.char_length().map_or(i64::from(c.ty.precision()), i64::from)),
                     (Some(c), "scale") => int(c.ty.scale()),
-                    (Some(c), "charmaxlen") => c.ty.char_length().map_or(int(-1), |n| int(n)),
+                    (Some(c), "charmaxlen") => c.ty.char_length().map_or(int(-1), int),
                     (Some(c), "isrowguidcol") => bit(c.rowguidcol),
                     (Some(_), "ishidden" | "issparse" | "iscolumnset" | "isxmlindexable" | "isidnotforrepl") => int(0),
                     _ => Value::Null,

@@ -134,11 +134,7 @@ fn weights(text: &str) -> impl Iterator<Item = ((u8, char), char, bool)> {
         let base = base_letter(lower);
         let class = if base.is_alphabetic() {
             2
-        } else if base.is_numeric() {
-            1
-        } else {
-            0
-        };
+        } else { u8::from(base.is_numeric()) };
         ((class, base), lower, c.is_uppercase())
     })
 }

@@ -39,7 +39,7 @@ pub(crate) fn text_of(value: &Value, ty: SqlType, style: Option<i32>) -> Option<
 
 /// Bytes from hexadecimal digits; `None` if they are not.
 pub(crate) fn parse_hex(text: &str) -> Option<Vec<u8>> {
-    if text.len() % 2 != 0 {
+    if !text.len().is_multiple_of(2) {
         return None;
     }
     (0..text.len()).step_by(2).map(|at| text.get(at..at + 2).and_then(|h| u8::from_str_radix(h, 16).ok())).collect()
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn floats_print_six_digits() {
-        for (value, wanted) in [(1.0, "1"), (0.1, "0.1"), (123_456_789.0, "1.23457e+008"), (1e-7, "1e-007"), (3.14159265, "3.14159")] {
+        for (value, wanted) in [(1.0, "1"), (0.1, "0.1"), (123_456_789.0, "1.23457e+008"), (1e-7, "1e-007"), (2.718_281_9, "2.71828")] {
             assert_eq!(float_text(value, false, 0), wanted);
         }
     }

@@ -91,7 +91,7 @@ pub(super) fn sized(ty: TypeInfo, body: &[u8]) -> Result<Value<'_>> {
     })
 }
 
-fn large<'a>(ty: TypeInfo, bytes: Option<Cow<'a, [u8]>>) -> Result<Value<'a>> {
+fn large(ty: TypeInfo, bytes: Option<Cow<'_, [u8]>>) -> Result<Value<'_>> {
     let Some(bytes) = bytes else { return Ok(Value::Null) };
     Ok(match ty {
         TypeInfo::VarChar { collation, .. } => Value::Text(Cow::Owned(collation.text(&bytes))),

@@ -15,7 +15,7 @@ use crate::read::{DecodeError, Reader, Result};
 use crate::write;
 
 /// Decodes what follows the length.
-pub(super) fn decode<'a>(body: &'a [u8]) -> Result<Value<'a>> {
+pub(super) fn decode(body: &[u8]) -> Result<Value<'_>> {
     let mut r = Reader::new(body);
     let [base, properties] = r.array()?;
     let mut p = Reader::new(r.take(usize::from(properties))?);

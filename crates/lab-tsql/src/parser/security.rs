@@ -198,8 +198,7 @@ impl Parser<'_> {
         self.at += 1;
         while *self.peek() != Token::End && !self.is(";") {
             // Permissions are named by words that also begin statements: GRANT SELECT, INSERT ON ...
-            let clause = matches!(self.tokens.get(self.at - 1).map(|t| &t.token), Some(Token::Symbol(","))
-                | Some(Token::Word(_)))
+            let clause = matches!(self.tokens.get(self.at - 1).map(|t| &t.token), Some(Token::Symbol(",") | Token::Word(_)))
                 && self.is_permission_word();
             if self.begins_statement() && !clause {
                 break;
