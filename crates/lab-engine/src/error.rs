@@ -22,7 +22,11 @@ pub struct SqlError {
 
 impl std::fmt::Display for SqlError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Msg {}, Level {}, State {}, Line {}: {}", self.number, self.class, self.state, self.line, self.message)
+        write!(
+            f,
+            "Msg {}, Level {}, State {}, Line {}: {}",
+            self.number, self.class, self.state, self.line, self.message
+        )
     }
 }
 
@@ -175,12 +179,22 @@ impl SqlError {
 
     /// A statement, clause or function that the engine does not carry out.
     pub(crate) fn unsupported(what: &str) -> SqlError {
-        SqlError::new(40510, 16, 1, format!("Statement '{what}' is not supported in this version of SQL Server."))
+        SqlError::new(
+            40510,
+            16,
+            1,
+            format!("Statement '{what}' is not supported in this version of SQL Server."),
+        )
     }
 
     /// A function that the engine does not have.
     pub(crate) fn unsupported_function(what: &str) -> SqlError {
-        SqlError::new(40511, 16, 1, format!("Built-in function '{what}' is not supported in this version of SQL Server."))
+        SqlError::new(
+            40511,
+            16,
+            1,
+            format!("Built-in function '{what}' is not supported in this version of SQL Server."),
+        )
     }
 
     /// Something that must not happen; the text says what did.
@@ -210,25 +224,49 @@ impl SqlError {
             1205,
             13,
             51,
-            format!("Transaction (Process ID {session}) was deadlocked on lock resources with another process and has been chosen as the deadlock victim. Rerun the transaction."),
+            format!(
+                "Transaction (Process ID {session}) was deadlocked on lock resources with another process and has been chosen as the deadlock victim. Rerun the transaction."
+            ),
         )
     }
 
-    pub(crate) fn check_violation(verb: &str, name: &str, database: &str, table: &str, column: Option<&str>) -> SqlError {
+    pub(crate) fn check_violation(
+        verb: &str,
+        name: &str,
+        database: &str,
+        table: &str,
+        column: Option<&str>,
+    ) -> SqlError {
         SqlError::conflict(verb, "CHECK", name, database, table, column)
     }
 
-    pub(crate) fn foreign_key_violation(verb: &str, kind: &str, name: &str, database: &str, table: &str, column: Option<&str>) -> SqlError {
+    pub(crate) fn foreign_key_violation(
+        verb: &str,
+        kind: &str,
+        name: &str,
+        database: &str,
+        table: &str,
+        column: Option<&str>,
+    ) -> SqlError {
         SqlError::conflict(verb, kind, name, database, table, column)
     }
 
-    fn conflict(verb: &str, kind: &str, name: &str, database: &str, table: &str, column: Option<&str>) -> SqlError {
+    fn conflict(
+        verb: &str,
+        kind: &str,
+        name: &str,
+        database: &str,
+        table: &str,
+        column: Option<&str>,
+    ) -> SqlError {
         let column = column.map(|c| format!(", column '{c}'")).unwrap_or_default();
         SqlError::new(
             547,
             16,
             0,
-            format!("The {verb} statement conflicted with the {kind} constraint \"{name}\". The conflict occurred in database \"{database}\", table \"{table}\"{column}."),
+            format!(
+                "The {verb} statement conflicted with the {kind} constraint \"{name}\". The conflict occurred in database \"{database}\", table \"{table}\"{column}."
+            ),
         )
     }
 
@@ -242,10 +280,20 @@ impl SqlError {
                 rusqlite::ErrorCode::OperationInterrupted => return SqlError::cancelled(),
                 rusqlite::ErrorCode::DatabaseBusy => return SqlError::snapshot_conflict(),
                 rusqlite::ErrorCode::DiskFull => {
-                    return SqlError::new(1105, 17, 2, "Could not allocate space for the database because the disk is full.");
+                    return SqlError::new(
+                        1105,
+                        17,
+                        2,
+                        "Could not allocate space for the database because the disk is full.",
+                    );
                 }
                 rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase => {
-                    return SqlError::new(824, 24, 2, format!("SQL Server detected a logical consistency-based I/O error: {e}."));
+                    return SqlError::new(
+                        824,
+                        24,
+                        2,
+                        format!("SQL Server detected a logical consistency-based I/O error: {e}."),
+                    );
                 }
                 _ => {}
             }

@@ -133,7 +133,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Sink for Answer {
     fn columns(&mut self, columns: &[ColumnMeta]) {
         self.release(true);
-        self.types = columns.iter().map(|c| (c.ty, type_info(c.ty, c.collation).for_version(self.version))).collect();
+        self.types =
+            columns.iter().map(|c| (c.ty, type_info(c.ty, c.collation).for_version(self.version))).collect();
         let described: Vec<Column> = columns
             .iter()
             .zip(&self.types)
@@ -144,7 +145,10 @@ impl Sink for Answer {
                     name: c.name.clone(),
                     ty: *ty,
                     user_type: if c.ty == SqlType::RowVersion { 0x50 } else { 0 },
-                    flags: flag(c.nullable, Column::NULLABLE) | update | flag(c.identity, Column::IDENTITY) | flag(c.computed, Column::COMPUTED),
+                    flags: flag(c.nullable, Column::NULLABLE)
+                        | update
+                        | flag(c.identity, Column::IDENTITY)
+                        | flag(c.computed, Column::COMPUTED),
                 }
             })
             .collect();
@@ -167,7 +171,8 @@ impl Sink for Answer {
             DoneKind::InProc => token::DoneKind::InProc,
             DoneKind::Proc => token::DoneKind::Proc,
         };
-        let status = if done.rows.is_some() { token::Done::COUNT } else { 0 } | if done.error { token::Done::ERROR } else { 0 };
+        let status = if done.rows.is_some() { token::Done::COUNT } else { 0 }
+            | if done.error { token::Done::ERROR } else { 0 };
         self.held = Some(token::Done { kind, status, command: done.command, rows: done.rows.unwrap_or(0) });
     }
 
@@ -201,7 +206,14 @@ impl Sink for Answer {
     fn return_value(&mut self, value: &ReturnValue) {
         self.release(true);
         let ty = type_info(value.ty, value.collation).for_version(self.version);
-        token::return_value(self.writer.tokens(), self.version, value.ordinal, &value.name, ty, &to_wire(&value.value, value.ty));
+        token::return_value(
+            self.writer.tokens(),
+            self.version,
+            value.ordinal,
+            &value.name,
+            ty,
+            &to_wire(&value.value, value.ty),
+        );
     }
 
     fn flush(&mut self) -> Result<(), SinkClosed> {

@@ -21,7 +21,8 @@ pub(crate) struct Tls {
 pub(crate) fn load_or_make(data_dir: &Path, host_names: &[String]) -> Result<Tls, String> {
     let (cert_path, key_path) = (data_dir.join("tls-cert.pem"), data_dir.join("tls-key.pem"));
     if !cert_path.exists() || !key_path.exists() {
-        let made = rcgen::generate_simple_self_signed(host_names.to_vec()).map_err(|e| format!("make a certificate: {e}"))?;
+        let made = rcgen::generate_simple_self_signed(host_names.to_vec())
+            .map_err(|e| format!("make a certificate: {e}"))?;
         write_private(&key_path, made.signing_key.serialize_pem().as_bytes())?;
         std::fs::write(&cert_path, made.cert.pem()).map_err(|e| format!("{}: {e}", cert_path.display()))?;
     }
@@ -45,6 +46,12 @@ pub(crate) fn load_or_make(data_dir: &Path, host_names: &[String]) -> Result<Tls
 fn write_private(path: &Path, bytes: &[u8]) -> Result<(), String> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = std::fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|e| format!("{}: {e}", path.display()))?;
     file.write_all(bytes).map_err(|e| format!("{}: {e}", path.display()))
 }

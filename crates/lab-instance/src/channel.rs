@@ -60,7 +60,14 @@ pub(crate) struct Channel {
 impl Channel {
     /// A connection that must log in by `deadline`.
     pub(crate) fn new(tcp: TcpStream, deadline: Instant) -> Channel {
-        Channel { tcp, tls: None, packets: PacketReader::new(), deadline: Some(deadline), spent: Some(0), closed: false }
+        Channel {
+            tcp,
+            tls: None,
+            packets: PacketReader::new(),
+            deadline: Some(deadline),
+            spent: Some(0),
+            closed: false,
+        }
     }
 
     /// The login is through: time and bytes are no longer bounded.
@@ -150,7 +157,9 @@ impl Channel {
             }
         }
         match self.packets.peek_header() {
-            Some(header) if header.kind == PacketKind::ATTENTION => matches!(self.packets.next_packet(), Ok(Some(_))),
+            Some(header) if header.kind == PacketKind::ATTENTION => {
+                matches!(self.packets.next_packet(), Ok(Some(_)))
+            }
             _ => false,
         }
     }
@@ -228,6 +237,10 @@ impl Channel {
     fn count(&mut self, read: usize) -> Result<(), ChannelError> {
         let Some(spent) = &mut self.spent else { return Ok(()) };
         *spent += read;
-        if *spent > BEFORE_LOGIN { Err(ChannelError::Protocol("too many bytes before login".to_owned())) } else { Ok(()) }
+        if *spent > BEFORE_LOGIN {
+            Err(ChannelError::Protocol("too many bytes before login".to_owned()))
+        } else {
+            Ok(())
+        }
     }
 }

@@ -4,10 +4,14 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use lab_engine::{BulkColumn, Done, DoneKind, Isolation, Outcome, ProcName, RpcCall, RpcParam, Server, Session, Sink, SqlError, TransactionRequest};
+use lab_engine::{
+    BulkColumn, Done, DoneKind, Isolation, Outcome, ProcName, RpcCall, RpcParam, Server, Session, Sink,
+    SqlError, TransactionRequest,
+};
 use lab_tds::{
-    Assembler, BeginTransaction, BulkDecoder, BulkEvent, DecodeError, Login7, Message, Packet, PacketKind, PacketStatus, Procedure, Reset,
-    RpcRequest, ServerEncryption, SqlBatch, TdsVersion, TransactionManagerRequest,
+    Assembler, BeginTransaction, BulkDecoder, BulkEvent, DecodeError, Login7, Message, Packet, PacketKind,
+    PacketStatus, Procedure, Reset, RpcRequest, ServerEncryption, SqlBatch, TdsVersion,
+    TransactionManagerRequest,
 };
 
 use crate::answer::{Answer, lock};
@@ -41,7 +45,10 @@ pub(crate) fn serve(tcp: TcpStream, shared: &Shared) {
     let version = if strict { version.max(TdsVersion::V7_4) } else { version };
     let channel = Arc::new(Mutex::new(channel));
     let mut answer = Answer::new(Arc::clone(&channel), version, shared.server_name.clone());
-    let Some(mut session) = crate::login::login(&shared.server, &request, &entered, &address, &mut answer) else { return };
+    let Some(mut session) = crate::login::login(&shared.server, &request, &entered, &address, &mut answer)
+    else {
+        return;
+    };
     drop((request, entered));
     if lock(&channel).logged_in().is_err() || answer.is_broken() {
         return;
@@ -102,7 +109,12 @@ impl Connection {
 
     /// What came is not TDS: the session ends with the error that SQL Server gives.
     fn protocol_error(&mut self, why: &str) {
-        let e = SqlError::new(4002, 20, 1, format!("The incoming tabular data stream (TDS) protocol stream is incorrect. {why}."));
+        let e = SqlError::new(
+            4002,
+            20,
+            1,
+            format!("The incoming tabular data stream (TDS) protocol stream is incorrect. {why}."),
+        );
         self.answer.error(&e);
         self.answer.done(Done { kind: DoneKind::Statement, rows: None, command: 0, error: true });
         self.answer.finish();
@@ -135,7 +147,12 @@ impl Connection {
         let calls = match RpcRequest::decode_all(&message.payload, self.version) {
             Ok(calls) => calls,
             Err(DecodeError::UnsupportedType(0xF3)) => {
-                return self.refuse(&SqlError::new(40510, 16, 1, "Statement 'table-valued parameter' is not supported in this version of SQL Server."));
+                return self.refuse(&SqlError::new(
+                    40510,
+                    16,
+                    1,
+                    "Statement 'table-valued parameter' is not supported in this version of SQL Server.",
+                ));
             }
             Err(DecodeError::UnsupportedType(ty)) => {
                 return self.refuse(&SqlError::new(8009, 16, 1, format!("The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect. Data type 0x{ty:02X} is unknown.")));
@@ -161,12 +178,23 @@ impl Connection {
     fn transaction(&mut self, message: &Message) -> Result<Outcome, DecodeError> {
         let begin = |b: BeginTransaction| (isolation(b.isolation), b.name);
         let request = match TransactionManagerRequest::decode(&message.payload, self.version)? {
-            TransactionManagerRequest::Begin(b) => TransactionRequest::Begin { isolation: isolation(b.isolation), name: b.name },
-            TransactionManagerRequest::Commit { name, then_begin } => TransactionRequest::Commit { name, then_begin: then_begin.map(begin) },
-            TransactionManagerRequest::Rollback { name, then_begin } => TransactionRequest::Rollback { name, then_begin: then_begin.map(begin) },
+            TransactionManagerRequest::Begin(b) => {
+                TransactionRequest::Begin { isolation: isolation(b.isolation), name: b.name }
+            }
+            TransactionManagerRequest::Commit { name, then_begin } => {
+                TransactionRequest::Commit { name, then_begin: then_begin.map(begin) }
+            }
+            TransactionManagerRequest::Rollback { name, then_begin } => {
+                TransactionRequest::Rollback { name, then_begin: then_begin.map(begin) }
+            }
             TransactionManagerRequest::Save { name } => TransactionRequest::Save { name },
             TransactionManagerRequest::Other(_) => {
-                return self.refuse(&SqlError::new(40510, 16, 1, "Statement 'distributed transaction' is not supported in this version of SQL Server."));
+                return self.refuse(&SqlError::new(
+                    40510,
+                    16,
+                    1,
+                    "Statement 'distributed transaction' is not supported in this version of SQL Server.",
+                ));
             }
         };
         Ok(self.session.run_transaction_request(&request, &mut self.answer))
@@ -174,7 +202,12 @@ impl Connection {
 
     /// The rows of a bulk load, taken from the packets as they come.
     fn bulk(&mut self, first: OwnedPacket) -> Result<Outcome, DecodeError> {
-        let mut rows = BulkRows { channel: Arc::clone(&self.channel), decoder: BulkDecoder::new(self.version, REQUEST_MAX), types: Vec::new(), ended: false };
+        let mut rows = BulkRows {
+            channel: Arc::clone(&self.channel),
+            decoder: BulkDecoder::new(self.version, REQUEST_MAX),
+            types: Vec::new(),
+            ended: false,
+        };
         rows.feed(&first);
         let columns = match rows.columns() {
             Ok(columns) => columns,
@@ -195,18 +228,30 @@ struct BulkRows {
 
 impl BulkRows {
     fn feed(&mut self, packet: &OwnedPacket) {
-        self.ended = packet.header.status.contains(PacketStatus::END_OF_MESSAGE) || packet.header.kind != PacketKind::BULK_LOAD;
+        self.ended = packet.header.status.contains(PacketStatus::END_OF_MESSAGE)
+            || packet.header.kind != PacketKind::BULK_LOAD;
         self.decoder.feed(&packet.payload, self.ended);
     }
 
     fn next_event(&mut self) -> Result<Option<BulkEvent>, SqlError> {
-        let wrong = |why: &dyn std::fmt::Display| SqlError::new(4002, 16, 1, format!("The incoming tabular data stream (TDS) protocol stream is incorrect. {why}."));
+        let wrong = |why: &dyn std::fmt::Display| {
+            SqlError::new(
+                4002,
+                16,
+                1,
+                format!("The incoming tabular data stream (TDS) protocol stream is incorrect. {why}."),
+            )
+        };
         loop {
             if let Some(event) = self.decoder.next_event().map_err(|e| wrong(&e))? {
                 return Ok(Some(event));
             }
             if self.ended {
-                return if self.decoder.left_over() == 0 { Ok(None) } else { Err(wrong(&"a row is not complete")) };
+                return if self.decoder.left_over() == 0 {
+                    Ok(None)
+                } else {
+                    Err(wrong(&"a row is not complete"))
+                };
             }
             let packet = lock(&self.channel).read_packet().map_err(|e| wrong(&format!("{e:?}")))?;
             if packet.header.kind == PacketKind::ATTENTION {
@@ -239,11 +284,20 @@ impl BulkRows {
             Some(BulkEvent::Row(values)) => {
                 let mut row = Vec::with_capacity(values.len());
                 for (n, (value, ty)) in values.into_iter().zip(&self.types).enumerate() {
-                    row.push(from_wire(value, *ty).map_err(|why| SqlError::new(4815, 16, 1, format!("Received an invalid value from bcp client for colid {}: {why}.", n + 1)))?);
+                    row.push(from_wire(value, *ty).map_err(|why| {
+                        SqlError::new(
+                            4815,
+                            16,
+                            1,
+                            format!("Received an invalid value from bcp client for colid {}: {why}.", n + 1),
+                        )
+                    })?);
                 }
                 Ok(Some(row))
             }
-            Some(BulkEvent::Columns(_)) => Err(SqlError::new(4002, 16, 1, "Bulk load data has columns twice.")),
+            Some(BulkEvent::Columns(_)) => {
+                Err(SqlError::new(4002, 16, 1, "Bulk load data has columns twice."))
+            }
             Some(BulkEvent::Done) => self.next_row_after_done(),
             None => Ok(None),
         }
@@ -252,7 +306,9 @@ impl BulkRows {
     /// DONE ends the rows; whatever packets are left are read and dropped.
     fn next_row_after_done(&mut self) -> Result<Option<Vec<lab_engine::types::Value>>, SqlError> {
         while !self.ended {
-            let packet = lock(&self.channel).read_packet().map_err(|e| SqlError::new(4002, 16, 1, format!("{e:?}")))?;
+            let packet = lock(&self.channel)
+                .read_packet()
+                .map_err(|e| SqlError::new(4002, 16, 1, format!("{e:?}")))?;
             self.feed(&packet);
         }
         Ok(None)
@@ -270,7 +326,14 @@ fn rpc_call(request: RpcRequest) -> Result<RpcCall, SqlError> {
         let value = from_wire(p.value, ty).map_err(|_| {
             SqlError::new(8023, 16, 1, format!("The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect. Parameter {} (\"{}\"): The supplied value is not a valid instance of data type {}. Check the source data for invalid values.", n + 1, p.name, ty.name()))
         })?;
-        params.push(RpcParam { name: p.name, output: p.by_reference, default: p.default, ty, collation, value });
+        params.push(RpcParam {
+            name: p.name,
+            output: p.by_reference,
+            default: p.default,
+            ty,
+            collation,
+            value,
+        });
     }
     Ok(RpcCall { procedure, params, no_metadata: request.no_metadata })
 }

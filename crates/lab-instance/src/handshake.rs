@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use lab_tds::{
-    Message, PacketKind, PacketWriter, Prelogin, ServerEncryption, Wire, negotiate,
-};
+use lab_tds::{Message, PacketKind, PacketWriter, Prelogin, ServerEncryption, Wire, negotiate};
 use rustls::ServerConnection;
 
 use crate::certificate::Tls;
@@ -28,10 +26,15 @@ pub(crate) struct Entered {
 }
 
 /// Brings a connection up to its LOGIN7 message.
-pub(crate) fn enter(channel: &mut Channel, tls: &Tls, encryption: ServerEncryption) -> Result<Entered, ChannelError> {
+pub(crate) fn enter(
+    channel: &mut Channel,
+    tls: &Tls,
+    encryption: ServerEncryption,
+) -> Result<Entered, ChannelError> {
     let strict = channel.peek()? == TLS_HANDSHAKE;
     if strict {
-        let connection = ServerConnection::new(Arc::clone(&tls.strict)).map_err(|e| ChannelError::Protocol(e.to_string()))?;
+        let connection = ServerConnection::new(Arc::clone(&tls.strict))
+            .map_err(|e| ChannelError::Protocol(e.to_string()))?;
         channel.handshake_outside(Box::new(connection))?;
     }
     let first = read_message(channel)?;
@@ -47,7 +50,11 @@ pub(crate) fn enter(channel: &mut Channel, tls: &Tls, encryption: ServerEncrypti
     }
     let asked = Prelogin::decode(&first.payload)?;
     let agreed = negotiate(asked.encryption, encryption);
-    let (answer, wire) = if strict { (lab_tds::EncryptionOption::NOT_SUPPORTED, Some(Wire::Plain)) } else { (agreed.answer, agreed.wire) };
+    let (answer, wire) = if strict {
+        (lab_tds::EncryptionOption::NOT_SUPPORTED, Some(Wire::Plain))
+    } else {
+        (agreed.answer, agreed.wire)
+    };
     let reply = Prelogin {
         version: Some(VERSION),
         encryption: Some(answer),
@@ -61,10 +68,13 @@ pub(crate) fn enter(channel: &mut Channel, tls: &Tls, encryption: ServerEncrypti
     reply.encode(&mut body);
     send_message(channel, PacketKind::TABULAR_RESULT, &body)?;
     match wire {
-        None => return Err(ChannelError::Protocol("client and server cannot agree on encryption".to_owned())),
+        None => {
+            return Err(ChannelError::Protocol("client and server cannot agree on encryption".to_owned()));
+        }
         Some(Wire::Plain) => {}
         Some(Wire::LoginOnly | Wire::Full) => {
-            let connection = ServerConnection::new(Arc::clone(&tls.inside)).map_err(|e| ChannelError::Protocol(e.to_string()))?;
+            let connection = ServerConnection::new(Arc::clone(&tls.inside))
+                .map_err(|e| ChannelError::Protocol(e.to_string()))?;
             handshake_inside(channel, Box::new(connection))?;
         }
     }
@@ -120,7 +130,9 @@ fn read_message(channel: &mut Channel) -> Result<Message, ChannelError> {
     let mut assembler = lab_tds::Assembler::new(MESSAGE_MAX);
     loop {
         let packet = channel.read_packet()?;
-        if let Some(message) = assembler.push(lab_tds::Packet { header: packet.header, payload: &packet.payload })? {
+        if let Some(message) =
+            assembler.push(lab_tds::Packet { header: packet.header, payload: &packet.payload })?
+        {
             return Ok(message);
         }
     }

@@ -126,17 +126,21 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>, live: &Arc<Live>, most: 
             std::thread::sleep(Duration::from_millis(50));
             continue;
         };
-        if lock(&live.connections).len() >= most || tcp.set_nodelay(true).is_err() || rustix::net::sockopt::set_socket_keepalive(&tcp, true).is_err() {
+        if lock(&live.connections).len() >= most
+            || tcp.set_nodelay(true).is_err()
+            || rustix::net::sockopt::set_socket_keepalive(&tcp, true).is_err()
+        {
             continue;
         }
         let Ok(known) = tcp.try_clone() else { continue };
         let id = live.next.fetch_add(1, Ordering::Relaxed);
         lock(&live.connections).insert(id, known);
         let (shared, ending) = (Arc::clone(shared), Gone { live: Arc::clone(live), id });
-        let spawned = std::thread::Builder::new().name(format!("connection {id}")).stack_size(STACK).spawn(move || {
-            let _ending = ending;
-            serve(tcp, &shared);
-        });
+        let spawned =
+            std::thread::Builder::new().name(format!("connection {id}")).stack_size(STACK).spawn(move || {
+                let _ending = ending;
+                serve(tcp, &shared);
+            });
         if spawned.is_err() {
             // The connection's guard went with the closure that never ran.
             std::thread::sleep(Duration::from_millis(50));

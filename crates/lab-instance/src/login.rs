@@ -15,7 +15,13 @@ const PACKET_MIN: u32 = 512;
 const PACKET_MAX: u32 = 32767;
 
 /// Opens the session that LOGIN7 asks for and says so; a refusal is in the answer, too.
-pub(crate) fn login(server: &Arc<Server>, request: &Login7, entered: &Entered, address: &str, answer: &mut Answer) -> Option<Session> {
+pub(crate) fn login(
+    server: &Arc<Server>,
+    request: &Login7,
+    entered: &Entered,
+    address: &str,
+    answer: &mut Answer,
+) -> Option<Session> {
     let packet_size = match request.packet_size {
         0 => PACKET_SIZE,
         asked => asked.clamp(PACKET_MIN, PACKET_MAX) as u16,
@@ -25,7 +31,12 @@ pub(crate) fn login(server: &Arc<Server>, request: &Login7, entered: &Entered, a
         Ok(session) => session,
         Err(e) => {
             answer.error(&e);
-            answer.done(lab_engine::Done { kind: lab_engine::DoneKind::Statement, rows: None, command: 0, error: true });
+            answer.done(lab_engine::Done {
+                kind: lab_engine::DoneKind::Statement,
+                rows: None,
+                command: 0,
+                error: true,
+            });
             answer.finish();
             return None;
         }
@@ -36,13 +47,32 @@ pub(crate) fn login(server: &Arc<Server>, request: &Login7, entered: &Entered, a
     Some(session)
 }
 
-fn open(server: &Arc<Server>, request: &Login7, entered: &Entered, address: &str, packet_size: u16) -> Result<Session, SqlError> {
+fn open(
+    server: &Arc<Server>,
+    request: &Login7,
+    entered: &Entered,
+    address: &str,
+    packet_size: u16,
+) -> Result<Session, SqlError> {
     if request.features.iter().any(|f| f.id == Feature::FED_AUTH) || !request.sspi.is_empty() {
         // Tokens and Windows logins need a directory to ask; the lab's Azure endpoint will bring the former.
-        return Err(SqlError::new(18456, 14, 1, "Login failed. The lab instance accepts SQL Server logins only."));
+        return Err(SqlError::new(
+            18456,
+            14,
+            1,
+            "Login failed. The lab instance accepts SQL Server logins only.",
+        ));
     }
     if request.change_password.is_some() {
-        return Err(SqlError::new(18463, 14, 1, format!("Login failed for user '{}'. The password cannot be changed at login.", request.user_name)));
+        return Err(SqlError::new(
+            18463,
+            14,
+            1,
+            format!(
+                "Login failed for user '{}'. The password cannot be changed at login.",
+                request.user_name
+            ),
+        ));
     }
     if !request.attach_db_file.is_empty() {
         return Err(SqlError::new(1813, 16, 2, "A database file cannot be attached at login."));

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use lab_engine::types::{Collation, Len, SqlType, Value, decimal_value, exact, guid_from_wire, guid_to_wire, variant_parts, variant_value};
+use lab_engine::types::{
+    Collation, Len, SqlType, Value, decimal_value, exact, guid_from_wire, guid_to_wire, variant_parts,
+    variant_value,
+};
 use lab_tds::types::Length;
 use lab_tds::{TypeInfo, Value as Wire};
 
@@ -88,11 +91,15 @@ pub(crate) fn sql_type(ty: TypeInfo) -> (SqlType, Collation) {
         TypeInfo::Char { max, collation } => (SqlType::Char { len: max.max(1) }, by(collation)),
         TypeInfo::VarChar { max, collation } => (SqlType::VarChar { len: len(max, 1, 8000) }, by(collation)),
         TypeInfo::NChar { max, collation } => (SqlType::NChar { len: (max / 2).max(1) }, by(collation)),
-        TypeInfo::NVarChar { max, collation } => (SqlType::NVarChar { len: len(max, 2, 4000) }, by(collation)),
+        TypeInfo::NVarChar { max, collation } => {
+            (SqlType::NVarChar { len: len(max, 2, 4000) }, by(collation))
+        }
         TypeInfo::Binary { max } => (SqlType::Binary { len: max.max(1) }, plain),
         TypeInfo::VarBinary { max } => (SqlType::VarBinary { len: len(max, 1, 8000) }, plain),
         TypeInfo::LegacyVarChar { max } => (SqlType::varchar(u16::from(max).max(1)), plain),
-        TypeInfo::LegacyVarBinary { max } => (SqlType::VarBinary { len: Len::N(u16::from(max).max(1)) }, plain),
+        TypeInfo::LegacyVarBinary { max } => {
+            (SqlType::VarBinary { len: Len::N(u16::from(max).max(1)) }, plain)
+        }
         TypeInfo::Text { collation } => (SqlType::Text, by(collation)),
         TypeInfo::NText { collation } => (SqlType::NText, by(collation)),
         TypeInfo::Image => (SqlType::Image, plain),
@@ -112,7 +119,9 @@ pub(crate) fn to_wire(value: &Value, ty: SqlType) -> Wire<'_> {
         (Value::Text(t), _) => Wire::Text(Cow::Borrowed(t)),
         (Value::Blob(b), SqlType::UniqueIdentifier) => guid_to_wire(b).map_or(Wire::Null, Wire::Guid),
         (Value::Blob(b), SqlType::DateTimeOffset { .. }) => offset_to_wire(b).unwrap_or_default(),
-        (Value::Blob(_), SqlType::Decimal { .. } | SqlType::Numeric { .. }) => exact(value).map_or(Wire::Null, Wire::Decimal),
+        (Value::Blob(_), SqlType::Decimal { .. } | SqlType::Numeric { .. }) => {
+            exact(value).map_or(Wire::Null, Wire::Decimal)
+        }
         (Value::Blob(b), _) => Wire::Bytes(Cow::Borrowed(b)),
     }
 }
@@ -124,9 +133,16 @@ fn integer_to_wire(i: i64, ty: SqlType) -> Wire<'static> {
         SqlType::Decimal { .. } | SqlType::Numeric { .. } => Wire::Decimal(i.into()),
         SqlType::Date => Wire::Date(i as u32),
         SqlType::Time { .. } => Wire::Time(i as u64),
-        SqlType::DateTime => Wire::DateTime { days: i.div_euclid(TICKS_A_DAY) as i32, ticks: i.rem_euclid(TICKS_A_DAY) as u32 },
-        SqlType::SmallDateTime => Wire::SmallDateTime { days: i.div_euclid(MINUTES_A_DAY) as u16, minutes: i.rem_euclid(MINUTES_A_DAY) as u16 },
-        SqlType::DateTime2 { .. } => Wire::DateTime2 { days: i.div_euclid(DAY) as u32, time: i.rem_euclid(DAY) as u64 },
+        SqlType::DateTime => {
+            Wire::DateTime { days: i.div_euclid(TICKS_A_DAY) as i32, ticks: i.rem_euclid(TICKS_A_DAY) as u32 }
+        }
+        SqlType::SmallDateTime => Wire::SmallDateTime {
+            days: i.div_euclid(MINUTES_A_DAY) as u16,
+            minutes: i.rem_euclid(MINUTES_A_DAY) as u16,
+        },
+        SqlType::DateTime2 { .. } => {
+            Wire::DateTime2 { days: i.div_euclid(DAY) as u32, time: i.rem_euclid(DAY) as u64 }
+        }
         SqlType::Real => Wire::Real(i as f32),
         SqlType::Float => Wire::Float(i as f64),
         _ => Wire::Int(i),
@@ -137,12 +153,19 @@ fn offset_to_wire(bytes: &[u8]) -> Option<Wire<'static>> {
     let utc = i64::from_be_bytes(bytes.get(..8)?.try_into().ok()?);
     let offset = u16::from_be_bytes(bytes.get(8..10)?.try_into().ok()?);
     let offset = i32::from(offset) - 32768;
-    Some(Wire::DateTimeOffset { days: utc.div_euclid(DAY) as u32, time: utc.rem_euclid(DAY) as u64, offset: offset as i16 })
+    Some(Wire::DateTimeOffset {
+        days: utc.div_euclid(DAY) as u32,
+        time: utc.rem_euclid(DAY) as u64,
+        offset: offset as i16,
+    })
 }
 
 fn variant_to_wire(value: &Value) -> Wire<'static> {
     let Some((inner, value)) = variant_parts(value) else { return Wire::Null };
-    Wire::Variant(Box::new((fixed(type_info(inner, Collation::default())), to_wire(&value, inner).into_owned())))
+    Wire::Variant(Box::new((
+        fixed(type_info(inner, Collation::default())),
+        to_wire(&value, inner).into_owned(),
+    )))
 }
 
 /// The NOT NULL form, which a sql_variant names its base type by.
@@ -228,7 +251,10 @@ mod tests {
         check(Value::Integer(-5), SqlType::BigInt);
         check(Value::Integer(1), SqlType::Bit);
         check(Value::Integer(-12345), SqlType::Decimal { precision: 18, scale: 3 });
-        check(decimal_value(-170_141_183_460_469_231_731_i128, 38).unwrap(), SqlType::Numeric { precision: 38, scale: 0 });
+        check(
+            decimal_value(-170_141_183_460_469_231_731_i128, 38).unwrap(),
+            SqlType::Numeric { precision: 38, scale: 0 },
+        );
         check(Value::Integer(-1), SqlType::DateTime);
         check(Value::Integer(1_000_000), SqlType::SmallDateTime);
         check(Value::Integer(630_000_000_000_000_001), SqlType::DateTime2 { scale: 7 });

@@ -22,7 +22,9 @@ pub struct CheckpointReport {
 impl Database {
     /// Moves what is hardened into the data file, and lets go of the log that nobody needs.
     pub fn checkpoint(&self) -> Result<CheckpointReport, StoreError> {
-        let Some(logged) = &self.logged else { return Ok(CheckpointReport { checkpoint_lsn: Lsn(0), completed: true }) };
+        let Some(logged) = &self.logged else {
+            return Ok(CheckpointReport { checkpoint_lsn: Lsn(0), completed: true });
+        };
         let sqlite = |e: rusqlite::Error| StoreError::sqlite("checkpoint", &e);
         // One checkpoint at a time.
         let keeper = logged.keeper.lock().unwrap_or_else(PoisonError::into_inner);
@@ -37,7 +39,8 @@ impl Database {
         self.connection_pragmas(&snapshot, "main").map_err(sqlite)?;
         snapshot.execute_batch("BEGIN; SELECT lsn FROM _lsn;").map_err(sqlite)?;
         self.wait_hardened(self.observe_lsn())?;
-        let moved: i64 = keeper.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| r.get(2)).map_err(sqlite)?;
+        let moved: i64 =
+            keeper.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| r.get(2)).map_err(sqlite)?;
         snapshot.execute_batch("COMMIT").map_err(sqlite)?;
         let before = logged.control.lock().unwrap_or_else(PoisonError::into_inner).checkpoint_lsn;
         if moved >= 0 && (moved as u64) < frames {

@@ -71,9 +71,13 @@ impl Control {
         if u32::from_str_radix(crc, 16).ok() != Some(crc32c::crc32c(body.as_bytes())) {
             return Err(corrupt("has a wrong checksum"));
         }
-        let control: Control = serde_json::from_str(body).map_err(|e| corrupt(&format!("cannot be read: {e}")))?;
+        let control: Control =
+            serde_json::from_str(body).map_err(|e| corrupt(&format!("cannot be read: {e}")))?;
         if control.format > FORMAT {
-            return Err(StoreError::Io(format!("the database has format {}, newer than this program's {FORMAT}", control.format)));
+            return Err(StoreError::Io(format!(
+                "the database has format {}, newer than this program's {FORMAT}",
+                control.format
+            )));
         }
         Ok(control)
     }

@@ -120,7 +120,13 @@ impl Database {
     pub fn create(disk: Arc<dyn Disk>, dir: &Path, options: CreateOptions) -> Result<Database, StoreError> {
         disk.make_dir("make folder", dir).map_err(|e| StoreError::io("make the folder", &e))?;
         if !options.hardened {
-            let database = Database { disk, dir: dir.to_owned(), data: data_path(dir), logged: None, commits: AtomicU64::new(0) };
+            let database = Database {
+                disk,
+                dir: dir.to_owned(),
+                data: data_path(dir),
+                logged: None,
+                commits: AtomicU64::new(0),
+            };
             let conn = database.open_sqlite(options.page_size)?;
             drop(conn);
             return Ok(database);
@@ -145,7 +151,8 @@ impl Database {
         let control = Control::load(&disk, dir)?;
         let recovered = recovery::recover(&disk, dir, &control)?;
         let data = data_path(dir);
-        let file = disk.open("data open", &data, true).map_err(|e| StoreError::io("open the data file", &e))?;
+        let file =
+            disk.open("data open", &data, true).map_err(|e| StoreError::io("open the data file", &e))?;
         let log = Log::start(Arc::clone(&disk), dir, recovered.end)?;
         let capture = Capture {
             wal: None,
@@ -168,8 +175,13 @@ impl Database {
         let mut database =
             Database { disk, dir: dir.to_owned(), data, logged: None, commits: AtomicU64::new(0) };
         let keeper = database.open_sqlite(control.page_size)?;
-        database.logged =
-            Some(Logged { log, data: file, gate: Mutex::new(capture), control: Mutex::new(control), keeper: Mutex::new(keeper) });
+        database.logged = Some(Logged {
+            log,
+            data: file,
+            gate: Mutex::new(capture),
+            control: Mutex::new(control),
+            keeper: Mutex::new(keeper),
+        });
         Ok(database)
     }
 
@@ -181,7 +193,8 @@ impl Database {
     fn open_sqlite(&self, page_size: u32) -> Result<Connection, StoreError> {
         let sqlite = |e: rusqlite::Error| StoreError::sqlite("open the database in SQLite", &e);
         let conn = Connection::open(&self.data).map_err(sqlite)?;
-        conn.execute_batch(&format!("PRAGMA page_size={page_size}; PRAGMA journal_mode=WAL;")).map_err(sqlite)?;
+        conn.execute_batch(&format!("PRAGMA page_size={page_size}; PRAGMA journal_mode=WAL;"))
+            .map_err(sqlite)?;
         self.connection_pragmas(&conn, "main").map_err(sqlite)?;
         Ok(conn)
     }
@@ -312,7 +325,9 @@ impl PendingCommit<'_> {
     /// # Errors
     /// The store has failed: the pages are in SQLite and not in the log, so nothing may be answered any more.
     pub fn finish(mut self) -> Result<Lsn, StoreError> {
-        let (Some(capture), Some(logged)) = (self.capture.as_mut(), &self.database.logged) else { return Ok(Lsn(0)) };
+        let (Some(capture), Some(logged)) = (self.capture.as_mut(), &self.database.logged) else {
+            return Ok(Lsn(0));
+        };
         self.database.commits.fetch_add(1, Ordering::Relaxed);
         capture.record(self.database, logged).inspect_err(|e| logged.log.fail(e.to_string()))
     }
@@ -369,7 +384,10 @@ impl Capture {
             return Ok(Arc::clone(wal));
         }
         let path = with_suffix(&database.data, "-wal");
-        let wal = database.disk.open("wal open", &path, false).map_err(|e| StoreError::io("open SQLite's WAL", &e))?;
+        let wal = database
+            .disk
+            .open("wal open", &path, false)
+            .map_err(|e| StoreError::io("open SQLite's WAL", &e))?;
         self.wal = Some(Arc::clone(&wal));
         Ok(wal)
     }
@@ -389,7 +407,10 @@ impl Capture {
         }
         let mut page = vec![0; self.page_size as usize];
         let offset = u64::from(number - 1) * u64::from(self.page_size);
-        let read = logged.data.read_at("page before", offset, &mut page).map_err(|e| StoreError::io("read a page", &e))?;
+        let read = logged
+            .data
+            .read_at("page before", offset, &mut page)
+            .map_err(|e| StoreError::io("read a page", &e))?;
         page.truncate(if read == page.len() { read } else { 0 });
         Ok(page)
     }

@@ -75,7 +75,9 @@ impl DiskFile for RealFile {
 
 impl Disk for RealDisk {
     fn open(&self, _: &'static str, path: &Path, create: bool) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(RealFile(OpenOptions::new().read(true).write(true).create(create).truncate(false).open(path)?)))
+        Ok(Arc::new(RealFile(
+            OpenOptions::new().read(true).write(true).create(create).truncate(false).open(path)?,
+        )))
     }
 
     fn rename(&self, _: &'static str, from: &Path, to: &Path) -> io::Result<()> {

@@ -70,7 +70,9 @@ impl LockTable {
         for _ in 0..=self.queues.len() {
             match at {
                 None => return false,
-                Some(owner) if owner == session => return self.queues.get(&db).and_then(|q| q.owner) != Some(session),
+                Some(owner) if owner == session => {
+                    return self.queues.get(&db).and_then(|q| q.owner) != Some(session);
+                }
                 Some(owner) => {
                     at = self.queues.values().find(|q| q.waiting.contains(&owner)).and_then(|q| q.owner);
                 }

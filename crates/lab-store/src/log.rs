@@ -59,7 +59,15 @@ impl Log {
         let shared = Arc::new(Shared {
             disk,
             dir: dir.to_owned(),
-            state: Mutex::new(State { pending: Vec::new(), end, hardened: end, failure: None, stopping: false, syncs: 0, bytes: 0 }),
+            state: Mutex::new(State {
+                pending: Vec::new(),
+                end,
+                hardened: end,
+                failure: None,
+                stopping: false,
+                syncs: 0,
+                bytes: 0,
+            }),
             changed: Condvar::new(),
             work: Condvar::new(),
         });
@@ -130,7 +138,10 @@ impl Log {
             if let [start, next] = pair
                 && *next <= floor
             {
-                self.shared.disk.remove("segment remove", &segment_path(&self.shared.dir, *start)).map_err(io)?;
+                self.shared
+                    .disk
+                    .remove("segment remove", &segment_path(&self.shared.dir, *start))
+                    .map_err(io)?;
                 removed = true;
             }
         }

@@ -4,7 +4,9 @@
 ///
 /// SQL Server shows a position as virtual log file, block and slot, and writes the three into one `numeric(25,0)`. Here a
 /// virtual log file is 4 MiB of log and a block 512 bytes of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct Lsn(pub u64);
 
 const VLF_BYTES: u64 = 4 << 20;

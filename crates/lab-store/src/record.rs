@@ -130,7 +130,11 @@ impl<'a> Reader<'a> {
 pub fn read_record(bytes: &[u8]) -> ParsedRecord {
     let mut reader = Reader(bytes);
     let (Some(magic), Some(len), Some(crc)) = (reader.u32(), reader.u32(), reader.u32()) else {
-        return if bytes.iter().all(|b| *b == 0) && !bytes.is_empty() { ParsedRecord::Malformed } else { ParsedRecord::NeedMore };
+        return if bytes.iter().all(|b| *b == 0) && !bytes.is_empty() {
+            ParsedRecord::Malformed
+        } else {
+            ParsedRecord::NeedMore
+        };
     };
     let len = len as usize;
     if magic != MAGIC || !(HEADER..=RECORD_MAX).contains(&len) || !len.is_multiple_of(8) {
@@ -140,7 +144,8 @@ pub fn read_record(bytes: &[u8]) -> ParsedRecord {
     if crc32c::crc32c(body) != crc {
         return ParsedRecord::Malformed;
     }
-    parse_body(Reader(body)).map_or(ParsedRecord::Malformed, |record| ParsedRecord::Record(Box::new(record), len))
+    parse_body(Reader(body))
+        .map_or(ParsedRecord::Malformed, |record| ParsedRecord::Record(Box::new(record), len))
 }
 
 fn parse_body(mut reader: Reader<'_>) -> Option<Record> {
@@ -165,7 +170,13 @@ fn parse_body(mut reader: Reader<'_>) -> Option<Record> {
         };
         let len = reader.u32()? as usize;
         let (hash_before, hash_after) = (reader.u64()?, reader.u64()?);
-        record.pages.push(PageChange { number, delta, hash_before, hash_after, data: reader.take(len)?.to_vec() });
+        record.pages.push(PageChange {
+            number,
+            delta,
+            hash_before,
+            hash_after,
+            data: reader.take(len)?.to_vec(),
+        });
     }
     Some(record)
 }
@@ -185,7 +196,13 @@ pub(crate) fn change(number: u32, before: &[u8], after: &[u8], image: bool) -> P
     } else {
         lz4_flex::compress(after)
     };
-    PageChange { number, delta, hash_before: page_hash(number, before), hash_after: page_hash(number, after), data }
+    PageChange {
+        number,
+        delta,
+        hash_before: page_hash(number, before),
+        hash_after: page_hash(number, after),
+        data,
+    }
 }
 
 /// The page after a change.
@@ -194,7 +211,8 @@ pub(crate) fn change(number: u32, before: &[u8], after: &[u8], image: bool) -> P
 /// The data does not unpack to a page, or the result is not the page that was logged.
 pub(crate) fn apply(change: &PageChange, before: &[u8], page_size: usize) -> Result<Vec<u8>, StoreError> {
     let bad = |what: &str| StoreError::Corrupt(format!("page {}: {what}", change.number));
-    let mut page = lz4_flex::decompress(&change.data, page_size).map_err(|_| bad("its data cannot be unpacked"))?;
+    let mut page =
+        lz4_flex::decompress(&change.data, page_size).map_err(|_| bad("its data cannot be unpacked"))?;
     if page.len() != page_size {
         return Err(bad("its data is no page"));
     }

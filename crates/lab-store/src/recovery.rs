@@ -29,7 +29,8 @@ impl Pages for FilePages {
     fn read(&mut self, number: u32) -> Result<Vec<u8>, StoreError> {
         let mut page = vec![0; self.page_size];
         let offset = u64::from(number - 1) * self.page_size as u64;
-        let read = self.file.read_at("redo read", offset, &mut page).map_err(|e| StoreError::io("redo", &e))?;
+        let read =
+            self.file.read_at("redo read", offset, &mut page).map_err(|e| StoreError::io("redo", &e))?;
         page.truncate(if read == self.page_size { read } else { 0 });
         Ok(page)
     }
@@ -73,7 +74,10 @@ pub(crate) fn redo(record: &Record, pages: &mut dyn Pages, checksum: u64) -> Res
         sum ^= change.hash_before ^ change.hash_after;
     }
     if sum != record.checksum_after {
-        return Err(StoreError::Corrupt(format!("the record at {} does not lead to the checksum that it names", record.lsn)));
+        return Err(StoreError::Corrupt(format!(
+            "the record at {} does not lead to the checksum that it names",
+            record.lsn
+        )));
     }
     Ok(sum)
 }
@@ -89,11 +93,18 @@ pub(crate) fn recover(disk: &Arc<dyn Disk>, dir: &Path, control: &Control) -> Re
     let file = disk.open("data open", &data, true).map_err(io)?;
     let page_size = control.page_size as usize;
     let mut pages = FilePages { file: Arc::clone(&file), page_size };
-    let mut done =
-        Recovered { end: control.checkpoint_lsn, checksum: control.checksum, database_pages: control.database_pages, records: 0 };
+    let mut done = Recovered {
+        end: control.checkpoint_lsn,
+        checksum: control.checksum,
+        database_pages: control.database_pages,
+        records: 0,
+    };
     done.end = log::replay(disk, dir, control.checkpoint_lsn, |record| {
         if record.page_size != control.page_size {
-            return Err(StoreError::Corrupt(format!("the record at {} has pages of another size", record.lsn)));
+            return Err(StoreError::Corrupt(format!(
+                "the record at {} has pages of another size",
+                record.lsn
+            )));
         }
         done.checksum = redo(&record, &mut pages, done.checksum)?;
         done.database_pages = record.database_pages;

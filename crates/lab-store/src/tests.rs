@@ -72,7 +72,11 @@ fn a_flipped_bit_in_the_middle_of_the_log_is_corruption_and_at_its_end_is_not() 
         commit(&db, &conn, "INSERT INTO t VALUES(2)");
         drop(conn);
         drop(db);
-        let segment = std::fs::read_dir(&path).unwrap().map(|e| e.unwrap().path()).find(|p| p.extension().is_some_and(|e| e == "log")).unwrap();
+        let segment = std::fs::read_dir(&path)
+            .unwrap()
+            .map(|e| e.unwrap().path())
+            .find(|p| p.extension().is_some_and(|e| e == "log"))
+            .unwrap();
         let mut bytes = std::fs::read(&segment).unwrap();
         let at = 64 + if last { end } else { middle } as usize + 30;
         bytes[at] ^= 1;

@@ -78,11 +78,18 @@ impl Cursor {
     }
 
     /// The newest version of a page in this generation, if it is in the WAL at all.
-    pub(crate) fn page(&self, wal: &dyn DiskFile, number: u32, page_size: usize) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(crate) fn page(
+        &self,
+        wal: &dyn DiskFile,
+        number: u32,
+        page_size: usize,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(frame) = self.newest.get(&number) else { return Ok(None) };
         let offset = HEADER + frame * (FRAME_HEADER + page_size) as u64 + FRAME_HEADER as u64;
         let mut page = vec![0; page_size];
-        let read = wal.read_at("wal page", offset, &mut page).map_err(|e| StoreError::io("read SQLite's WAL", &e))?;
+        let read = wal
+            .read_at("wal page", offset, &mut page)
+            .map_err(|e| StoreError::io("read SQLite's WAL", &e))?;
         Ok((read == page_size).then_some(page))
     }
 }

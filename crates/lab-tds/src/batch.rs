@@ -35,7 +35,8 @@ mod tests {
     fn golden() {
         let wide = b"s\0e\0l\0";
         assert_eq!(SqlBatch::decode(wide, TdsVersion::V7_1).unwrap().text, "sel");
-        let with = [&[0x16, 0, 0, 0, 0x12, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0][..], wide].concat();
+        let with =
+            [&[0x16, 0, 0, 0, 0x12, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0][..], wide].concat();
         assert_eq!(SqlBatch::decode(&with, TdsVersion::V7_4).unwrap().text, "sel");
         assert!(SqlBatch::decode(b"x", TdsVersion::V7_1).is_err());
     }

@@ -104,9 +104,11 @@ impl BulkDecoder {
 fn event(r: &mut Reader<'_>, version: TdsVersion, columns: &[TypeInfo]) -> Result<BulkEvent> {
     match r.u8()? {
         0x81 => self::columns(r, version).map(BulkEvent::Columns),
-        0xD1 if !columns.is_empty() => {
-            columns.iter().map(|ty| decode_at(*ty, r, Place::Row).map(Value::into_owned)).collect::<Result<_>>().map(BulkEvent::Row)
-        }
+        0xD1 if !columns.is_empty() => columns
+            .iter()
+            .map(|ty| decode_at(*ty, r, Place::Row).map(Value::into_owned))
+            .collect::<Result<_>>()
+            .map(BulkEvent::Row),
         0xD2 if !columns.is_empty() => {
             let nulls = r.take(columns.len().div_ceil(8))?;
             let is_null = |n: usize| nulls.get(n / 8).is_some_and(|byte| byte & (1 << (n % 8)) != 0);
@@ -196,7 +198,11 @@ mod tests {
     fn a_row_without_end_is_refused() {
         let mut d = BulkDecoder::new(TdsVersion::V7_4, 100);
         d.feed(&stream()[..25], false);
-        d.feed(&[&[0xD1, 0][..], &[0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0], &[0; 150]].concat(), false);
+        d.feed(
+            &[&[0xD1, 0][..], &[0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0], &[0; 150]]
+                .concat(),
+            false,
+        );
         let mut last = d.next_event();
         while let Ok(Some(_)) = last {
             last = d.next_event();

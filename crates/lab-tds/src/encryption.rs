@@ -42,11 +42,14 @@ pub fn negotiate(client: Option<EncryptionOption>, server: ServerEncryption) -> 
     match (client, server) {
         (EncryptionOption::OFF, ServerEncryption::Optional) => agreed(EncryptionOption::OFF, Wire::LoginOnly),
         (EncryptionOption::OFF, ServerEncryption::Required) => agreed(EncryptionOption::REQUIRED, Wire::Full),
-        (EncryptionOption::OFF, ServerEncryption::Unsupported) => agreed(EncryptionOption::NOT_SUPPORTED, Wire::Plain),
-        // REQUIRED is a server's word in the specification, but clients say it too.
-        (EncryptionOption::ON | EncryptionOption::REQUIRED, ServerEncryption::Optional | ServerEncryption::Required) => {
-            agreed(EncryptionOption::ON, Wire::Full)
+        (EncryptionOption::OFF, ServerEncryption::Unsupported) => {
+            agreed(EncryptionOption::NOT_SUPPORTED, Wire::Plain)
         }
+        // REQUIRED is a server's word in the specification, but clients say it too.
+        (
+            EncryptionOption::ON | EncryptionOption::REQUIRED,
+            ServerEncryption::Optional | ServerEncryption::Required,
+        ) => agreed(EncryptionOption::ON, Wire::Full),
         (EncryptionOption::ON | EncryptionOption::REQUIRED, ServerEncryption::Unsupported) => {
             refused(EncryptionOption::NOT_SUPPORTED)
         }

@@ -33,8 +33,10 @@ pub use all_headers::AllHeaders;
 pub use batch::SqlBatch;
 pub use bulk::{BulkColumn, BulkDecoder, BulkEvent};
 pub use encryption::{Negotiated, ServerEncryption, Wire, negotiate};
-pub use login::{FederatedAuth, Feature, Login7, Password};
-pub use packet::{Assembler, Message, Packet, PacketHeader, PacketKind, PacketReader, PacketStatus, PacketWriter, Reset};
+pub use login::{Feature, FederatedAuth, Login7, Password};
+pub use packet::{
+    Assembler, Message, Packet, PacketHeader, PacketKind, PacketReader, PacketStatus, PacketWriter, Reset,
+};
 pub use prelogin::{EncryptionOption, Prelogin};
 pub use read::DecodeError;
 pub use rpc::{Procedure, RpcParameter, RpcRequest};

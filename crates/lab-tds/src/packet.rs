@@ -237,7 +237,10 @@ impl Assembler {
             // An Attention may cut a message short.
             Some(open) if open.kind == header.kind => open,
             Some(open) if header.kind != PacketKind::ATTENTION => {
-                return Err(DecodeError::malformed("a packet of another type inside of a message", open.kind.0));
+                return Err(DecodeError::malformed(
+                    "a packet of another type inside of a message",
+                    open.kind.0,
+                ));
             }
             _ => Message { kind: header.kind, reset: Reset::of(header.status), payload: Vec::new() },
         };
@@ -356,7 +359,9 @@ mod tests {
 
     #[test]
     fn bad_headers() {
-        let bad = |bytes: [u8; 8]| assert!(matches!(PacketHeader::decode(&bytes), Err(DecodeError::Malformed { .. })));
+        let bad = |bytes: [u8; 8]| {
+            assert!(matches!(PacketHeader::decode(&bytes), Err(DecodeError::Malformed { .. })))
+        };
         bad([0x16, 1, 0, 20, 0, 0, 0, 0]);
         bad([1, 1, 0, 7, 0, 0, 0, 0]);
         bad([1, 1, 0x80, 0, 0, 0, 0, 0]);
@@ -384,10 +389,14 @@ mod tests {
 
     #[test]
     fn messages() {
-        let stream = [packet(1, 8, b"ab"), packet(1, 1, b"c"), packet(3, 0, b"x"), packet(6, 1, b"")].concat();
+        let stream =
+            [packet(1, 8, b"ab"), packet(1, 1, b"c"), packet(3, 0, b"x"), packet(6, 1, b"")].concat();
         let got = assemble(100, &stream).unwrap();
         assert_eq!(got.len(), 2);
-        assert_eq!(got[0], Message { kind: PacketKind::SQL_BATCH, reset: Some(Reset::Connection), payload: b"abc".to_vec() });
+        assert_eq!(
+            got[0],
+            Message { kind: PacketKind::SQL_BATCH, reset: Some(Reset::Connection), payload: b"abc".to_vec() }
+        );
         assert_eq!(got[1].kind, PacketKind::ATTENTION);
         assert!(assemble(100, &packet(1, 3, b"ab")).unwrap().is_empty(), "a message given up");
         assert!(assemble(2, &packet(1, 0, b"abc")).is_err(), "the limit");

@@ -38,7 +38,10 @@ pub enum EnvChange<'a> {
 
 /// ENVCHANGE: length USHORT, type BYTE, new value, old value. TDS 7.1 knows none of transactions and resets.
 pub fn env_change(out: &mut Vec<u8>, version: TdsVersion, change: EnvChange<'_>) {
-    let since_7_2 = matches!(change, EnvChange::Begin(_) | EnvChange::Commit(_) | EnvChange::Rollback(_) | EnvChange::Reset);
+    let since_7_2 = matches!(
+        change,
+        EnvChange::Begin(_) | EnvChange::Commit(_) | EnvChange::Rollback(_) | EnvChange::Reset
+    );
     if since_7_2 && !version.is_7_2() {
         return;
     }
@@ -240,7 +243,14 @@ pub fn return_status(out: &mut Vec<u8>, status: i32) {
 
 /// RETURNVALUE (2.2.7.18): ordinal USHORT, name B_VARCHAR, status BYTE (1: an output parameter), user type, flags,
 /// TYPE_INFO, value.
-pub fn return_value(out: &mut Vec<u8>, version: TdsVersion, ordinal: u16, name: &str, ty: TypeInfo, value: &Value<'_>) {
+pub fn return_value(
+    out: &mut Vec<u8>,
+    version: TdsVersion,
+    ordinal: u16,
+    name: &str,
+    ty: TypeInfo,
+    value: &Value<'_>,
+) {
     out.push(0xAC);
     out.extend_from_slice(&ordinal.to_le_bytes());
     b_varchar(out, name);
@@ -264,7 +274,10 @@ mod tests {
     fn golden() {
         let v = TdsVersion::V7_4;
         assert_eq!(made(|o| env_change(o, v, EnvChange::Database("m", ""))), [0xE3, 5, 0, 1, 1, b'm', 0, 0]);
-        assert_eq!(made(|o| env_change(o, v, EnvChange::Begin(5))), [0xE3, 11, 0, 8, 8, 5, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(
+            made(|o| env_change(o, v, EnvChange::Begin(5))),
+            [0xE3, 11, 0, 8, 8, 5, 0, 0, 0, 0, 0, 0, 0, 0]
+        );
         assert!(made(|o| env_change(o, TdsVersion::V7_1, EnvChange::Begin(5))).is_empty());
         let done = Done { kind: DoneKind::Done, status: Done::COUNT, command: 0xC1, rows: 2 };
         assert_eq!(made(|o| done.encode(o, v)), [0xFD, 0x10, 0, 0xC1, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
@@ -273,10 +286,25 @@ mod tests {
         assert_eq!(made(|o| feature_ext_ack(o, &[(10, &[1])])), [0xAE, 10, 1, 0, 0, 0, 1, 0xFF]);
         let ack = made(|o| login_ack(o, v, "M", [16, 0, 1, 2]));
         assert_eq!(ack, [0xAD, 12, 0, 1, 0x74, 0, 0, 4, 1, b'M', 0, 16, 0, 1, 2]);
-        let e = ServerMessage { is_error: true, number: 208, state: 1, class: 16, text: "x", server: "", procedure: "", line: 3 };
-        assert_eq!(made(|o| e.encode(o, v)), [0xAA, 16, 0, 208, 0, 0, 0, 1, 16, 1, 0, b'x', 0, 0, 0, 3, 0, 0, 0]);
+        let e = ServerMessage {
+            is_error: true,
+            number: 208,
+            state: 1,
+            class: 16,
+            text: "x",
+            server: "",
+            procedure: "",
+            line: 3,
+        };
+        assert_eq!(
+            made(|o| e.encode(o, v)),
+            [0xAA, 16, 0, 208, 0, 0, 0, 1, 16, 1, 0, b'x', 0, 0, 0, 3, 0, 0, 0]
+        );
         let column = Column { name: "a".into(), ty: TypeInfo::INT, user_type: 0, flags: Column::NULLABLE };
-        assert_eq!(made(|o| column_metadata(o, v, &[column])), [0x81, 1, 0, 0, 0, 0, 0, 1, 0, 0x26, 4, 1, b'a', 0]);
+        assert_eq!(
+            made(|o| column_metadata(o, v, &[column])),
+            [0x81, 1, 0, 0, 0, 0, 0, 1, 0, 0x26, 4, 1, b'a', 0]
+        );
         assert_eq!(
             made(|o| return_value(o, v, 0, "@p", TypeInfo::INT, &Value::Int(1))),
             [0xAC, 0, 0, 2, b'@', 0, b'p', 0, 1, 0, 0, 0, 0, 1, 0, 0x26, 4, 4, 1, 0, 0, 0]

@@ -23,7 +23,11 @@ impl ParseError {
 
 impl std::fmt::Display for ParseError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Msg {}, Level {}, State {}, Line {}: {}", self.number, self.class, self.state, self.line, self.message)
+        write!(
+            f,
+            "Msg {}, Level {}, State {}, Line {}: {}",
+            self.number, self.class, self.state, self.line, self.message
+        )
     }
 }
 

@@ -42,8 +42,8 @@ pub(crate) struct Spanned {
 
 /// Longer ones first.
 const SYMBOLS: &[&str] = &[
-    "<>", "<=", ">=", "!=", "!<", "!>", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "::", "||", "(", ")", ",", ".",
-    ";", ":", "+", "-", "*", "/", "%", "&", "|", "^", "~", "=", "<", ">", "{", "}", "?",
+    "<>", "<=", ">=", "!=", "!<", "!>", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "::", "||", "(", ")",
+    ",", ".", ";", ":", "+", "-", "*", "/", "%", "&", "|", "^", "~", "=", "<", ">", "{", "}", "?",
 ];
 
 /// The longest identifier (sysname).
@@ -159,7 +159,9 @@ impl Lexer<'_> {
             '.' if self.second().is_some_and(|d| d.is_ascii_digit()) => Ok(self.number()),
             '$' if self.second().is_some_and(|d| d.is_ascii_digit() || d == '.') => {
                 self.bump();
-                Ok(Token::Money(self.take_while(|d| d.is_ascii_digit() || d == '.' || d == ',').replace(',', "")))
+                Ok(Token::Money(
+                    self.take_while(|d| d.is_ascii_digit() || d == '.' || d == ',').replace(',', ""),
+                ))
             }
             c if is_name_start(c) => {
                 let word = self.take_while(is_name_part);
@@ -195,7 +197,8 @@ impl Lexer<'_> {
     fn name(&self, name: String) -> Result<Token, ParseError> {
         if name.chars().count() > NAME_MAX {
             let head: String = name.chars().take(NAME_MAX).collect();
-            let text = format!("The identifier that starts with '{head}' is too long. Maximum length is 128.");
+            let text =
+                format!("The identifier that starts with '{head}' is too long. Maximum length is 128.");
             return Err(self.error(103, text));
         }
         Ok(Token::Quoted(name))

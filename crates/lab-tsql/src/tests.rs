@@ -26,7 +26,9 @@ fn the_corpora_parse_without_an_error_or_an_unknown_statement() {
         let mut statements = 0;
         for (n, batch) in batches(name).iter().enumerate() {
             let parsed = parse_batch(batch, &ParseOptions { quoted_identifier: true });
-            let parsed = parsed.unwrap_or_else(|e| panic!("{name}, batch {n}: {e}\n{}", batch.chars().take(600).collect::<String>()));
+            let parsed = parsed.unwrap_or_else(|e| {
+                panic!("{name}, batch {n}: {e}\n{}", batch.chars().take(600).collect::<String>())
+            });
             for statement in &parsed.statements {
                 if let StatementKind::Unsupported(what) = &statement.kind {
                     panic!("{name}, batch {n}: {what} is not supported");
@@ -56,9 +58,15 @@ fn errors_have_sql_servers_number_line_and_wording() {
     for (batch, wanted) in [
         ("SELECT 1\nSELEC 2", "Msg 102, Level 15, State 1, Line 2: Incorrect syntax near '2'."),
         ("SELECT FROM t", "Msg 156, Level 15, State 1, Line 1: Incorrect syntax near the keyword 'FROM'."),
-        ("PRINT 'abc", "Msg 105, Level 15, State 1, Line 1: Unclosed quotation mark after the character string 'abc'."),
+        (
+            "PRINT 'abc",
+            "Msg 105, Level 15, State 1, Line 1: Unclosed quotation mark after the character string 'abc'.",
+        ),
         ("/* a /* b */", "Msg 113, Level 15, State 1, Line 1: Missing end comment mark '*/'."),
-        ("SELECT 1\nCREATE VIEW v AS SELECT 1 AS a", "Msg 111, Level 15, State 1, Line 2: 'CREATE VIEW' must be the first statement in a query batch."),
+        (
+            "SELECT 1\nCREATE VIEW v AS SELECT 1 AS a",
+            "Msg 111, Level 15, State 1, Line 2: 'CREATE VIEW' must be the first statement in a query batch.",
+        ),
         ("SELECT (1", "Msg 102, Level 15, State 1, Line 1: Incorrect syntax near '1'."),
     ] {
         let error = parse_batch(batch, &ParseOptions::default()).expect_err(batch);
@@ -68,7 +76,12 @@ fn errors_have_sql_servers_number_line_and_wording() {
 
 #[test]
 fn hostile_nesting_is_refused_and_does_not_exhaust_the_stack() {
-    for text in ["(".repeat(50_000), format!("SELECT {}", "-".to_string() + &"(".repeat(50_000)), "BEGIN ".repeat(50_000), format!("SELECT {}1", "NOT ".repeat(50_000))] {
+    for text in [
+        "(".repeat(50_000),
+        format!("SELECT {}", "-".to_string() + &"(".repeat(50_000)),
+        "BEGIN ".repeat(50_000),
+        format!("SELECT {}1", "NOT ".repeat(50_000)),
+    ] {
         assert!(parse_batch(&text, &ParseOptions::default()).is_err());
     }
 }

@@ -64,10 +64,13 @@ fn report(line: &str) {
 
 fn serve(arguments: &ServeInstance) -> Result<(), String> {
     let begun = Instant::now();
-    let collation = Collation::by_name(&arguments.collation).ok_or_else(|| format!("unknown collation {}", arguments.collation))?;
+    let collation = Collation::by_name(&arguments.collation)
+        .ok_or_else(|| format!("unknown collation {}", arguments.collation))?;
     let password = std::env::var("MSSQL_SA_PASSWORD").ok().filter(|p| !p.is_empty()).map(Secret::new);
     // Registered before anything is opened: a signal must find someone who stops in order.
-    let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM]).map_err(|e| format!("signals: {e}"))?;
+    let mut signals =
+        signal_hook::iterator::Signals::new([signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM])
+            .map_err(|e| format!("signals: {e}"))?;
     let config = InstanceConfig {
         listen: arguments.listen,
         encryption: match arguments.encryption {

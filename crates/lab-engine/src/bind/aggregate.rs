@@ -9,19 +9,54 @@ use crate::types::{SqlType, as_decimal};
 impl Binder<'_> {
     /// Binds the call if it is an aggregate or a window function.
     pub(crate) fn aggregate_or_window(&mut self, name: &str, call: &Call) -> Result<Option<Bound>, SqlError> {
-        let ranking = matches!(name, "row_number" | "rank" | "dense_rank" | "ntile" | "lag" | "lead" | "first_value" | "last_value" | "percent_rank" | "cume_dist");
-        let aggregate = matches!(name, "count" | "count_big" | "sum" | "avg" | "min" | "max" | "stdev" | "stdevp" | "var" | "varp" | "string_agg");
+        let ranking = matches!(
+            name,
+            "row_number"
+                | "rank"
+                | "dense_rank"
+                | "ntile"
+                | "lag"
+                | "lead"
+                | "first_value"
+                | "last_value"
+                | "percent_rank"
+                | "cume_dist"
+        );
+        let aggregate = matches!(
+            name,
+            "count"
+                | "count_big"
+                | "sum"
+                | "avg"
+                | "min"
+                | "max"
+                | "stdev"
+                | "stdevp"
+                | "var"
+                | "varp"
+                | "string_agg"
+        );
         if !ranking && !aggregate {
             return Ok(None);
         }
         if ranking && call.over.is_none() {
-            return Err(SqlError::new(10753, 15, 1, format!("The function '{name}' must have an OVER clause.")));
+            return Err(SqlError::new(
+                10753,
+                15,
+                1,
+                format!("The function '{name}' must have an OVER clause."),
+            ));
         }
         let windowed = call.over.is_some();
         let allowed = self.scope().aggregates_allowed;
         if !allowed {
             return Err(if windowed {
-                SqlError::new(4108, 15, 1, "Windowed functions can only appear in the SELECT or ORDER BY clauses.")
+                SqlError::new(
+                    4108,
+                    15,
+                    1,
+                    "Windowed functions can only appear in the SELECT or ORDER BY clauses.",
+                )
             } else {
                 SqlError::aggregate_in_where()
             });
@@ -37,7 +72,8 @@ impl Binder<'_> {
         let order = self.order_sql(&call.within_group);
         self.scope().in_aggregate = was;
         let (args, order) = (args?, order?);
-        let mut bound = if ranking { self.ranking(name, &args)? } else { self.aggregate(name, call, &args, &order)? };
+        let mut bound =
+            if ranking { self.ranking(name, &args)? } else { self.aggregate(name, call, &args, &order)? };
         if let Some(over) = &call.over {
             let window = self.window(over)?;
             bound.sql = format!("{} OVER ({window})", bound.sql);
@@ -75,7 +111,8 @@ impl Binder<'_> {
                 })
             }
             "string_agg" => {
-                let separator = args.get(1).ok_or_else(|| SqlError::invalid_parameter("2", name))?.sql.clone();
+                let separator =
+                    args.get(1).ok_or_else(|| SqlError::invalid_parameter("2", name))?.sql.clone();
                 let text = self.implicit(arg, crate::types::text_form(arg.ty))?;
                 let ty = match (arg.ty.is_large(), arg.ty.is_national()) {
                     (true, true) => SqlType::NVARCHAR_MAX,
@@ -84,15 +121,25 @@ impl Binder<'_> {
                     (false, false) => SqlType::varchar(8000),
                 };
                 let order = if order.is_empty() { String::new() } else { format!(" ORDER BY {order}") };
-                Ok(Bound { collation: arg.collation, ..Bound::new(format!("t_string_agg({},{separator}{order})", text.sql), ty, true) })
+                Ok(Bound {
+                    collation: arg.collation,
+                    ..Bound::new(format!("t_string_agg({},{separator}{order})", text.sql), ty, true)
+                })
             }
             _ => {
-                let numeric = arg.ty.is_integer() && arg.ty != SqlType::Bit || arg.ty.is_decimal() || arg.ty.is_money() || arg.ty.is_approximate();
+                let numeric = arg.ty.is_integer() && arg.ty != SqlType::Bit
+                    || arg.ty.is_decimal()
+                    || arg.ty.is_money()
+                    || arg.ty.is_approximate();
                 if !numeric {
                     return Err(invalid());
                 }
                 let to = if matches!(name, "sum" | "avg") { sum_type(name, arg.ty) } else { SqlType::Float };
-                Ok(Bound::new(format!("t_{name}({distinct}{},{},{})", arg.sql, arg.ty.code(), to.code()), to, true))
+                Ok(Bound::new(
+                    format!("t_{name}({distinct}{},{},{})", arg.sql, arg.ty.code(), to.code()),
+                    to,
+                    true,
+                ))
             }
         }
     }
@@ -114,7 +161,11 @@ impl Binder<'_> {
                     }
                     _ => format!("{name}({})", arg(0)),
                 };
-                Bound { collation: first.collation, collation_strength: first.collation_strength, ..Bound::new(sql, first.ty, true) }
+                Bound {
+                    collation: first.collation,
+                    collation_strength: first.collation_strength,
+                    ..Bound::new(sql, first.ty, true)
+                }
             }
         })
     }
@@ -151,7 +202,8 @@ impl Binder<'_> {
     pub(crate) fn order_sql(&mut self, items: &[OrderItem]) -> Result<String, SqlError> {
         let mut out = Vec::new();
         for item in items {
-            let is_constant_subquery = matches!(&item.expr, lab_tsql::ast::Expr::Nested(_) | lab_tsql::ast::Expr::Subquery(_));
+            let is_constant_subquery =
+                matches!(&item.expr, lab_tsql::ast::Expr::Nested(_) | lab_tsql::ast::Expr::Subquery(_));
             let bound = self.expr(&item.expr)?;
             if is_constant_subquery && bound.literal.is_some() {
                 continue;

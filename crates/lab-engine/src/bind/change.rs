@@ -69,7 +69,12 @@ impl Binder<'_> {
         let mut from = self.from_clause(clauses.from)?;
         let named = match clauses.target {
             Target::Table(name) => self.named_source(name),
-            Target::Variable(name, _) => self.scope().sources.iter().find(|s| s.exposed.as_deref().is_some_and(|e| crate::catalog::same_name(e, name))).cloned(),
+            Target::Variable(name, _) => self
+                .scope()
+                .sources
+                .iter()
+                .find(|s| s.exposed.as_deref().is_some_and(|e| crate::catalog::same_name(e, name)))
+                .cloned(),
         };
         let source = match named {
             Some(source) => source,
@@ -81,21 +86,34 @@ impl Binder<'_> {
                 }
                 let resolved = self.target(clauses.target)?;
                 let exposed = resolved.object.name.clone();
-                let exposed = if let Target::Variable(name, _) = clauses.target { name.clone() } else { exposed };
+                let exposed =
+                    if let Target::Variable(name, _) = clauses.target { name.clone() } else { exposed };
                 let (sql, _) = self.base_table(&resolved, &exposed, Vec::new())?;
                 from.push_str(if from.is_empty() { " FROM " } else { " CROSS JOIN " });
                 from.push_str(&sql);
-                self.scope().sources.last().cloned().ok_or_else(|| SqlError::internal("a target without a source"))?
+                self.scope()
+                    .sources
+                    .last()
+                    .cloned()
+                    .ok_or_else(|| SqlError::internal("a target without a source"))?
             }
         };
         let Some((database, id)) = source.table else {
             return Err(SqlError::unsupported("writing through a view"));
         };
-        let object = self.catalog(database)?.object(id).cloned().ok_or_else(|| SqlError::internal("a target that is gone"))?;
+        let object = self
+            .catalog(database)?
+            .object(id)
+            .cloned()
+            .ok_or_else(|| SqlError::internal("a target that is gone"))?;
         let target = Resolved { database, object };
-        let Some(table) = target.object.table() else { return Err(SqlError::internal("a target that is no table")) };
+        let Some(table) = target.object.table() else {
+            return Err(SqlError::internal("a target that is no table"));
+        };
         let mut list = vec![format!("{}.rowid", source.alias)];
-        list.extend(table.columns.iter().map(|c| if c.computed.is_some() { "NULL".to_owned() } else { format!("{}.c{}", source.alias, c.id) }));
+        list.extend(table.columns.iter().map(|c| {
+            if c.computed.is_some() { "NULL".to_owned() } else { format!("{}.c{}", source.alias, c.id) }
+        }));
         let mut sets = Vec::new();
         for set in clauses.set {
             let (what, sql) = self.set_clause(set, table, &target.object.name, &source)?;
@@ -117,7 +135,13 @@ impl Binder<'_> {
 
     fn named_source(&mut self, name: &ObjectName) -> Option<Source> {
         let names: Vec<&str> = name.parts.iter().map(|p| p.value.as_str()).collect();
-        let answering: Vec<Source> = self.scope().sources.iter().filter(|s| s.table.is_some() && s.answers_to(&names)).cloned().collect();
+        let answering: Vec<Source> = self
+            .scope()
+            .sources
+            .iter()
+            .filter(|s| s.table.is_some() && s.answers_to(&names))
+            .cloned()
+            .collect();
         if let Some(found) = answering.into_iter().next() {
             return Some(found);
         }
@@ -130,13 +154,24 @@ impl Binder<'_> {
         first.filter(|_| matching.next().is_none())
     }
 
-    fn set_clause(&mut self, set: &SetClause, table: &Table, name: &str, source: &Source) -> Result<(SetTarget, String), SqlError> {
+    fn set_clause(
+        &mut self,
+        set: &SetClause,
+        table: &Table,
+        name: &str,
+        source: &Source,
+    ) -> Result<(SetTarget, String), SqlError> {
         let Some(column_name) = &set.column else {
             let variable = set.variable.clone().unwrap_or_default();
-            let (ty, _) = self.env.variables.variable(&variable.to_lowercase()).ok_or_else(|| SqlError::undeclared_variable(&variable))?;
+            let (ty, _) = self
+                .env
+                .variables
+                .variable(&variable.to_lowercase())
+                .ok_or_else(|| SqlError::undeclared_variable(&variable))?;
             let mut bound = self.expr(&set.value)?;
             if let Some(op) = set.op {
-                let current = self.expr(&Expr::Variable { name: variable.clone(), pos: lab_tsql::ast::Pos::default() })?;
+                let current = self
+                    .expr(&Expr::Variable { name: variable.clone(), pos: lab_tsql::ast::Pos::default() })?;
                 bound = self.arithmetic(super::expr::arithmetic_op(op), current, bound)?;
             }
             return Ok((SetTarget::Variable(variable), self.to_variable(&bound, ty)?.sql));
@@ -182,11 +217,21 @@ impl Binder<'_> {
     }
 
     /// Converts a value for a column; what does not fit is reported with the column's name.
-    pub(crate) fn assign_column(&mut self, bound: &Bound, table: &str, column: &Column) -> Result<Bound, SqlError> {
+    pub(crate) fn assign_column(
+        &mut self,
+        bound: &Bound,
+        table: &str,
+        column: &Column,
+    ) -> Result<Bound, SqlError> {
         if let Some(Value::Text(_) | Value::Blob(_)) = &bound.literal {
             return self.assign(bound, column.ty).map_err(|e| match e.number {
                 2628 => {
-                    let value = e.message.rsplit_once("Truncated value: '").map_or("", |(_, v)| v).trim_end_matches("'.").to_owned();
+                    let value = e
+                        .message
+                        .rsplit_once("Truncated value: '")
+                        .map_or("", |(_, v)| v)
+                        .trim_end_matches("'.")
+                        .to_owned();
                     SqlError::truncated_in(table, &column.name, &value)
                 }
                 _ => e,
@@ -221,7 +266,8 @@ impl Binder<'_> {
             self.param(ParamSource::Variable(format!("\u{1}{n}")));
         }
         let columns = self.table_columns_at(table, |at, _| format!("?{}", at + 1))?;
-        let source = Source { alias: String::new(), exposed: None, qualifier: Vec::new(), columns, table: None };
+        let source =
+            Source { alias: String::new(), exposed: None, qualifier: Vec::new(), columns, table: None };
         let mut out = Vec::new();
         for check in enabled {
             let expr = lab_tsql::parse_expression(&check.definition, &lab_tsql::ParseOptions::default())?;
@@ -234,19 +280,33 @@ impl Binder<'_> {
     }
 
     /// A table's rows as `packed` JSON arrays hold them: the source of `inserted` and `deleted`.
-    pub(crate) fn packed_source(&mut self, table: &Table, param: &str, exposed: &str) -> Result<(String, Source), SqlError> {
+    pub(crate) fn packed_source(
+        &mut self,
+        table: &Table,
+        param: &str,
+        exposed: &str,
+    ) -> Result<(String, Source), SqlError> {
         let alias = self.alias();
-        let cells: Vec<String> = table.columns.iter().enumerate().map(|(n, c)| format!("t_unpack(value,{n}) AS c{}", c.id)).collect();
+        let cells: Vec<String> = table
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(n, c)| format!("t_unpack(value,{n}) AS c{}", c.id))
+            .collect();
         let sql = format!("(SELECT key AS k,{} FROM json_each({param})) AS {alias}", cells.join(","));
         let columns: Vec<SourceColumn> = self.table_columns(table, &alias)?;
-        Ok((sql, Source { alias, exposed: Some(exposed.to_owned()), qualifier: Vec::new(), columns, table: None }))
+        Ok((
+            sql,
+            Source { alias, exposed: Some(exposed.to_owned()), qualifier: Vec::new(), columns, table: None },
+        ))
     }
 
     /// A filter of an index in terms of the bare table.
     pub(crate) fn index_filter(&mut self, table: &Table, filter: &str) -> Result<String, SqlError> {
         let expr = lab_tsql::parse_expression(filter, &lab_tsql::ParseOptions::default())?;
         let columns = self.table_columns_at(table, |_, c| format!("c{}", c.id))?;
-        let source = Source { alias: String::new(), exposed: None, qualifier: Vec::new(), columns, table: None };
+        let source =
+            Source { alias: String::new(), exposed: None, qualifier: Vec::new(), columns, table: None };
         self.scopes.push(Scope { sources: vec![source], ..Scope::default() });
         let sql = self.condition(&expr);
         self.scopes.pop();

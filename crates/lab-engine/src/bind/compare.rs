@@ -12,7 +12,11 @@ impl Binder<'_> {
     }
 
     /// Brings expressions to one type to be compared; their SQL and the collation to compare by.
-    pub(crate) fn comparable(&mut self, parts: &[Bound], op: &str) -> Result<(Vec<String>, Option<Collation>), SqlError> {
+    pub(crate) fn comparable(
+        &mut self,
+        parts: &[Bound],
+        op: &str,
+    ) -> Result<(Vec<String>, Option<Collation>), SqlError> {
         let Some(first) = parts.first() else { return Ok((Vec::new(), None)) };
         let mut meeting = first.clone();
         for part in parts.iter().skip(1) {
@@ -30,7 +34,11 @@ impl Binder<'_> {
         }
         for part in parts {
             if !part.is_null_literal && !part.ty.is_comparable() {
-                return Err(SqlError::incompatible_types(&first.ty.to_string(), &part.ty.to_string(), operation(op)));
+                return Err(SqlError::incompatible_types(
+                    &first.ty.to_string(),
+                    &part.ty.to_string(),
+                    operation(op),
+                ));
             }
         }
         let ty = meeting.ty;
@@ -42,7 +50,8 @@ impl Binder<'_> {
             let converted = self.implicit(part, to)?;
             sqls.push(comparison_key(&converted.sql, to));
         }
-        let collation = ty.is_character().then(|| meeting.collation.unwrap_or_else(|| self.database_collation()));
+        let collation =
+            ty.is_character().then(|| meeting.collation.unwrap_or_else(|| self.database_collation()));
         Ok((sqls, collation))
     }
 

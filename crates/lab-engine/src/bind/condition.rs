@@ -32,14 +32,21 @@ impl Binder<'_> {
             }
             Expr::IsNull { operand, negated } => {
                 let operand = self.expr(operand)?;
-                Ok((format!("({} IS {}NULL)", operand.sql, if *negated { "NOT " } else { "" }), operand.ungrouped))
+                Ok((
+                    format!("({} IS {}NULL)", operand.sql, if *negated { "NOT " } else { "" }),
+                    operand.ungrouped,
+                ))
             }
-            Expr::Like { operand, pattern, escape, negated } => self.like(operand, pattern, escape.as_deref(), *negated),
+            Expr::Like { operand, pattern, escape, negated } => {
+                self.like(operand, pattern, escape.as_deref(), *negated)
+            }
             Expr::Between { operand, low, high, negated } => {
                 let parts = [self.expr(operand)?, self.expr(low)?, self.expr(high)?];
                 let ungrouped = parts.iter().find_map(|p| p.ungrouped.clone());
                 let (sqls, collation) = self.comparable(&parts, "between")?;
-                let [value, low, high] = sqls.as_slice() else { return Err(SqlError::internal("BETWEEN without bounds")) };
+                let [value, low, high] = sqls.as_slice() else {
+                    return Err(SqlError::internal("BETWEEN without bounds"));
+                };
                 let not = if *negated { "NOT " } else { "" };
                 Ok((format!("({value}{} {not}BETWEEN {low} AND {high})", collate(collation)), ungrouped))
             }
@@ -50,7 +57,8 @@ impl Binder<'_> {
                 }
                 let ungrouped = parts.iter().find_map(|p| p.ungrouped.clone());
                 let (sqls, collation) = self.comparable(&parts, "in")?;
-                let (value, items) = sqls.split_first().ok_or_else(|| SqlError::internal("IN without a value"))?;
+                let (value, items) =
+                    sqls.split_first().ok_or_else(|| SqlError::internal("IN without a value"))?;
                 let not = if *negated { "NOT " } else { "" };
                 Ok((format!("({value}{} {not}IN ({}))", collate(collation), items.join(",")), ungrouped))
             }
@@ -59,7 +67,9 @@ impl Binder<'_> {
                 let bound = self.subquery(query)?;
                 Ok((format!("EXISTS({})", bound.sql), None))
             }
-            Expr::Quantified { op, operand, quantifier, query } => self.quantified(*op, operand, *quantifier, query),
+            Expr::Quantified { op, operand, quantifier, query } => {
+                self.quantified(*op, operand, *quantifier, query)
+            }
             other => {
                 let bound = self.expr(other)?;
                 Err(SqlError::not_a_condition(&bound.ty.to_string()))
@@ -72,19 +82,36 @@ impl Binder<'_> {
         Ok((format!("({a} {word} {b})"), ua.or(ub)))
     }
 
-    fn like(&mut self, operand: &Expr, pattern: &Expr, escape: Option<&Expr>, negated: bool) -> Result<(String, Option<String>), SqlError> {
+    fn like(
+        &mut self,
+        operand: &Expr,
+        pattern: &Expr,
+        escape: Option<&Expr>,
+        negated: bool,
+    ) -> Result<(String, Option<String>), SqlError> {
         let (value, pattern) = (self.expr(operand)?, self.expr(pattern)?);
         let escape = escape.map(|e| self.expr(e)).transpose()?;
         let (collation, _) = self.meet_collation(&value, &pattern, "like")?;
         let collation = collation.unwrap_or_else(|| self.database_collation());
-        let text = |b: &mut Self, part: &Bound| if part.ty.is_character() { Ok(part.clone()) } else { b.implicit(part, crate::types::text_form(part.ty)) };
+        let text = |b: &mut Self, part: &Bound| {
+            if part.ty.is_character() {
+                Ok(part.clone())
+            } else {
+                b.implicit(part, crate::types::text_form(part.ty))
+            }
+        };
         let (v, p) = (text(self, &value)?, text(self, &pattern)?);
         let escape = escape.map_or("NULL".to_owned(), |e| e.sql);
         let sql = format!("t_like({},{},{escape},'{}')", v.sql, p.sql, collation.name());
         Ok((if negated { format!("(NOT {sql})") } else { sql }, value.ungrouped.or(pattern.ungrouped)))
     }
 
-    fn in_query(&mut self, operand: &Expr, query: &Query, negated: bool) -> Result<(String, Option<String>), SqlError> {
+    fn in_query(
+        &mut self,
+        operand: &Expr,
+        query: &Query,
+        negated: bool,
+    ) -> Result<(String, Option<String>), SqlError> {
         let value = self.expr(operand)?;
         let inner = self.subquery(query)?;
         let [column] = inner.columns.as_slice() else { return Err(SqlError::one_expression_only()) };
@@ -96,11 +123,18 @@ impl Binder<'_> {
         let (sqls, collation) = self.comparable(&[value.clone(), other], "in")?;
         let [left, right] = sqls.as_slice() else { return Err(SqlError::internal("IN without sides")) };
         let not = if negated { "NOT " } else { "" };
-        let source = if right == "z.c1" { inner.sql } else { format!("SELECT {right} FROM ({}) AS z", inner.sql) };
+        let source =
+            if right == "z.c1" { inner.sql } else { format!("SELECT {right} FROM ({}) AS z", inner.sql) };
         Ok((format!("({left}{} {not}IN ({source}))", collate(collation)), value.ungrouped))
     }
 
-    fn quantified(&mut self, op: CompareOp, operand: &Expr, quantifier: Quantifier, query: &Query) -> Result<(String, Option<String>), SqlError> {
+    fn quantified(
+        &mut self,
+        op: CompareOp,
+        operand: &Expr,
+        quantifier: Quantifier,
+        query: &Query,
+    ) -> Result<(String, Option<String>), SqlError> {
         let value = self.expr(operand)?;
         let inner = self.subquery(query)?;
         let [column] = inner.columns.as_slice() else { return Err(SqlError::one_expression_only()) };
@@ -108,7 +142,9 @@ impl Binder<'_> {
         let test = self.compare(compare_sql(op), &value, &other)?;
         let sql = match quantifier {
             Quantifier::Any => format!("EXISTS(SELECT 1 FROM ({}) AS z WHERE {test})", inner.sql),
-            Quantifier::All => format!("(NOT EXISTS(SELECT 1 FROM ({}) AS z WHERE ({test}) IS NOT TRUE))", inner.sql),
+            Quantifier::All => {
+                format!("(NOT EXISTS(SELECT 1 FROM ({}) AS z WHERE ({test}) IS NOT TRUE))", inner.sql)
+            }
         };
         Ok((sql, value.ungrouped))
     }
@@ -117,8 +153,16 @@ impl Binder<'_> {
     pub(crate) fn scalar_subquery(&mut self, query: &Query) -> Result<Bound, SqlError> {
         let inner = self.subquery(query)?;
         let [column] = inner.columns.as_slice() else { return Err(SqlError::one_expression_only()) };
-        let sql = if inner.single_row { format!("({})", inner.sql) } else { format!("(SELECT t_single(z.c1) FROM ({}) AS z)", inner.sql) };
+        let sql = if inner.single_row {
+            format!("({})", inner.sql)
+        } else {
+            format!("(SELECT t_single(z.c1) FROM ({}) AS z)", inner.sql)
+        };
         let ty: SqlType = column.ty;
-        Ok(Bound { collation: column.collation, collation_strength: super::Strength::Implicit, ..Bound::new(sql, ty, true) })
+        Ok(Bound {
+            collation: column.collation,
+            collation_strength: super::Strength::Implicit,
+            ..Bound::new(sql, ty, true)
+        })
     }
 }

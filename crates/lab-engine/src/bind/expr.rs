@@ -77,7 +77,9 @@ impl Binder<'_> {
                 let (left, right) = (narrowed(&left, &right), narrowed(&right, &left));
                 self.arithmetic(arithmetic_op(*op), left, right)
             }
-            Expr::Case { operand, whens, otherwise } => self.case(operand.as_deref(), whens, otherwise.as_deref()),
+            Expr::Case { operand, whens, otherwise } => {
+                self.case(operand.as_deref(), whens, otherwise.as_deref())
+            }
             Expr::Cast { kind, operand, to, style, pos } => {
                 let bound = self.expr(operand)?;
                 let to = bind_type(to, 30).map_err(|e| e.at(pos.line))?;
@@ -86,9 +88,14 @@ impl Binder<'_> {
             }
             Expr::Collate { operand, collation } => {
                 let bound = self.expr(operand)?;
-                let collation =
-                    Collation::by_name(&collation.value).ok_or_else(|| SqlError::invalid_collation(&collation.value).at(collation.pos.line))?;
-                Ok(Bound { collation: Some(collation), collation_strength: Strength::Explicit, column: None, ..bound })
+                let collation = Collation::by_name(&collation.value)
+                    .ok_or_else(|| SqlError::invalid_collation(&collation.value).at(collation.pos.line))?;
+                Ok(Bound {
+                    collation: Some(collation),
+                    collation_strength: Strength::Explicit,
+                    column: None,
+                    ..bound
+                })
             }
             Expr::AtTimeZone { .. } => Err(SqlError::unsupported("AT TIME ZONE")),
             Expr::Call(call) => self.call(call).map_err(|e| e.at(call.name.line())),
@@ -105,7 +112,9 @@ impl Binder<'_> {
             | Expr::InList { .. }
             | Expr::InQuery { .. }
             | Expr::Exists(_)
-            | Expr::Quantified { .. } => Err(SqlError::new(102, 15, 1, "Incorrect syntax near a condition where a value is expected.")),
+            | Expr::Quantified { .. } => {
+                Err(SqlError::new(102, 15, 1, "Incorrect syntax near a condition where a value is expected."))
+            }
         }
     }
 
@@ -122,12 +131,14 @@ impl Binder<'_> {
             }
             Literal::Float(text) => Bound::literal(Value::Real(text.parse().unwrap_or(0.0)), SqlType::Float),
             Literal::Money(text) => {
-                let scaled = types::parse_exact(if text.is_empty() { "0" } else { text }, 4).ok_or_else(SqlError::text_to_money)?;
+                let scaled = types::parse_exact(if text.is_empty() { "0" } else { text }, 4)
+                    .ok_or_else(SqlError::text_to_money)?;
                 Bound::literal(types::exact_value(scaled, SqlType::Money)?, SqlType::Money)
             }
             Literal::String { value, national } => {
                 let collation = self.database_collation();
-                let text = if *national || collation.is_utf8() { value.clone() } else { types::to_code_page(value) };
+                let text =
+                    if *national || collation.is_utf8() { value.clone() } else { types::to_code_page(value) };
                 let n = text.encode_utf16().count();
                 let ty = match (national, n) {
                     (true, n) if n > 4000 => SqlType::NVARCHAR_MAX,
@@ -152,7 +163,8 @@ impl Binder<'_> {
         if let Some(argument) = self.arguments.last().and_then(|a| a.get(&folded)) {
             return Ok(argument.clone());
         }
-        let (ty, collation) = self.env.variables.variable(&folded).ok_or_else(|| SqlError::undeclared_variable(name))?;
+        let (ty, collation) =
+            self.env.variables.variable(&folded).ok_or_else(|| SqlError::undeclared_variable(name))?;
         let sql = self.param(ParamSource::Variable(folded));
         let collation = if ty.is_character() { collation.or(Some(self.database_collation())) } else { None };
         Ok(Bound { collation, ..Bound::new(sql, ty, true) })
@@ -180,7 +192,11 @@ impl Binder<'_> {
                 Found::Nothing => {}
             }
         }
-        if qualifiers.is_empty() { Err(SqlError::invalid_column(&column)) } else { Err(SqlError::unbound_identifier(&name.to_string())) }
+        if qualifiers.is_empty() {
+            Err(SqlError::invalid_column(&column))
+        } else {
+            Err(SqlError::unbound_identifier(&name.to_string()))
+        }
     }
 
     /// Binds expressions and brings them to their common type.
@@ -191,9 +207,18 @@ impl Binder<'_> {
                 None => part.clone(),
                 Some(so_far) => {
                     let ty = self.meet(&so_far, part)?;
-                    let (collation, collation_strength) =
-                        if ty.is_character() { self.meet_collation(&so_far, part, "CASE")? } else { (None, Strength::Implicit) };
-                    Bound { ty, collation, collation_strength, is_null_literal: so_far.is_null_literal && part.is_null_literal, ..so_far }
+                    let (collation, collation_strength) = if ty.is_character() {
+                        self.meet_collation(&so_far, part, "CASE")?
+                    } else {
+                        (None, Strength::Implicit)
+                    };
+                    Bound {
+                        ty,
+                        collation,
+                        collation_strength,
+                        is_null_literal: so_far.is_null_literal && part.is_null_literal,
+                        ..so_far
+                    }
                 }
             });
         }
@@ -210,7 +235,12 @@ impl Binder<'_> {
         Ok((converted, meeting.ty))
     }
 
-    fn case(&mut self, operand: Option<&Expr>, whens: &[(Expr, Expr)], otherwise: Option<&Expr>) -> Result<Bound, SqlError> {
+    fn case(
+        &mut self,
+        operand: Option<&Expr>,
+        whens: &[(Expr, Expr)],
+        otherwise: Option<&Expr>,
+    ) -> Result<Bound, SqlError> {
         let operand = operand.map(|o| self.expr(o)).transpose()?;
         let mut conditions = Vec::new();
         let mut results = Vec::new();
@@ -243,29 +273,47 @@ impl Binder<'_> {
         sql.push_str(" END");
         let nullable = otherwise.is_none() || results.iter().any(|r| r.nullable);
         let first = results.into_iter().next().unwrap_or_else(Bound::null);
-        Ok(Bound { collation: first.collation, collation_strength: first.collation_strength, ungrouped, ..Bound::new(sql, ty, nullable) })
+        Ok(Bound {
+            collation: first.collation,
+            collation_strength: first.collation_strength,
+            ungrouped,
+            ..Bound::new(sql, ty, nullable)
+        })
     }
 
-    fn cast(&mut self, kind: CastKind, bound: &Bound, to: SqlType, style: Option<Bound>) -> Result<Bound, SqlError> {
+    fn cast(
+        &mut self,
+        kind: CastKind,
+        bound: &Bound,
+        to: SqlType,
+        style: Option<Bound>,
+    ) -> Result<Bound, SqlError> {
         let tries = matches!(kind, CastKind::TryCast | CastKind::TryConvert | CastKind::TryParse);
         if bound.is_null_literal {
             return Ok(Bound { is_null_literal: false, ty: to, ..Bound::null() });
         }
         types::check_conversion(bound.ty, to, ConvertKind::Explicit)?;
-        let collation = if to.is_character() { bound.collation.or(Some(self.database_collation())) } else { None };
+        let collation =
+            if to.is_character() { bound.collation.or(Some(self.database_collation())) } else { None };
         let parse = matches!(kind, CastKind::Parse | CastKind::TryParse);
         let style = style.filter(|_| !parse);
         let style_sql = style.as_ref().map_or("NULL".to_owned(), |s| s.sql.clone());
         let sql = match (tries, &style) {
             (true, _) => format!("t_try({},{},{},1,{style_sql})", bound.sql, bound.ty.code(), to.code()),
-            (false, Some(_)) => format!("t_conv({},{},{},1,{style_sql},1)", bound.sql, bound.ty.code(), to.code()),
+            (false, Some(_)) => {
+                format!("t_conv({},{},{},1,{style_sql},1)", bound.sql, bound.ty.code(), to.code())
+            }
             (false, None) => {
                 let mut cast = self.convert(bound, to, ConvertKind::Explicit)?;
                 cast.collation = collation;
                 return Ok(cast);
             }
         };
-        Ok(Bound { ungrouped: bound.ungrouped.clone(), collation, ..Bound::new(sql, to, bound.nullable || tries) })
+        Ok(Bound {
+            ungrouped: bound.ungrouped.clone(),
+            collation,
+            ..Bound::new(sql, to, bound.nullable || tries)
+        })
     }
 
     /// A call: an aggregate, a function of the session, a built-in, or a user's function.
@@ -280,7 +328,11 @@ impl Binder<'_> {
             }
             let mut args = Vec::new();
             for (n, arg) in call.args.iter().enumerate() {
-                args.push(if n == 0 && takes_datepart(&name) { datepart_argument(arg) } else { self.expr(arg)? });
+                args.push(if n == 0 && takes_datepart(&name) {
+                    datepart_argument(arg)
+                } else {
+                    self.expr(arg)?
+                });
             }
             if let Some(bound) = self.session_function(&name, &args)? {
                 return Ok(bound);
@@ -291,10 +343,17 @@ impl Binder<'_> {
                 return Err(SqlError::not_a_builtin(call.name.name()));
             };
             let lowered = lowered?;
-            let collation = lowered.collation.or(if lowered.ty.is_character() { Some(env.collation) } else { None });
-            let strength = args.iter().map(|a| a.collation_strength).max().unwrap_or(Strength::CoercibleDefault);
+            let collation =
+                lowered.collation.or(if lowered.ty.is_character() { Some(env.collation) } else { None });
+            let strength =
+                args.iter().map(|a| a.collation_strength).max().unwrap_or(Strength::CoercibleDefault);
             let ungrouped = args.iter().find_map(|a| a.ungrouped.clone());
-            return Ok(Bound { collation, collation_strength: strength, ungrouped, ..Bound::new(lowered.sql, lowered.ty, lowered.nullable) });
+            return Ok(Bound {
+                collation,
+                collation_strength: strength,
+                ungrouped,
+                ..Bound::new(lowered.sql, lowered.ty, lowered.nullable)
+            });
         }
         self.user_function(call)
     }
@@ -312,7 +371,11 @@ impl Binder<'_> {
     }
 
     /// A condition in a place that has a grouping of its own to keep track of.
-    fn condition_checked(&mut self, condition: &Expr, ungrouped: &mut Option<String>) -> Result<String, SqlError> {
+    fn condition_checked(
+        &mut self,
+        condition: &Expr,
+        ungrouped: &mut Option<String>,
+    ) -> Result<String, SqlError> {
         let (sql, inner) = self.condition_with(condition)?;
         if ungrouped.is_none() {
             *ungrouped = inner;
@@ -323,7 +386,10 @@ impl Binder<'_> {
 
 /// Functions whose first argument is a datepart.
 fn takes_datepart(name: &str) -> bool {
-    matches!(name, "dateadd" | "datediff" | "datediff_big" | "datename" | "datepart" | "datetrunc" | "date_bucket")
+    matches!(
+        name,
+        "dateadd" | "datediff" | "datediff_big" | "datename" | "datepart" | "datetrunc" | "date_bucket"
+    )
 }
 
 fn datepart_argument(arg: &Expr) -> Bound {
@@ -345,7 +411,9 @@ fn decimal_literal(text: &str, scale: u8) -> Result<Bound, SqlError> {
 /// An integer literal next to a decimal counts with the digits it has, not with int's ten.
 fn narrowed(bound: &Bound, other: &Bound) -> Bound {
     match (&bound.literal, other.ty) {
-        (Some(Value::Integer(n)), SqlType::Decimal { .. } | SqlType::Numeric { .. }) if bound.ty == SqlType::Int => {
+        (Some(Value::Integer(n)), SqlType::Decimal { .. } | SqlType::Numeric { .. })
+            if bound.ty == SqlType::Int =>
+        {
             let precision = n.unsigned_abs().to_string().len() as u8;
             Bound { ty: SqlType::Numeric { precision, scale: 0 }, ..bound.clone() }
         }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lab_tsql::ast::{CreateModule, Expr, Ident, JoinKind, ModuleBody, ObjectName, Query, StatementKind, TableRef};
+use lab_tsql::ast::{
+    CreateModule, Expr, Ident, JoinKind, ModuleBody, ObjectName, Query, StatementKind, TableRef,
+};
 use lab_tsql::{ParseOptions, parse_batch, parse_expression};
 
 use super::names::alias_of;
@@ -29,7 +31,13 @@ pub(crate) fn derived_source(alias: &str, exposed: Option<&str>, columns: &[OutC
             facts: c.facts,
         })
         .collect();
-    Source { alias: alias.to_owned(), exposed: exposed.map(str::to_owned), qualifier: Vec::new(), columns, table: None }
+    Source {
+        alias: alias.to_owned(),
+        exposed: exposed.map(str::to_owned),
+        qualifier: Vec::new(),
+        columns,
+        table: None,
+    }
 }
 
 impl Binder<'_> {
@@ -51,16 +59,28 @@ impl Binder<'_> {
 
     fn table_inner(&mut self, table: &TableRef) -> Result<(String, usize), SqlError> {
         match table {
-            TableRef::Named { name, alias, .. } => self.named(name, alias.as_ref()).map_err(|e| e.at(name.line())),
+            TableRef::Named { name, alias, .. } => {
+                self.named(name, alias.as_ref()).map_err(|e| e.at(name.line()))
+            }
             TableRef::Variable { name, alias, pos } => {
-                let id = self.env.variables.table_variable(&name.to_lowercase()).ok_or_else(|| SqlError::undeclared_table_variable(name).at(pos.line))?;
-                let object = self.catalog(0)?.object(id).cloned().ok_or_else(|| SqlError::undeclared_table_variable(name).at(pos.line))?;
+                let id = self
+                    .env
+                    .variables
+                    .table_variable(&name.to_lowercase())
+                    .ok_or_else(|| SqlError::undeclared_table_variable(name).at(pos.line))?;
+                let object = self
+                    .catalog(0)?
+                    .object(id)
+                    .cloned()
+                    .ok_or_else(|| SqlError::undeclared_table_variable(name).at(pos.line))?;
                 let exposed = alias.as_ref().map_or(name.as_str(), |a| a.value.as_str()).to_owned();
                 self.base_table(&Resolved { database: 0, object }, &exposed, Vec::new())
             }
             TableRef::Derived { query, alias, columns } => self.derived(query, alias, columns, false),
             TableRef::Values { rows, alias, columns } => self.values(rows, alias, columns),
-            TableRef::Function { name, args, alias, columns } => self.table_function(name, args, alias.as_ref(), columns),
+            TableRef::Function { name, args, alias, columns } => {
+                self.table_function(name, args, alias.as_ref(), columns)
+            }
             TableRef::Join { kind, left, right, on } => self.join(*kind, left, right, on.as_ref()),
             TableRef::Unsupported(what) => Err(SqlError::unsupported(what)),
         }
@@ -69,7 +89,11 @@ impl Binder<'_> {
     fn push_source(&mut self, source: Source) -> Result<usize, SqlError> {
         if let Some(name) = &source.exposed
             && source.qualifier.is_empty()
-            && self.scope().sources.iter().any(|s| s.qualifier.is_empty() && s.exposed.as_deref().is_some_and(|e| same_name(e, name)))
+            && self
+                .scope()
+                .sources
+                .iter()
+                .any(|s| s.qualifier.is_empty() && s.exposed.as_deref().is_some_and(|e| same_name(e, name)))
         {
             return Err(SqlError::duplicate_exposed(name));
         }
@@ -77,7 +101,13 @@ impl Binder<'_> {
         Ok(1)
     }
 
-    fn join(&mut self, kind: JoinKind, left: &TableRef, right: &TableRef, on: Option<&Expr>) -> Result<(String, usize), SqlError> {
+    fn join(
+        &mut self,
+        kind: JoinKind,
+        left: &TableRef,
+        right: &TableRef,
+        on: Option<&Expr>,
+    ) -> Result<(String, usize), SqlError> {
         let before = self.scope().sources.len();
         let (left_sql, left_count) = self.table(left)?;
         let middle = self.scope().sources.len();
@@ -117,7 +147,8 @@ impl Binder<'_> {
             }
             JoinKind::Cross | JoinKind::CrossApply => "CROSS JOIN",
         };
-        let right_sql = if matches!(right, TableRef::Join { .. }) { format!("({right_sql})") } else { right_sql };
+        let right_sql =
+            if matches!(right, TableRef::Join { .. }) { format!("({right_sql})") } else { right_sql };
         Ok((format!("{left_sql} {word} {right_sql}{condition}"), left_count + right_count))
     }
 
@@ -150,7 +181,8 @@ impl Binder<'_> {
         let qualifier = if alias.is_some() {
             Vec::new()
         } else {
-            let database = self.env.shared.server.database(resolved.database).map(|d| d.name()).unwrap_or_default();
+            let database =
+                self.env.shared.server.database(resolved.database).map(|d| d.name()).unwrap_or_default();
             let schema = self.catalog(resolved.database)?.schema_name(resolved.object.schema).to_owned();
             vec![database, schema]
         };
@@ -163,7 +195,11 @@ impl Binder<'_> {
     }
 
     /// The columns of a table under a SQLite alias, computed ones spelt out.
-    pub(crate) fn table_columns(&mut self, table: &Table, alias: &str) -> Result<Vec<SourceColumn>, SqlError> {
+    pub(crate) fn table_columns(
+        &mut self,
+        table: &Table,
+        alias: &str,
+    ) -> Result<Vec<SourceColumn>, SqlError> {
         self.table_columns_at(table, |_, c| format!("{alias}.c{}", c.id))
     }
 
@@ -183,16 +219,33 @@ impl Binder<'_> {
                 ty: c.ty,
                 nullable: c.nullable,
                 collation: c.ty.is_character().then_some(c.collation),
-                facts: ColumnFacts { identity: c.identity.is_some(), computed: c.computed.is_some(), table_column: true },
+                facts: ColumnFacts {
+                    identity: c.identity.is_some(),
+                    computed: c.computed.is_some(),
+                    table_column: true,
+                },
             })
             .collect();
         for (at, column) in table.columns.iter().enumerate() {
             let Some(computed) = &column.computed else { continue };
             let expr = parse_expression(&computed.definition, &ParseOptions::default())?;
-            let plain: Vec<SourceColumn> =
-                columns.iter().zip(&table.columns).filter(|(_, c)| c.computed.is_none()).map(|(s, _)| s.clone()).collect();
-            let source = Source { alias: String::new(), exposed: None, qualifier: Vec::new(), columns: plain, table: None };
-            let outer = std::mem::replace(&mut self.scopes, vec![Scope { sources: vec![source], ..Scope::default() }]);
+            let plain: Vec<SourceColumn> = columns
+                .iter()
+                .zip(&table.columns)
+                .filter(|(_, c)| c.computed.is_none())
+                .map(|(s, _)| s.clone())
+                .collect();
+            let source = Source {
+                alias: String::new(),
+                exposed: None,
+                qualifier: Vec::new(),
+                columns: plain,
+                table: None,
+            };
+            let outer = std::mem::replace(
+                &mut self.scopes,
+                vec![Scope { sources: vec![source], ..Scope::default() }],
+            );
             let bound = self.expr(&expr);
             self.scopes = outer;
             let bound = self.convert(&bound?, column.ty, ConvertKind::Explicit)?;
@@ -203,8 +256,15 @@ impl Binder<'_> {
         Ok(columns)
     }
 
-    pub(crate) fn base_table(&mut self, resolved: &Resolved, exposed: &str, qualifier: Vec<String>) -> Result<(String, usize), SqlError> {
-        let ObjectKind::Table(table) = &resolved.object.kind else { return Err(SqlError::internal("no table")) };
+    pub(crate) fn base_table(
+        &mut self,
+        resolved: &Resolved,
+        exposed: &str,
+        qualifier: Vec<String>,
+    ) -> Result<(String, usize), SqlError> {
+        let ObjectKind::Table(table) = &resolved.object.kind else {
+            return Err(SqlError::internal("no table"));
+        };
         let alias = self.alias();
         let columns = self.table_columns(table, &alias)?;
         if resolved.database != 0 {
@@ -221,7 +281,12 @@ impl Binder<'_> {
         Ok((format!("{name} AS {alias}"), 1))
     }
 
-    fn system_view(&mut self, view: &'static system::View, name: &ObjectName, alias: Option<&Ident>) -> Result<(String, usize), SqlError> {
+    fn system_view(
+        &mut self,
+        view: &'static system::View,
+        name: &ObjectName,
+        alias: Option<&Ident>,
+    ) -> Result<(String, usize), SqlError> {
         let database = self.database_of(name)?;
         let sqlite = self.alias();
         let exposed = alias.map_or(view.name, |a| a.value.as_str());
@@ -236,16 +301,30 @@ impl Binder<'_> {
                 facts: ColumnFacts::default(),
             })
             .collect();
-        let cells: Vec<String> = (0..columns.len()).map(|n| format!("t_unpack(j.value,{n}) AS c{}", n + 1)).collect();
+        let cells: Vec<String> =
+            (0..columns.len()).map(|n| format!("t_unpack(j.value,{n}) AS c{}", n + 1)).collect();
         let mut source = derived_source(&sqlite, Some(exposed), &columns);
         if alias.is_none() {
             source.qualifier = vec![name.schema().unwrap_or("sys").to_owned()];
         }
         self.push_source(source)?;
-        Ok((format!("(SELECT {} FROM json_each(t_view('{}',{database})) AS j) AS {sqlite}", cells.join(","), view.key()), 1))
+        Ok((
+            format!(
+                "(SELECT {} FROM json_each(t_view('{}',{database})) AS j) AS {sqlite}",
+                cells.join(","),
+                view.key()
+            ),
+            1,
+        ))
     }
 
-    fn derived(&mut self, query: &Query, alias: &Ident, names: &[Ident], correlated: bool) -> Result<(String, usize), SqlError> {
+    fn derived(
+        &mut self,
+        query: &Query,
+        alias: &Ident,
+        names: &[Ident],
+        correlated: bool,
+    ) -> Result<(String, usize), SqlError> {
         let outer = self.hide_siblings(correlated);
         let bound = self.subquery(query);
         self.show_siblings(outer);
@@ -273,12 +352,22 @@ impl Binder<'_> {
         }
     }
 
-    fn values(&mut self, rows: &[Vec<Expr>], alias: &Ident, names: &[Ident]) -> Result<(String, usize), SqlError> {
+    fn values(
+        &mut self,
+        rows: &[Vec<Expr>],
+        alias: &Ident,
+        names: &[Ident],
+    ) -> Result<(String, usize), SqlError> {
         let width = rows.first().map_or(0, Vec::len);
         let mut bound = Vec::new();
         for row in rows {
             if row.len() != width {
-                return Err(SqlError::new(10709, 16, 1, "The number of columns for each row in a table value constructor must be the same."));
+                return Err(SqlError::new(
+                    10709,
+                    16,
+                    1,
+                    "The number of columns for each row in a table value constructor must be the same.",
+                ));
             }
             bound.push(row.iter().map(|e| self.expr(e)).collect::<Result<Vec<_>, _>>()?);
         }
@@ -321,9 +410,16 @@ impl Binder<'_> {
         }
     }
 
-    fn table_function(&mut self, name: &ObjectName, args: &[Expr], alias: Option<&Ident>, names: &[Ident]) -> Result<(String, usize), SqlError> {
+    fn table_function(
+        &mut self,
+        name: &ObjectName,
+        args: &[Expr],
+        alias: Option<&Ident>,
+        names: &[Ident],
+    ) -> Result<(String, usize), SqlError> {
         let lower = name.name().to_ascii_lowercase();
-        if name.parts.len() == 1 && matches!(lower.as_str(), "string_split" | "generate_series" | "openjson") {
+        if name.parts.len() == 1 && matches!(lower.as_str(), "string_split" | "generate_series" | "openjson")
+        {
             return self.builtin_table(&lower, args, alias);
         }
         let (module, query, resolved) = self.inline_function(name)?;
@@ -335,7 +431,12 @@ impl Binder<'_> {
         Ok((format!("({sql}) AS {sqlite}"), 1))
     }
 
-    fn builtin_table(&mut self, name: &str, args: &[Expr], alias: Option<&Ident>) -> Result<(String, usize), SqlError> {
+    fn builtin_table(
+        &mut self,
+        name: &str,
+        args: &[Expr],
+        alias: Option<&Ident>,
+    ) -> Result<(String, usize), SqlError> {
         let args: Vec<Bound> = args.iter().map(|a| self.expr(a)).collect::<Result<_, _>>()?;
         let arg = |n: usize| args.get(n).map_or_else(|| "NULL".to_owned(), |a| a.sql.clone());
         let sqlite = self.alias();
@@ -350,12 +451,27 @@ impl Binder<'_> {
         let (sql, columns) = match name {
             "string_split" => {
                 let ty = args.first().map_or(crate::types::SqlType::NVARCHAR_MAX, |a| a.ty);
-                let sql = format!("(SELECT value AS c1 FROM json_each('[\"' || replace(substr(json_quote({0}), 2, length(json_quote({0}))-2), substr(json_quote({1}), 2, length(json_quote({1}))-2), '\",\"') || '\"]') WHERE {0} IS NOT NULL) AS {sqlite}", arg(0), arg(1));
+                let sql = format!(
+                    "(SELECT value AS c1 FROM json_each('[\"' || replace(substr(json_quote({0}), 2, length(json_quote({0}))-2), substr(json_quote({1}), 2, length(json_quote({1}))-2), '\",\"') || '\"]') WHERE {0} IS NOT NULL) AS {sqlite}",
+                    arg(0),
+                    arg(1)
+                );
                 (sql, vec![column("value", ty, collation)])
             }
             "openjson" => {
-                let sql = format!("(SELECT CAST(key AS TEXT) AS c1, CASE WHEN type IN ('object','array') THEN value WHEN type='true' THEN 'true' WHEN type='false' THEN 'false' ELSE CAST(value AS TEXT) END AS c2, CASE type WHEN 'null' THEN 0 WHEN 'text' THEN 1 WHEN 'integer' THEN 2 WHEN 'real' THEN 2 WHEN 'true' THEN 3 WHEN 'false' THEN 3 WHEN 'array' THEN 4 ELSE 5 END AS c3 FROM json_each({}{})) AS {sqlite}", arg(0), if args.len() > 1 { format!(",{}", arg(1)) } else { String::new() });
-                (sql, vec![column("key", crate::types::SqlType::nvarchar(4000), collation), column("value", crate::types::SqlType::NVARCHAR_MAX, collation), column("type", crate::types::SqlType::Int, None)])
+                let sql = format!(
+                    "(SELECT CAST(key AS TEXT) AS c1, CASE WHEN type IN ('object','array') THEN value WHEN type='true' THEN 'true' WHEN type='false' THEN 'false' ELSE CAST(value AS TEXT) END AS c2, CASE type WHEN 'null' THEN 0 WHEN 'text' THEN 1 WHEN 'integer' THEN 2 WHEN 'real' THEN 2 WHEN 'true' THEN 3 WHEN 'false' THEN 3 WHEN 'array' THEN 4 ELSE 5 END AS c3 FROM json_each({}{})) AS {sqlite}",
+                    arg(0),
+                    if args.len() > 1 { format!(",{}", arg(1)) } else { String::new() }
+                );
+                (
+                    sql,
+                    vec![
+                        column("key", crate::types::SqlType::nvarchar(4000), collation),
+                        column("value", crate::types::SqlType::NVARCHAR_MAX, collation),
+                        column("type", crate::types::SqlType::Int, None),
+                    ],
+                )
             }
             _ => return Err(SqlError::unsupported("GENERATE_SERIES")),
         };
@@ -363,7 +479,10 @@ impl Binder<'_> {
         Ok((sql, 1))
     }
 
-    fn inline_function(&mut self, name: &ObjectName) -> Result<(Arc<Object>, CreateModule, Resolved), SqlError> {
+    fn inline_function(
+        &mut self,
+        name: &ObjectName,
+    ) -> Result<(Arc<Object>, CreateModule, Resolved), SqlError> {
         let resolved = self.object(name)?;
         let ObjectKind::InlineFunction(module) = &resolved.object.kind else {
             return Err(SqlError::invalid_object(&name.to_string()).at(name.line()));
@@ -392,10 +511,23 @@ impl Binder<'_> {
             let bound = match (args.get(n), &parameter.default) {
                 (Some(Expr::Default) | None, Some(default)) => self.expr(default)?,
                 (Some(arg), _) if !matches!(arg, Expr::Default) => self.expr(arg)?,
-                _ => return Err(SqlError::new(313, 16, 3, format!("An insufficient number of arguments were supplied for the procedure or function {}.", object.name))),
+                _ => {
+                    return Err(SqlError::new(
+                        313,
+                        16,
+                        3,
+                        format!(
+                            "An insufficient number of arguments were supplied for the procedure or function {}.",
+                            object.name
+                        ),
+                    ));
+                }
             };
             let bound = self.convert(&bound, ty, ConvertKind::Explicit)?;
-            values.insert(parameter.name.to_lowercase(), Bound { ungrouped: None, column: None, nullable: true, ..bound });
+            values.insert(
+                parameter.name.to_lowercase(),
+                Bound { ungrouped: None, column: None, nullable: true, ..bound },
+            );
         }
         self.arguments.push(values);
         let outer = self.hide_siblings(correlated);
@@ -407,10 +539,22 @@ impl Binder<'_> {
     }
 
     /// Binds what stands inside a module: names resolve in its database, and the outer query's are out of sight.
-    fn in_module<T>(&mut self, resolved: &Resolved, work: impl FnOnce(&mut Self) -> Result<T, SqlError>) -> Result<T, SqlError> {
+    fn in_module<T>(
+        &mut self,
+        resolved: &Resolved,
+        work: impl FnOnce(&mut Self) -> Result<T, SqlError>,
+    ) -> Result<T, SqlError> {
         let id = (resolved.database, resolved.object.id);
         if self.expanding.contains(&id) {
-            return Err(SqlError::new(4429, 16, 1, format!("View or function '{}' contains a self-reference. Views or functions cannot reference themselves directly or indirectly.", resolved.object.name)));
+            return Err(SqlError::new(
+                4429,
+                16,
+                1,
+                format!(
+                    "View or function '{}' contains a self-reference. Views or functions cannot reference themselves directly or indirectly.",
+                    resolved.object.name
+                ),
+            ));
         }
         self.expanding.push(id);
         let database = std::mem::replace(&mut self.env.database, resolved.database);
@@ -424,9 +568,17 @@ impl Binder<'_> {
         done
     }
 
-    fn view(&mut self, resolved: &Resolved, module: &Module, exposed: &str, qualifier: Vec<String>) -> Result<(String, usize), SqlError> {
+    fn view(
+        &mut self,
+        resolved: &Resolved,
+        module: &Module,
+        exposed: &str,
+        qualifier: Vec<String>,
+    ) -> Result<(String, usize), SqlError> {
         let create = parse_module(module)?;
-        let ModuleBody::View { columns: names, query, .. } = &create.body else { return Err(SqlError::internal("a view without a query")) };
+        let ModuleBody::View { columns: names, query, .. } = &create.body else {
+            return Err(SqlError::internal("a view without a query"));
+        };
         self.arguments.push(BTreeMap::new());
         let bound = self.in_module(resolved, |b| b.query(query));
         self.arguments.pop();
@@ -441,7 +593,9 @@ impl Binder<'_> {
 
     /// A scalar function of the user, if its body is one RETURN: its expression with the arguments put in.
     pub(crate) fn user_function(&mut self, call: &lab_tsql::ast::Call) -> Result<Bound, SqlError> {
-        let Some(resolved) = self.find(&call.name)? else { return Err(SqlError::no_function(&call.name.to_string())) };
+        let Some(resolved) = self.find(&call.name)? else {
+            return Err(SqlError::no_function(&call.name.to_string()));
+        };
         let ObjectKind::ScalarFunction(module) = &resolved.object.kind else {
             return Err(SqlError::no_function(&call.name.to_string()));
         };
@@ -456,7 +610,15 @@ impl Binder<'_> {
             return Err(if call.args.len() > parameters.len() {
                 SqlError::too_many_arguments(&call.name.to_string())
             } else {
-                SqlError::new(313, 16, 2, format!("An insufficient number of arguments were supplied for the procedure or function {}.", call.name))
+                SqlError::new(
+                    313,
+                    16,
+                    2,
+                    format!(
+                        "An insufficient number of arguments were supplied for the procedure or function {}.",
+                        call.name
+                    ),
+                )
             });
         }
         let mut values = BTreeMap::new();
@@ -469,7 +631,10 @@ impl Binder<'_> {
             };
             ungrouped = ungrouped.or_else(|| arg.ungrouped.clone());
             let bound = self.convert(&arg, ty, ConvertKind::Explicit)?;
-            values.insert(parameter.name.to_lowercase(), Bound { ungrouped: None, column: None, nullable: true, ..bound });
+            values.insert(
+                parameter.name.to_lowercase(),
+                Bound { ungrouped: None, column: None, nullable: true, ..bound },
+            );
         }
         let ty = super::declared_type(returns)?;
         self.arguments.push(values);
@@ -477,7 +642,14 @@ impl Binder<'_> {
         self.arguments.pop();
         let bound = self.convert(&bound?, ty, ConvertKind::Explicit)?;
         let collation = ty.is_character().then(|| self.database_collation());
-        Ok(Bound { ungrouped, collation, collation_strength: Strength::Implicit, nullable: true, literal: None, ..bound })
+        Ok(Bound {
+            ungrouped,
+            collation,
+            collation_strength: Strength::Implicit,
+            nullable: true,
+            literal: None,
+            ..bound
+        })
     }
 }
 
@@ -495,7 +667,8 @@ fn single_return(body: &[lab_tsql::ast::Statement]) -> Option<Expr> {
 
 /// The CREATE statement of a module.
 pub(crate) fn parse_module(module: &Module) -> Result<CreateModule, SqlError> {
-    let batch = parse_batch(&module.definition, &ParseOptions { quoted_identifier: module.quoted_identifier })?;
+    let batch =
+        parse_batch(&module.definition, &ParseOptions { quoted_identifier: module.quoted_identifier })?;
     match batch.statements.into_iter().next().map(|s| s.kind) {
         Some(StatementKind::CreateModule(create)) => Ok(*create),
         _ => Err(SqlError::internal("a module's definition is no CREATE statement")),
@@ -503,7 +676,10 @@ pub(crate) fn parse_module(module: &Module) -> Result<CreateModule, SqlError> {
 }
 
 fn applied_sql(query: &str, columns: usize, alias: &str) -> String {
-    format!("json_each((SELECT json_group_array(t_pack({})) FROM ({query}) AS z)) AS {alias}", column_list("z", columns))
+    format!(
+        "json_each((SELECT json_group_array(t_pack({})) FROM ({query}) AS z)) AS {alias}",
+        column_list("z", columns)
+    )
 }
 
 fn applied_source(alias: &str, exposed: &str, columns: &[OutColumn]) -> Source {

@@ -6,8 +6,8 @@
 //! conversion here, and a string comparison always names its collation.
 
 mod aggregate;
-mod compare;
 mod change;
+mod compare;
 mod condition;
 mod expr;
 mod from;
@@ -113,14 +113,20 @@ impl<'a> Binder<'a> {
         if let Some(catalog) = self.catalogs.get(&database) {
             return Ok(Arc::clone(catalog));
         }
-        let catalog =
-            if database == 0 { Arc::clone(&self.env.shared.state().temp) } else { self.env.shared.catalog(database)? };
+        let catalog = if database == 0 {
+            Arc::clone(&self.env.shared.state().temp)
+        } else {
+            self.env.shared.catalog(database)?
+        };
         self.catalogs.insert(database, Arc::clone(&catalog));
         Ok(catalog)
     }
 
     /// Runs `work` one level deeper.
-    pub(crate) fn nested<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, SqlError>) -> Result<T, SqlError> {
+    pub(crate) fn nested<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, SqlError>,
+    ) -> Result<T, SqlError> {
         if self.depth >= DEPTH_MAX {
             return Err(SqlError::nested_too_deeply());
         }

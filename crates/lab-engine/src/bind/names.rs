@@ -24,7 +24,12 @@ impl Binder<'_> {
     /// The database that a name means.
     pub(crate) fn database_of(&mut self, name: &ObjectName) -> Result<i32, SqlError> {
         if name.server().is_some() {
-            return Err(SqlError::new(7202, 11, 2, format!("Could not find server '{}' in sys.servers.", name.server().unwrap_or_default())));
+            return Err(SqlError::new(
+                7202,
+                11,
+                2,
+                format!("Could not find server '{}' in sys.servers.", name.server().unwrap_or_default()),
+            ));
         }
         if name.name().starts_with('#') && !name.name().starts_with("##") {
             return Ok(0);

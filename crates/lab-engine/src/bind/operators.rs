@@ -71,7 +71,12 @@ impl Binder<'_> {
     ///
     /// # Errors
     /// 206/257/529 if there is no such conversion, or the error of converting the literal.
-    pub(crate) fn convert(&mut self, from: &Bound, to: SqlType, kind: ConvertKind) -> Result<Bound, SqlError> {
+    pub(crate) fn convert(
+        &mut self,
+        from: &Bound,
+        to: SqlType,
+        kind: ConvertKind,
+    ) -> Result<Bound, SqlError> {
         let mut out = Bound { ty: to, column: None, ..from.clone() };
         if from.is_null_literal {
             return Ok(Bound { is_null_literal: false, ..out });
@@ -122,7 +127,12 @@ impl Binder<'_> {
     ///
     /// # Errors
     /// 468 if both have one and they differ.
-    pub(crate) fn meet_collation(&mut self, left: &Bound, right: &Bound, operation: &str) -> Result<(Option<Collation>, Strength), SqlError> {
+    pub(crate) fn meet_collation(
+        &mut self,
+        left: &Bound,
+        right: &Bound,
+        operation: &str,
+    ) -> Result<(Option<Collation>, Strength), SqlError> {
         let strength = left.collation_strength.max(right.collation_strength);
         let one = |side: &Bound| side.collation.filter(|_| side.collation_strength == strength);
         match (one(left), one(right)) {
@@ -135,7 +145,12 @@ impl Binder<'_> {
     }
 
     /// `left op right` for `+ - * / % & | ^`.
-    pub(crate) fn arithmetic(&mut self, op: ArithmeticOp, left: Bound, right: Bound) -> Result<Bound, SqlError> {
+    pub(crate) fn arithmetic(
+        &mut self,
+        op: ArithmeticOp,
+        left: Bound,
+        right: Bound,
+    ) -> Result<Bound, SqlError> {
         let ungrouped = left.ungrouped.clone().or_else(|| right.ungrouped.clone());
         let (left, right) = typed_nulls(left, right);
         if op == ArithmeticOp::Add && (left.ty.is_character() || right.ty.is_character()) {
@@ -152,7 +167,12 @@ impl Binder<'_> {
         let rule = types::arithmetic(op, left.ty, right.ty)?;
         let left = self.implicit(&left, rule.left)?;
         let right = self.implicit(&right, rule.right)?;
-        let sql = crate::functions::arithmetic_sql(op, (&left.sql, rule.left), (&right.sql, rule.right), rule.result);
+        let sql = crate::functions::arithmetic_sql(
+            op,
+            (&left.sql, rule.left),
+            (&right.sql, rule.right),
+            rule.result,
+        );
         Ok(Bound { ungrouped, ..Bound::new(sql, rule.result, left.nullable || right.nullable) })
     }
 
@@ -160,7 +180,11 @@ impl Binder<'_> {
         let (collation, strength) = self.meet_collation(left, right, "add")?;
         let ty = types::concat_type(left.ty, right.ty);
         let side = |binder: &mut Self, part: &Bound| -> Result<Bound, SqlError> {
-            if part.ty.is_character() { Ok(part.clone()) } else { binder.implicit(part, types::text_form(part.ty)) }
+            if part.ty.is_character() {
+                Ok(part.clone())
+            } else {
+                binder.implicit(part, types::text_form(part.ty))
+            }
         };
         let (l, r) = (side(self, left)?, side(self, right)?);
         let sql = if types::may_exceed(left.ty, right.ty) {
@@ -186,7 +210,11 @@ impl Binder<'_> {
         if operand.ty.is_character() || operand.ty.is_binary() {
             return Err(SqlError::invalid_operand(&operand.ty.to_string(), "minus"));
         }
-        let ty = if operand.ty == SqlType::Bit || operand.ty == SqlType::TinyInt { SqlType::SmallInt } else { operand.ty };
+        let ty = if operand.ty == SqlType::Bit || operand.ty == SqlType::TinyInt {
+            SqlType::SmallInt
+        } else {
+            operand.ty
+        };
         if let Some(Value::Integer(i)) = operand.literal {
             return Ok(Bound::literal(Value::Integer(-i), ty));
         }

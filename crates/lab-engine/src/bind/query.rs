@@ -36,7 +36,11 @@ impl Binder<'_> {
 
     /// Binds a subquery, in which the names of the outer queries are visible.
     pub(crate) fn subquery(&mut self, query: &Query) -> Result<BoundQuery, SqlError> {
-        if !query.order_by.is_empty() && query.offset.is_none() && !has_top(&query.body) && query.for_clause.is_none() {
+        if !query.order_by.is_empty()
+            && query.offset.is_none()
+            && !has_top(&query.body)
+            && query.for_clause.is_none()
+        {
             return Err(SqlError::order_without_top());
         }
         self.query(query)
@@ -49,7 +53,8 @@ impl Binder<'_> {
             return Err(SqlError::unsupported(&format!("FOR {clause}")));
         }
         let known = self.ctes.len();
-        let max = query.options.iter().find(|h| h.name == "MAXRECURSION").and_then(|h| h.value).unwrap_or(100);
+        let max =
+            query.options.iter().find(|h| h.name == "MAXRECURSION").and_then(|h| h.value).unwrap_or(100);
         let with = self.with_clause(&query.with, max)?;
         let mut bound = match &query.body {
             QueryBody::Select(select) => self.select(select, Some(query))?,
@@ -96,13 +101,22 @@ impl Binder<'_> {
         }
         let limit = self.offset_fetch(query)?;
         self.scopes.pop();
-        let sql = format!("SELECT {} FROM ({}) AS {alias} ORDER BY {}{limit}", column_list(&alias, set.columns.len()), set.sql, keys.join(","));
+        let sql = format!(
+            "SELECT {} FROM ({}) AS {alias} ORDER BY {}{limit}",
+            column_list(&alias, set.columns.len()),
+            set.sql,
+            keys.join(",")
+        );
         Ok(BoundQuery { sql, single_row: false, ..set })
     }
 
     fn ordinal_key(&mut self, alias: &str, columns: &[OutColumn], n: usize) -> Result<String, SqlError> {
-        let column = n.checked_sub(1).and_then(|at| columns.get(at)).ok_or_else(|| SqlError::order_position(&n.to_string()))?;
-        let bound = Bound { collation: column.collation, ..Bound::new(format!("{alias}.c{n}"), column.ty, true) };
+        let column = n
+            .checked_sub(1)
+            .and_then(|at| columns.get(at))
+            .ok_or_else(|| SqlError::order_position(&n.to_string()))?;
+        let bound =
+            Bound { collation: column.collation, ..Bound::new(format!("{alias}.c{n}"), column.ty, true) };
         Ok(self.sort_key(&bound))
     }
 
@@ -176,7 +190,12 @@ impl Binder<'_> {
             r_items.join(","),
             right.sql
         );
-        Ok(BoundQuery { sql: format!("SELECT * FROM ({sql})"), columns, single_row: false, assigns: Vec::new() })
+        Ok(BoundQuery {
+            sql: format!("SELECT * FROM ({sql})"),
+            columns,
+            single_row: false,
+            assigns: Vec::new(),
+        })
     }
 
     /// `name(c1, c2) AS (...)`, and whether the expression refers to itself.
@@ -199,7 +218,14 @@ impl Binder<'_> {
         Ok((sql, false))
     }
 
-    fn recursive_cte(&mut self, cte: &Cte, sqlite_name: &str, left: &QueryBody, right: &QueryBody, max: u64) -> Result<String, SqlError> {
+    fn recursive_cte(
+        &mut self,
+        cte: &Cte,
+        sqlite_name: &str,
+        left: &QueryBody,
+        right: &QueryBody,
+        max: u64,
+    ) -> Result<String, SqlError> {
         let outer = std::mem::take(&mut self.scopes);
         let anchor = self.body(left);
         let anchor = match anchor {
@@ -210,7 +236,12 @@ impl Binder<'_> {
             }
         };
         let columns = named_columns(&anchor.columns, &cte.columns, &cte.name.value)?;
-        self.ctes.push(CteScope { name: cte.name.value.clone(), sqlite_name: sqlite_name.to_owned(), columns: columns.clone(), depth: Some(max) });
+        self.ctes.push(CteScope {
+            name: cte.name.value.clone(),
+            sqlite_name: sqlite_name.to_owned(),
+            columns: columns.clone(),
+            depth: Some(max),
+        });
         let step = self.recursive_step(right, &columns);
         self.scopes = outer;
         let step = step?;
@@ -227,14 +258,21 @@ impl Binder<'_> {
     fn recursive_step(&mut self, body: &QueryBody, columns: &[OutColumn]) -> Result<String, SqlError> {
         match body {
             QueryBody::Select(select) => self.recursive_select(select, columns),
-            QueryBody::Set { op: SetOp::UnionAll, left, right } => {
-                Ok(format!("{} UNION ALL {}", self.recursive_step(left, columns)?, self.recursive_step(right, columns)?))
-            }
+            QueryBody::Set { op: SetOp::UnionAll, left, right } => Ok(format!(
+                "{} UNION ALL {}",
+                self.recursive_step(left, columns)?,
+                self.recursive_step(right, columns)?
+            )),
             _ => Err(SqlError::unsupported("this form of recursive common table expression")),
         }
     }
 
-    pub(crate) fn derived_scope(&mut self, alias: &str, exposed: Option<&str>, columns: &[OutColumn]) -> Scope {
+    pub(crate) fn derived_scope(
+        &mut self,
+        alias: &str,
+        exposed: Option<&str>,
+        columns: &[OutColumn],
+    ) -> Scope {
         Scope { sources: vec![super::from::derived_source(alias, exposed, columns)], ..Scope::default() }
     }
 }
@@ -265,9 +303,17 @@ pub(crate) fn column_list(alias: &str, n: usize) -> String {
 }
 
 /// Columns under the names of an alias list, which must all have one.
-pub(crate) fn named_columns(columns: &[OutColumn], names: &[lab_tsql::ast::Ident], table: &str) -> Result<Vec<OutColumn>, SqlError> {
+pub(crate) fn named_columns(
+    columns: &[OutColumn],
+    names: &[lab_tsql::ast::Ident],
+    table: &str,
+) -> Result<Vec<OutColumn>, SqlError> {
     if !names.is_empty() && names.len() != columns.len() {
-        return Err(if names.len() < columns.len() { SqlError::more_columns_than_list(table) } else { SqlError::fewer_columns_than_list(table) });
+        return Err(if names.len() < columns.len() {
+            SqlError::more_columns_than_list(table)
+        } else {
+            SqlError::fewer_columns_than_list(table)
+        });
     }
     let mut out: Vec<OutColumn> = Vec::new();
     for (n, column) in columns.iter().enumerate() {
@@ -290,7 +336,9 @@ fn mentions(body: &QueryBody, name: &str) -> bool {
     use lab_tsql::ast::TableRef;
     fn table(t: &TableRef, name: &str) -> bool {
         match t {
-            TableRef::Named { name: n, .. } => n.parts.len() == 1 && crate::catalog::same_name(n.name(), name),
+            TableRef::Named { name: n, .. } => {
+                n.parts.len() == 1 && crate::catalog::same_name(n.name(), name)
+            }
             TableRef::Join { left, right, .. } => table(left, name) || table(right, name),
             TableRef::Derived { query, .. } => mentions(&query.body, name),
             _ => false,

@@ -48,7 +48,12 @@ impl Binder<'_> {
         for expr in &select.group_by {
             let bound = self.expr(expr)?;
             if !bound.ty.is_comparable() {
-                return Err(SqlError::new(306, 16, 2, "The text, ntext, and image data types cannot be compared or sorted, except when using IS NULL or LIKE operator."));
+                return Err(SqlError::new(
+                    306,
+                    16,
+                    2,
+                    "The text, ntext, and image data types cannot be compared or sorted, except when using IS NULL or LIKE operator.",
+                ));
             }
             sorted.push(self.sort_key(&bound));
             keys.push(bound.sql);
@@ -86,7 +91,8 @@ impl Binder<'_> {
         }
         let list = self.item_list(&items, select.distinct);
         let columns = out_columns(&items);
-        let single_row = (self.scope().grouping.as_ref().is_some_and(|g| g.keys.is_empty()) && select.group_by.is_empty())
+        let single_row = (self.scope().grouping.as_ref().is_some_and(|g| g.keys.is_empty())
+            && select.group_by.is_empty())
             || (select.from.is_empty())
             || top_one(select.top.as_ref());
         let order = match query {
@@ -96,7 +102,9 @@ impl Binder<'_> {
         let distinct = if select.distinct { "DISTINCT " } else { "" };
         let body = format!("{}{}{}", clauses.from, clauses.filter, clauses.group);
         let sql = match &select.top {
-            Some(top) if top.percent || top.with_ties => self.ranked_top(top, distinct, &list, &body, &order, columns.len())?,
+            Some(top) if top.percent || top.with_ties => {
+                self.ranked_top(top, distinct, &list, &body, &order, columns.len())?
+            }
             top => {
                 let mut sql = format!("SELECT {distinct}{list}{body}");
                 if !order.is_empty() {
@@ -114,13 +122,23 @@ impl Binder<'_> {
     }
 
     /// The items of an OUTPUT clause over rows that `from` yields.
-    pub(crate) fn output_query(&mut self, items: &[SelectItem], from: &str, sources: Vec<super::Source>) -> Result<BoundQuery, SqlError> {
+    pub(crate) fn output_query(
+        &mut self,
+        items: &[SelectItem],
+        from: &str,
+        sources: Vec<super::Source>,
+    ) -> Result<BoundQuery, SqlError> {
         self.scopes.push(Scope { sources, ..Scope::default() });
         let items = self.items(items, true);
         self.scopes.pop();
         let items = items?;
         let list = self.item_list(&items, false);
-        Ok(BoundQuery { sql: format!("SELECT {list} FROM {from}"), columns: out_columns(&items), single_row: false, assigns: Vec::new() })
+        Ok(BoundQuery {
+            sql: format!("SELECT {list} FROM {from}"),
+            columns: out_columns(&items),
+            single_row: false,
+            assigns: Vec::new(),
+        })
     }
 
     fn items(&mut self, items: &[SelectItem], has_from: bool) -> Result<Vec<Item>, SqlError> {
@@ -131,12 +149,21 @@ impl Binder<'_> {
                     if !has_from {
                         return Err(SqlError::star_without_from());
                     }
-                    let names: Vec<&str> = qualifier.iter().flat_map(|q| q.parts.iter().map(|p| p.value.as_str())).collect();
+                    let names: Vec<&str> =
+                        qualifier.iter().flat_map(|q| q.parts.iter().map(|p| p.value.as_str())).collect();
                     let grouped = self.scope().grouping.is_some();
-                    let sources: Vec<_> = self.scope().sources.iter().filter(|s| s.answers_to(&names)).cloned().collect();
+                    let sources: Vec<_> =
+                        self.scope().sources.iter().filter(|s| s.answers_to(&names)).cloned().collect();
                     if sources.is_empty() {
                         let shown = qualifier.as_ref().map(ToString::to_string).unwrap_or_default();
-                        return Err(SqlError::new(107, 15, 1, format!("The column prefix '{shown}' does not match with a table name or alias name used in the query.")));
+                        return Err(SqlError::new(
+                            107,
+                            15,
+                            1,
+                            format!(
+                                "The column prefix '{shown}' does not match with a table name or alias name used in the query."
+                            ),
+                        ));
                     }
                     for column in sources.into_iter().flat_map(|s| s.columns) {
                         let keys = self.scope().grouping.clone().unwrap_or_default().keys;
@@ -157,7 +184,11 @@ impl Binder<'_> {
                 }
                 SelectItem::Assign { variable, op, expr, pos } => {
                     let folded = variable.to_lowercase();
-                    let (ty, _) = self.env.variables.variable(&folded).ok_or_else(|| SqlError::undeclared_variable(variable).at(pos.line))?;
+                    let (ty, _) = self
+                        .env
+                        .variables
+                        .variable(&folded)
+                        .ok_or_else(|| SqlError::undeclared_variable(variable).at(pos.line))?;
                     let mut bound = self.expr(expr)?;
                     if let Some(op) = op {
                         let current = self.expr(&Expr::Variable { name: variable.clone(), pos: *pos })?;
@@ -185,7 +216,12 @@ impl Binder<'_> {
     }
 
     /// ORDER BY of a SELECT: aliases of the list come before columns of the tables.
-    fn order_keys(&mut self, order: &[OrderItem], items: &[Item], distinct: bool) -> Result<Vec<String>, SqlError> {
+    fn order_keys(
+        &mut self,
+        order: &[OrderItem],
+        items: &[Item],
+        distinct: bool,
+    ) -> Result<Vec<String>, SqlError> {
         let mut out = Vec::new();
         for item in order {
             let by_alias = match &item.expr {
@@ -227,9 +263,22 @@ impl Binder<'_> {
     }
 
     /// TOP (n) PERCENT and WITH TIES: rows are numbered in order first.
-    fn ranked_top(&mut self, top: &Top, distinct: &str, list: &str, body: &str, order: &[String], n: usize) -> Result<String, SqlError> {
+    fn ranked_top(
+        &mut self,
+        top: &Top,
+        distinct: &str,
+        list: &str,
+        body: &str,
+        order: &[String],
+        n: usize,
+    ) -> Result<String, SqlError> {
         if top.with_ties && order.is_empty() {
-            return Err(SqlError::new(1062, 15, 1, "The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause."));
+            return Err(SqlError::new(
+                1062,
+                15,
+                1,
+                "The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause.",
+            ));
         }
         if !distinct.is_empty() {
             return Err(SqlError::unsupported("DISTINCT with TOP PERCENT or WITH TIES"));
@@ -250,7 +299,11 @@ impl Binder<'_> {
     }
 
     /// The recursive part of a common table expression.
-    pub(crate) fn recursive_select(&mut self, select: &Select, columns: &[OutColumn]) -> Result<String, SqlError> {
+    pub(crate) fn recursive_select(
+        &mut self,
+        select: &Select,
+        columns: &[OutColumn],
+    ) -> Result<String, SqlError> {
         self.scopes.push(Scope::default());
         let done = self.recursive_in_scope(select, columns);
         self.scopes.pop();
@@ -260,7 +313,12 @@ impl Binder<'_> {
     fn recursive_in_scope(&mut self, select: &Select, columns: &[OutColumn]) -> Result<String, SqlError> {
         let clauses = self.clauses(select)?;
         if !clauses.group.is_empty() || select.top.is_some() || select.distinct {
-            return Err(SqlError::new(460, 16, 1, "DISTINCT, TOP and GROUP BY are not allowed in the recursive part of a recursive common table expression."));
+            return Err(SqlError::new(
+                460,
+                16,
+                1,
+                "DISTINCT, TOP and GROUP BY are not allowed in the recursive part of a recursive common table expression.",
+            ));
         }
         let items = self.items(&select.items, true)?;
         if items.len() != columns.len() {
@@ -268,13 +326,27 @@ impl Binder<'_> {
         }
         let mut list = Vec::new();
         for (item, column) in items.iter().zip(columns) {
-            if item.bound.ty != column.ty && !item.bound.is_null_literal && (item.bound.ty.is_character() != column.ty.is_character()) {
+            if item.bound.ty != column.ty
+                && !item.bound.is_null_literal
+                && (item.bound.ty.is_character() != column.ty.is_character())
+            {
                 let name = column.name.clone().unwrap_or_default();
-                return Err(SqlError::new(240, 16, 1, format!("Types don't match between the anchor and the recursive part in column \"{name}\" of recursive query.")));
+                return Err(SqlError::new(
+                    240,
+                    16,
+                    1,
+                    format!(
+                        "Types don't match between the anchor and the recursive part in column \"{name}\" of recursive query."
+                    ),
+                ));
             }
             list.push(self.implicit(&item.bound, column.ty)?.sql);
         }
-        let depth = self.scope().sources.iter().find_map(|s| s.columns.iter().find(|c| c.name == "\u{1}depth").map(|c| c.sql.clone()));
+        let depth = self
+            .scope()
+            .sources
+            .iter()
+            .find_map(|s| s.columns.iter().find(|c| c.name == "\u{1}depth").map(|c| c.sql.clone()));
         let max = self.ctes.last().and_then(|c| c.depth).unwrap_or(100);
         let depth = depth.ok_or_else(|| SqlError::internal("a recursive query without its table"))?;
         Ok(format!("SELECT {},t_depth({depth}+1,{max}){}{}", list.join(","), clauses.from, clauses.filter))
@@ -319,14 +391,34 @@ fn aggregates(expr: &Expr) -> bool {
     match expr {
         Expr::Call(call) => {
             let name = call.name.name().to_ascii_lowercase();
-            let is = matches!(name.as_str(), "count" | "count_big" | "sum" | "avg" | "min" | "max" | "stdev" | "stdevp" | "var" | "varp" | "string_agg");
+            let is = matches!(
+                name.as_str(),
+                "count"
+                    | "count_big"
+                    | "sum"
+                    | "avg"
+                    | "min"
+                    | "max"
+                    | "stdev"
+                    | "stdevp"
+                    | "var"
+                    | "varp"
+                    | "string_agg"
+            );
             (is && call.over.is_none() && call.name.parts.len() == 1) || call.args.iter().any(aggregates)
         }
         Expr::Nested(e) | Expr::Not(e) => aggregates(e),
-        Expr::Unary { operand, .. } | Expr::Cast { operand, .. } | Expr::Collate { operand, .. } | Expr::IsNull { operand, .. } => aggregates(operand),
-        Expr::Binary { left, right, .. } | Expr::Compare { left, right, .. } => aggregates(left) || aggregates(right),
+        Expr::Unary { operand, .. }
+        | Expr::Cast { operand, .. }
+        | Expr::Collate { operand, .. }
+        | Expr::IsNull { operand, .. } => aggregates(operand),
+        Expr::Binary { left, right, .. } | Expr::Compare { left, right, .. } => {
+            aggregates(left) || aggregates(right)
+        }
         Expr::And(a, b) | Expr::Or(a, b) => aggregates(a) || aggregates(b),
-        Expr::Between { operand, low, high, .. } => aggregates(operand) || aggregates(low) || aggregates(high),
+        Expr::Between { operand, low, high, .. } => {
+            aggregates(operand) || aggregates(low) || aggregates(high)
+        }
         Expr::InList { operand, list, .. } => aggregates(operand) || list.iter().any(aggregates),
         Expr::Like { operand, pattern, .. } => aggregates(operand) || aggregates(pattern),
         Expr::Case { operand, whens, otherwise } => {

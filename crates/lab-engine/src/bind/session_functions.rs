@@ -28,11 +28,19 @@ impl Binder<'_> {
         }
         let text = |b: &mut Self, t: &str| {
             let collation = b.database_collation();
-            Bound { collation: Some(collation), ..Bound::literal(Value::Text(t.to_owned()), SqlType::nvarchar(t.chars().count().clamp(1, 4000) as u16)) }
+            Bound {
+                collation: Some(collation),
+                ..Bound::literal(
+                    Value::Text(t.to_owned()),
+                    SqlType::nvarchar(t.chars().count().clamp(1, 4000) as u16),
+                )
+            }
         };
         let number = |n: i64, ty| Ok(Bound::literal(Value::Integer(n), ty));
         match lower.as_str() {
-            "@@identity" => Ok(self.system(SystemValue::Identity, SqlType::Numeric { precision: 38, scale: 0 }, true)),
+            "@@identity" => {
+                Ok(self.system(SystemValue::Identity, SqlType::Numeric { precision: 38, scale: 0 }, true))
+            }
             "@@dbts" => Ok(self.system(SystemValue::DbTs, SqlType::RowVersion, false)),
             "@@spid" => number(i64::from(self.env.shared.id), SqlType::SmallInt),
             "@@version" => Ok(text(self, crate::system::VERSION_TEXT)),
@@ -51,7 +59,8 @@ impl Binder<'_> {
             "@@max_precision" => number(38, SqlType::TinyInt),
             "@@max_connections" => number(32_767, SqlType::Int),
             "@@microsoftversion" => number(0x1000_101D, SqlType::Int),
-            "@@cpu_busy" | "@@io_busy" | "@@idle" | "@@pack_sent" | "@@pack_received" | "@@connections" | "@@total_errors" => number(0, SqlType::Int),
+            "@@cpu_busy" | "@@io_busy" | "@@idle" | "@@pack_sent" | "@@pack_received" | "@@connections"
+            | "@@total_errors" => number(0, SqlType::Int),
             "@@remserver" => Ok(Bound { is_null_literal: false, ty: NAME, ..Bound::null() }),
             _ => Err(SqlError::undeclared_variable(name)),
         }
@@ -73,7 +82,9 @@ impl Binder<'_> {
             ("sysdatetime" | "sysutcdatetime", 0) => now(self, datetime2)?,
             ("sysdatetimeoffset", 0) => now(self, SqlType::DateTimeOffset { scale: 7 })?,
             ("current_date", 0) => now(self, SqlType::Date)?,
-            ("scope_identity", 0) => self.system(SystemValue::ScopeIdentity, SqlType::Numeric { precision: 38, scale: 0 }, true),
+            ("scope_identity", 0) => {
+                self.system(SystemValue::ScopeIdentity, SqlType::Numeric { precision: 38, scale: 0 }, true)
+            }
             ("rowcount_big", 0) => self.system(SystemValue::RowCount, SqlType::BigInt, false),
             ("xact_state", 0) => self.system(SystemValue::XactState, SqlType::SmallInt, false),
             ("error_number", 0) => self.system(SystemValue::ErrorNumber, SqlType::Int, true),
@@ -86,7 +97,11 @@ impl Binder<'_> {
             ("rand", 0) => self.system(SystemValue::Random, SqlType::Float, false),
             ("rand", 1) => {
                 let seed = self.implicit(&args[0], SqlType::Int)?;
-                Bound::new(format!("(abs(({} * 16807) % 2147483647) / 2147483647.0)", seed.sql), SqlType::Float, true)
+                Bound::new(
+                    format!("(abs(({} * 16807) % 2147483647) / 2147483647.0)", seed.sql),
+                    SqlType::Float,
+                    true,
+                )
             }
             _ => return self.catalog_function(name, args),
         }))
@@ -94,7 +109,9 @@ impl Binder<'_> {
 
     /// Functions that `t_meta` answers from the catalog when the statement runs.
     fn catalog_function(&mut self, name: &str, args: &[Bound]) -> Result<Option<Bound>, SqlError> {
-        let Some((_, ty)) = crate::system::META_FUNCTIONS.iter().find(|(n, _)| *n == name) else { return Ok(None) };
+        let Some((_, ty)) = crate::system::META_FUNCTIONS.iter().find(|(n, _)| *n == name) else {
+            return Ok(None);
+        };
         let mut sqls = vec![format!("'{name}'"), self.env.database.to_string()];
         for arg in args {
             let to = if arg.ty.is_character() { arg.ty } else { SqlType::BigInt };

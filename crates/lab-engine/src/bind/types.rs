@@ -19,7 +19,14 @@ pub(crate) fn bind_type(ty: &DataType, default_len: u16) -> Result<SqlType, SqlE
             None => Ok(default_len),
             Some(n) if (1..=max).contains(&n) => Ok(n as u16),
             Some(0) => Err(SqlError::new(1001, 15, 1, "Length or precision specification 0 is invalid.")),
-            Some(n) => Err(SqlError::new(131, 15, 3, format!("The size ({n}) given to the type '{name}' exceeds the maximum allowed for any data type (8000)."))),
+            Some(n) => Err(SqlError::new(
+                131,
+                15,
+                3,
+                format!(
+                    "The size ({n}) given to the type '{name}' exceeds the maximum allowed for any data type (8000)."
+                ),
+            )),
         }
     };
     let varying = |max: u32| if ty.max { Ok(Len::Max) } else { len(max).map(Len::N) };
@@ -33,10 +40,22 @@ pub(crate) fn bind_type(ty: &DataType, default_len: u16) -> Result<SqlType, SqlE
     let decimal = || -> Result<(u8, u8), SqlError> {
         let (p, s) = (arg(0).unwrap_or(18), arg(1).unwrap_or(0));
         if !(1..=38).contains(&p) {
-            return Err(SqlError::new(2750, 16, 1, format!("Column or parameter #1: Specified column precision {p} is greater than the maximum precision of 38.")));
+            return Err(SqlError::new(
+                2750,
+                16,
+                1,
+                format!(
+                    "Column or parameter #1: Specified column precision {p} is greater than the maximum precision of 38."
+                ),
+            ));
         }
         if s > p {
-            return Err(SqlError::new(183, 15, 1, format!("The scale ({s}) for column '' must be within the range 0 to {p}.")));
+            return Err(SqlError::new(
+                183,
+                15,
+                1,
+                format!("The scale ({s}) for column '' must be within the range 0 to {p}."),
+            ));
         }
         Ok((p as u8, s as u8))
     };
@@ -51,7 +70,13 @@ pub(crate) fn bind_type(ty: &DataType, default_len: u16) -> Result<SqlType, SqlE
         "money" => SqlType::Money,
         "smallmoney" => SqlType::SmallMoney,
         "real" => SqlType::Real,
-        "float" => if arg(0).is_some_and(|n| n <= 24) { SqlType::Real } else { SqlType::Float },
+        "float" => {
+            if arg(0).is_some_and(|n| n <= 24) {
+                SqlType::Real
+            } else {
+                SqlType::Float
+            }
+        }
         "date" => SqlType::Date,
         "time" => SqlType::Time { scale: scale()? },
         "datetime" => SqlType::DateTime,

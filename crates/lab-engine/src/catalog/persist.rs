@@ -45,7 +45,12 @@ pub(crate) fn create_tables(conn: &Connection, alias: &str, catalog: &Catalog) -
 
 impl Catalog {
     /// Writes the changed entries and the new version into the caller's open transaction.
-    pub(crate) fn save(&self, conn: &Connection, alias: &str, changes: &[CatalogChange]) -> rusqlite::Result<()> {
+    pub(crate) fn save(
+        &self,
+        conn: &Connection,
+        alias: &str,
+        changes: &[CatalogChange],
+    ) -> rusqlite::Result<()> {
         for change in changes {
             match change {
                 CatalogChange::PutObject(id) => {
@@ -94,7 +99,8 @@ pub(crate) fn load(conn: &Connection, alias: &str) -> rusqlite::Result<Catalog> 
     if let Some(next) = setting(SETTING_NEXT_OBJECT_ID)?.and_then(|v| v.parse().ok()) {
         catalog.next_object_id = next;
     }
-    let mut statement = conn.prepare(&format!("SELECT kind, body FROM {alias}._catalog WHERE kind <> 0 ORDER BY kind, id"))?;
+    let mut statement =
+        conn.prepare(&format!("SELECT kind, body FROM {alias}._catalog WHERE kind <> 0 ORDER BY kind, id"))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let body: String = row.get(1)?;
@@ -123,8 +129,10 @@ pub(crate) fn write_counters(conn: &Connection, alias: &str, catalog: &Catalog) 
 }
 
 fn put(conn: &Connection, alias: &str, kind: i64, id: i64, body: &str) -> rusqlite::Result<()> {
-    conn.prepare_cached(&format!("INSERT OR REPLACE INTO {alias}._catalog(kind, id, body) VALUES(?1, ?2, ?3)"))?
-        .execute(params![kind, id, body])?;
+    conn.prepare_cached(&format!(
+        "INSERT OR REPLACE INTO {alias}._catalog(kind, id, body) VALUES(?1, ?2, ?3)"
+    ))?
+    .execute(params![kind, id, body])?;
     Ok(())
 }
 

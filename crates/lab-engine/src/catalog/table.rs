@@ -62,10 +62,13 @@ impl Serialize for StoredValue {
             Value::Integer(i) => ("i", i.to_string()),
             Value::Real(r) => ("r", r.to_bits().to_string()),
             Value::Text(t) => ("t", t.clone()),
-            Value::Blob(b) => ("b", b.iter().fold(String::new(), |mut s, x| {
-                s.push_str(&format!("{x:02x}"));
-                s
-            })),
+            Value::Blob(b) => (
+                "b",
+                b.iter().fold(String::new(), |mut s, x| {
+                    s.push_str(&format!("{x:02x}"));
+                    s
+                }),
+            ),
         }
         .serialize(serializer)
     }
@@ -82,7 +85,11 @@ impl<'de> Deserialize<'de> for StoredValue {
             "t" => Value::Text(text),
             "b" => Value::Blob(
                 (0..text.len() / 2)
-                    .map(|n| text.get(2 * n..2 * n + 2).and_then(|h| u8::from_str_radix(h, 16).ok()).ok_or_else(bad))
+                    .map(|n| {
+                        text.get(2 * n..2 * n + 2)
+                            .and_then(|h| u8::from_str_radix(h, 16).ok())
+                            .ok_or_else(bad)
+                    })
                     .collect::<Result<_, _>>()?,
             ),
             _ => return Err(bad()),
@@ -206,7 +213,9 @@ impl Table {
         }
         out.extend(self.checks.iter().map(|c| (c.object_id, c.name.as_str())));
         out.extend(self.foreign_keys.iter().map(|c| (c.object_id, c.name.as_str())));
-        out.extend(self.columns.iter().filter_map(|c| c.default.as_ref()).map(|d| (d.object_id, d.name.as_str())));
+        out.extend(
+            self.columns.iter().filter_map(|c| c.default.as_ref()).map(|d| (d.object_id, d.name.as_str())),
+        );
         out
     }
 }

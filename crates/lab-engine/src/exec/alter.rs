@@ -14,30 +14,60 @@ use crate::store::{column_declaration, create_table_sql, table_name};
 use crate::types::{Collation, SqlType, same_representation};
 
 impl Session {
-    pub(super) fn run_alter_table(&mut self, frame: &mut Frame, name: &ObjectName, action: &AlterTableAction, sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(super) fn run_alter_table(
+        &mut self,
+        frame: &mut Frame,
+        name: &ObjectName,
+        action: &AlterTableAction,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         if let AlterTableAction::Other(what) = action {
             return Err(SqlError::unsupported(&format!("ALTER TABLE {what}")).into());
         }
         self.atomically(sink, |s, _| {
             let (found, table) = s.table_to_change(frame, name)?;
             match action {
-                AlterTableAction::Add { elements, nocheck } => s.add_elements(frame, &found, table, elements, *nocheck),
-                AlterTableAction::DropColumns(names, if_exists) => s.drop_columns(&found, table, names, *if_exists),
-                AlterTableAction::DropConstraints(names, if_exists) => s.drop_constraints(&found, table, names, *if_exists),
+                AlterTableAction::Add { elements, nocheck } => {
+                    s.add_elements(frame, &found, table, elements, *nocheck)
+                }
+                AlterTableAction::DropColumns(names, if_exists) => {
+                    s.drop_columns(&found, table, names, *if_exists)
+                }
+                AlterTableAction::DropConstraints(names, if_exists) => {
+                    s.drop_constraints(&found, table, names, *if_exists)
+                }
                 AlterTableAction::AlterColumn { name, data_type, collation, nullable } => {
                     s.alter_column(&found, table, name, data_type, collation.as_ref(), *nullable)
                 }
-                AlterTableAction::SetConstraints { enable, validate, names } => s.set_constraints(&found, table, *enable, *validate, names),
-                AlterTableAction::Other(what) => Err(SqlError::unsupported(&format!("ALTER TABLE {what}")).into()),
+                AlterTableAction::SetConstraints { enable, validate, names } => {
+                    s.set_constraints(&found, table, *enable, *validate, names)
+                }
+                AlterTableAction::Other(what) => {
+                    Err(SqlError::unsupported(&format!("ALTER TABLE {what}")).into())
+                }
             }
         })
     }
 
-    fn add_elements(&mut self, frame: &Frame, found: &Resolved, mut table: Table, elements: &[TableElement], nocheck: bool) -> Result<(), Stop> {
+    fn add_elements(
+        &mut self,
+        frame: &Frame,
+        found: &Resolved,
+        mut table: Table,
+        elements: &[TableElement],
+        nocheck: bool,
+    ) -> Result<(), Stop> {
         let name = found.object.name.clone();
         let catalog = self.catalog_of(found.database)?;
         let mut ids = catalog.ids();
-        let being = TableBeing { id: found.object.id, name: &name, schema: found.object.schema, database: found.database, catalog: &catalog, exists: true };
+        let being = TableBeing {
+            id: found.object.id,
+            name: &name,
+            schema: found.object.schema,
+            database: found.database,
+            catalog: &catalog,
+            exists: true,
+        };
         let old_width = table.columns.len();
         self.define_columns(&mut table, &name, found.database, elements)?;
         let has_rows = self.has_rows(found)?;
@@ -46,7 +76,9 @@ impl Session {
         let mut later = Vec::new();
         for element in elements {
             match element {
-                TableElement::Column(def) => later.extend(def.constraints.iter().map(|c| (c, Some(def.name.value.as_str())))),
+                TableElement::Column(def) => {
+                    later.extend(def.constraints.iter().map(|c| (c, Some(def.name.value.as_str()))))
+                }
                 TableElement::Constraint(constraint) => later.push((constraint, None)),
                 TableElement::Index(_) => return Err(SqlError::unsupported("ALTER TABLE ADD INDEX").into()),
             }
@@ -57,15 +89,21 @@ impl Session {
         }
         let new: Vec<Column> = table.columns.get(old_width..).unwrap_or_default().to_vec();
         for column in new.iter().filter(|c| c.computed.is_none()) {
-            let fillable = column.default.is_some() || column.identity.is_some() || column.ty == SqlType::RowVersion;
+            let fillable =
+                column.default.is_some() || column.identity.is_some() || column.ty == SqlType::RowVersion;
             if has_rows && !column.nullable && !fillable {
                 return Err(SqlError::not_null_needs_default(&column.name, &name).into());
             }
-            self.run_ddl(&[format!("ALTER TABLE {} ADD COLUMN {}", table_name(&alias_of(found.database), found.object.id), column_declaration(&table, column))])?;
+            self.run_ddl(&[format!(
+                "ALTER TABLE {} ADD COLUMN {}",
+                table_name(&alias_of(found.database), found.object.id),
+                column_declaration(&table, column)
+            )])?;
         }
         self.save_table(found, table.clone(), Some(ids))?;
         if has_rows {
-            for column in new.iter().filter(|c| c.computed.is_none() && (!c.nullable || c.identity.is_some())) {
+            for column in new.iter().filter(|c| c.computed.is_none() && (!c.nullable || c.identity.is_some()))
+            {
                 self.fill_column(frame, found, &table, column)?;
             }
         }
@@ -76,7 +114,8 @@ impl Session {
         for one in added {
             match one {
                 Added::Index(id) => {
-                    let index = table.indexes.iter().find(|i| i.id == id && i.role != IndexRole::Index).cloned();
+                    let index =
+                        table.indexes.iter().find(|i| i.id == id && i.role != IndexRole::Index).cloned();
                     if let Some(index) = index {
                         self.build_index(found, &table, &index)?;
                     }
@@ -92,18 +131,34 @@ impl Session {
     }
 
     pub(super) fn has_rows(&self, found: &Resolved) -> Result<bool, SqlError> {
-        let sql = format!("SELECT EXISTS(SELECT 1 FROM {})", table_name(&alias_of(found.database), found.object.id));
+        let sql = format!(
+            "SELECT EXISTS(SELECT 1 FROM {})",
+            table_name(&alias_of(found.database), found.object.id)
+        );
         self.conn.query_row(&sql, [], |r| r.get(0)).map_err(|e| SqlError::sqlite(&e))
     }
 
     /// Gives the rows that are there a value in a new column.
-    fn fill_column(&mut self, frame: &Frame, found: &Resolved, _table: &Table, column: &Column) -> Result<(), Stop> {
+    fn fill_column(
+        &mut self,
+        frame: &Frame,
+        found: &Resolved,
+        _table: &Table,
+        column: &Column,
+    ) -> Result<(), Stop> {
         let sqlite = table_name(&alias_of(found.database), found.object.id);
         if column.identity.is_some() || column.ty == SqlType::RowVersion {
-            let object = self.catalog_of(found.database)?.object(found.object.id).cloned().ok_or_else(|| SqlError::internal("a table that is gone"))?;
+            let object = self
+                .catalog_of(found.database)?
+                .object(found.object.id)
+                .cloned()
+                .ok_or_else(|| SqlError::internal("a table that is gone"))?;
             let target = self.enter_target(frame, &Resolved { database: found.database, object })?;
             let rowids: Vec<i64> = {
-                let mut statement = self.conn.prepare(&format!("SELECT rowid FROM {sqlite} ORDER BY rowid")).map_err(|e| SqlError::sqlite(&e))?;
+                let mut statement = self
+                    .conn
+                    .prepare(&format!("SELECT rowid FROM {sqlite} ORDER BY rowid"))
+                    .map_err(|e| SqlError::sqlite(&e))?;
                 let rows = statement.query_map([], |r| r.get(0)).map_err(|e| SqlError::sqlite(&e))?;
                 rows.collect::<Result<_, _>>().map_err(|e| SqlError::sqlite(&e))?
             };
@@ -117,7 +172,11 @@ impl Session {
                     Some(identity) => {
                         let value = next;
                         next += identity.increment;
-                        if column.ty.is_decimal() { crate::types::decimal_value(i128::from(value), column.ty.precision())? } else { Value::Integer(value) }
+                        if column.ty.is_decimal() {
+                            crate::types::decimal_value(i128::from(value), column.ty.precision())?
+                        } else {
+                            Value::Integer(value)
+                        }
                     }
                     None => self.next_rowversion(&target)?,
                 };
@@ -143,23 +202,39 @@ impl Session {
     /// 547.
     fn validate_check(&mut self, found: &Resolved, table: &Table, id: i32, verb: &str) -> Result<(), Stop> {
         let Some(check) = table.checks.iter().find(|c| c.object_id == id) else { return Ok(()) };
-        let expr = lab_tsql::parse_expression(&check.definition, &lab_tsql::ParseOptions::default()).map_err(SqlError::from)?;
+        let expr = lab_tsql::parse_expression(&check.definition, &lab_tsql::ParseOptions::default())
+            .map_err(SqlError::from)?;
         let frame = Frame::batch();
         let alias = alias_of(found.database);
         let plan = self.bind(&frame, |b| {
             let columns = b.table_columns(table, "x")?;
-            let source = Source { alias: "x".to_owned(), exposed: None, qualifier: Vec::new(), columns, table: None };
+            let source =
+                Source { alias: "x".to_owned(), exposed: None, qualifier: Vec::new(), columns, table: None };
             b.scopes.push(Scope { sources: vec![source], ..Scope::default() });
             let sql = b.condition(&expr);
             b.scopes.pop();
             sql
         })?;
-        let sql = format!("SELECT EXISTS(SELECT 1 FROM {} AS x WHERE NOT ({}))", table_name(&alias, found.object.id), plan.bound);
+        let sql = format!(
+            "SELECT EXISTS(SELECT 1 FROM {} AS x WHERE NOT ({}))",
+            table_name(&alias, found.object.id),
+            plan.bound
+        );
         let values = self.values(&frame, &plan.params)?;
-        let bad: bool = self.conn.query_row(&sql, rusqlite::params_from_iter(values), |r| r.get(0)).map_err(|e| SqlError::sqlite(&e))?;
+        let bad: bool = self
+            .conn
+            .query_row(&sql, rusqlite::params_from_iter(values), |r| r.get(0))
+            .map_err(|e| SqlError::sqlite(&e))?;
         if bad {
             let column = table.column(check.column).map(|c| c.name.as_str());
-            return Err(SqlError::check_violation(verb, &check.name, &self.name_of(found.database), &self.dotted(found)?, column).into());
+            return Err(SqlError::check_violation(
+                verb,
+                &check.name,
+                &self.name_of(found.database),
+                &self.dotted(found)?,
+                column,
+            )
+            .into());
         }
         Ok(())
     }
@@ -168,11 +243,18 @@ impl Session {
     ///
     /// # Errors
     /// 547.
-    fn validate_foreign_key(&mut self, found: &Resolved, table: &Table, id: i32, verb: &str) -> Result<(), Stop> {
+    fn validate_foreign_key(
+        &mut self,
+        found: &Resolved,
+        table: &Table,
+        id: i32,
+        verb: &str,
+    ) -> Result<(), Stop> {
         let Some(fk) = table.foreign_keys.iter().find(|f| f.object_id == id) else { return Ok(()) };
         let alias = alias_of(found.database);
         let set: Vec<String> = fk.columns.iter().map(|c| format!("x.c{c} IS NOT NULL")).collect();
-        let met: Vec<String> = fk.referenced_columns.iter().zip(&fk.columns).map(|(p, c)| format!("p.c{p}=x.c{c}")).collect();
+        let met: Vec<String> =
+            fk.referenced_columns.iter().zip(&fk.columns).map(|(p, c)| format!("p.c{p}=x.c{c}")).collect();
         let sql = format!(
             "SELECT EXISTS(SELECT 1 FROM {} AS x WHERE {} AND NOT EXISTS(SELECT 1 FROM {} AS p WHERE {}))",
             table_name(&alias, found.object.id),
@@ -184,13 +266,29 @@ impl Session {
         if bad {
             let catalog = self.catalog_of(found.database)?;
             let parent = catalog.object(fk.referenced_table).cloned();
-            let shown = parent.as_ref().map(|p| format!("{}.{}", catalog.schema_name(p.schema), p.name)).unwrap_or_default();
+            let shown = parent
+                .as_ref()
+                .map(|p| format!("{}.{}", catalog.schema_name(p.schema), p.name))
+                .unwrap_or_default();
             let column = match fk.referenced_columns.as_slice() {
-                [only] => parent.as_ref().and_then(|p| p.table()).and_then(|t| t.column(*only)).map(|c| c.name.clone()),
+                [only] => parent
+                    .as_ref()
+                    .and_then(|p| p.table())
+                    .and_then(|t| t.column(*only))
+                    .map(|c| c.name.clone()),
                 _ => None,
             };
-            let kind = if fk.referenced_table == found.object.id { "FOREIGN KEY SAME TABLE" } else { "FOREIGN KEY" };
-            return Err(SqlError::foreign_key_violation(verb, kind, &fk.name, &self.name_of(found.database), &shown, column.as_deref()).into());
+            let kind =
+                if fk.referenced_table == found.object.id { "FOREIGN KEY SAME TABLE" } else { "FOREIGN KEY" };
+            return Err(SqlError::foreign_key_violation(
+                verb,
+                kind,
+                &fk.name,
+                &self.name_of(found.database),
+                &shown,
+                column.as_deref(),
+            )
+            .into());
         }
         Ok(())
     }
@@ -200,13 +298,21 @@ impl Session {
         Ok(format!("{}.{}", catalog.schema_name(found.object.schema), found.object.name))
     }
 
-    fn drop_columns(&mut self, found: &Resolved, mut table: Table, names: &[Ident], if_exists: bool) -> Result<(), Stop> {
+    fn drop_columns(
+        &mut self,
+        found: &Resolved,
+        mut table: Table,
+        names: &[Ident],
+        if_exists: bool,
+    ) -> Result<(), Stop> {
         for name in names {
             let Some(column) = table.column_named(&name.value).cloned() else {
                 if if_exists {
                     continue;
                 }
-                return Err(SqlError::drop_column_missing(&name.value, &found.object.name).at(name.pos.line).into());
+                return Err(SqlError::drop_column_missing(&name.value, &found.object.name)
+                    .at(name.pos.line)
+                    .into());
             };
             if self.column_users(found, &table, column.id, true)? {
                 return Err(SqlError::column_in_use(&column.name).at(name.pos.line).into());
@@ -215,7 +321,11 @@ impl Session {
                 return Err(SqlError::new(4923, 16, 1, format!("ALTER TABLE DROP COLUMN failed because '{}' is the only data column in table '{}'. A table must have at least one data column.", column.name, found.object.name)).into());
             }
             if column.computed.is_none() {
-                self.run_ddl(&[format!("ALTER TABLE {} DROP COLUMN c{}", table_name(&alias_of(found.database), found.object.id), column.id)])?;
+                self.run_ddl(&[format!(
+                    "ALTER TABLE {} DROP COLUMN c{}",
+                    table_name(&alias_of(found.database), found.object.id),
+                    column.id
+                )])?;
             }
             table.columns.retain(|c| c.id != column.id);
         }
@@ -223,22 +333,44 @@ impl Session {
     }
 
     /// Whether a constraint, index or computed column needs a column.
-    fn column_users(&self, found: &Resolved, table: &Table, id: i32, with_default: bool) -> Result<bool, SqlError> {
+    fn column_users(
+        &self,
+        found: &Resolved,
+        table: &Table,
+        id: i32,
+        with_default: bool,
+    ) -> Result<bool, SqlError> {
         let Some(column) = table.column(id) else { return Ok(false) };
         let word = column.name.to_lowercase();
         let in_text = |text: &str| text.to_lowercase().contains(&word);
-        let own = table.indexes.iter().any(|i| i.keys.iter().any(|k| k.column == id) || i.included.contains(&id) || i.filter.as_deref().is_some_and(in_text))
-            || table.foreign_keys.iter().any(|f| f.columns.contains(&id))
+        let own = table.indexes.iter().any(|i| {
+            i.keys.iter().any(|k| k.column == id)
+                || i.included.contains(&id)
+                || i.filter.as_deref().is_some_and(in_text)
+        }) || table.foreign_keys.iter().any(|f| f.columns.contains(&id))
             || table.checks.iter().any(|c| in_text(&c.definition))
-            || table.columns.iter().any(|c| c.id != id && c.computed.as_ref().is_some_and(|c| in_text(&c.definition)))
+            || table
+                .columns
+                .iter()
+                .any(|c| c.id != id && c.computed.as_ref().is_some_and(|c| in_text(&c.definition)))
             || (with_default && column.default.is_some());
         let catalog = self.catalog_of(found.database)?;
-        Ok(own || catalog.references_to(found.object.id).iter().any(|(_, f)| f.referenced_columns.contains(&id)))
+        Ok(own
+            || catalog.references_to(found.object.id).iter().any(|(_, f)| f.referenced_columns.contains(&id)))
     }
 
-    fn drop_constraints(&mut self, found: &Resolved, mut table: Table, names: &[Ident], if_exists: bool) -> Result<(), Stop> {
+    fn drop_constraints(
+        &mut self,
+        found: &Resolved,
+        mut table: Table,
+        names: &[Ident],
+        if_exists: bool,
+    ) -> Result<(), Stop> {
         for name in names {
-            let key = table.indexes.iter().position(|i| i.role != IndexRole::Index && same_name(&i.name, &name.value));
+            let key = table
+                .indexes
+                .iter()
+                .position(|i| i.role != IndexRole::Index && same_name(&i.name, &name.value));
             if let Some(at) = key {
                 table = self.drop_key(found, table, at)?;
                 continue;
@@ -262,13 +394,26 @@ impl Session {
         let Some(index) = table.indexes.get(at).cloned() else { return Ok(table) };
         let keys: Vec<i32> = index.keys.iter().map(|k| k.column).collect();
         let catalog = self.catalog_of(found.database)?;
-        let uses = |f: &crate::catalog::ForeignKey| f.key_index_id == index.id && f.referenced_columns.iter().all(|c| keys.contains(c));
+        let uses = |f: &crate::catalog::ForeignKey| {
+            f.key_index_id == index.id && f.referenced_columns.iter().all(|c| keys.contains(c))
+        };
         if let Some((owner, fk)) = catalog.references_to(found.object.id).iter().find(|(_, f)| uses(f)) {
-            return Err(SqlError::new(3725, 16, 0, format!("The constraint '{}' is being referenced by table '{}', foreign key constraint '{}'.", index.name, owner.name, fk.name)).into());
+            return Err(SqlError::new(
+                3725,
+                16,
+                0,
+                format!(
+                    "The constraint '{}' is being referenced by table '{}', foreign key constraint '{}'.",
+                    index.name, owner.name, fk.name
+                ),
+            )
+            .into());
         }
         let old = table.clone();
         table.indexes.remove(at);
-        let is_rowid = matches!(index.role, IndexRole::PrimaryKey(_)) && keys.first().is_some_and(|k| Some(*k) == table.rowid_column) && keys.len() == 1;
+        let is_rowid = matches!(index.role, IndexRole::PrimaryKey(_))
+            && keys.first().is_some_and(|k| Some(*k) == table.rowid_column)
+            && keys.len() == 1;
         if is_rowid {
             // The key was SQLite's rowid, which cannot have duplicates: the table is made anew without it.
             table.rowid_column = None;
@@ -280,7 +425,13 @@ impl Session {
     }
 
     /// Makes a table anew with its rows; one column may be converted on the way, by the SQL given for it.
-    fn rebuild(&mut self, found: &Resolved, old: &Table, new: &Table, converted: Option<(i32, &str)>) -> Result<(), Stop> {
+    fn rebuild(
+        &mut self,
+        found: &Resolved,
+        old: &Table,
+        new: &Table,
+        converted: Option<(i32, &str)>,
+    ) -> Result<(), Stop> {
         let alias = alias_of(found.database);
         let name = table_name(&alias, found.object.id);
         let bare = name.rsplit('.').next().unwrap_or(&name).to_owned();
@@ -292,10 +443,18 @@ impl Session {
                 _ => format!("c{}", c.id),
             })
             .collect();
-        let (rowid, row) = if new.rowid_column.is_none() && old.rowid_column.is_none() { (",rowid", ",rowid") } else { ("", "") };
+        let (rowid, row) = if new.rowid_column.is_none() && old.rowid_column.is_none() {
+            (",rowid", ",rowid")
+        } else {
+            ("", "")
+        };
         let mut ddl = vec![
             create_table_sql(&format!("{name}_new"), new),
-            format!("INSERT INTO {name}_new({}{rowid}) SELECT {}{row} FROM {name}", columns.join(","), values.join(",")),
+            format!(
+                "INSERT INTO {name}_new({}{rowid}) SELECT {}{row} FROM {name}",
+                columns.join(","),
+                values.join(",")
+            ),
             format!("DROP TABLE {name}"),
             format!("ALTER TABLE {name}_new RENAME TO {bare}"),
         ];
@@ -305,26 +464,72 @@ impl Session {
         self.run_ddl(&ddl)
     }
 
-    fn alter_column(&mut self, found: &Resolved, mut table: Table, name: &Ident, data_type: &DataType, collation: Option<&Ident>, nullable: Option<bool>) -> Result<(), Stop> {
+    fn alter_column(
+        &mut self,
+        found: &Resolved,
+        mut table: Table,
+        name: &Ident,
+        data_type: &DataType,
+        collation: Option<&Ident>,
+        nullable: Option<bool>,
+    ) -> Result<(), Stop> {
         let Some(old) = table.column_named(&name.value).cloned() else {
-            return Err(SqlError::new(4924, 16, 1, format!("ALTER TABLE ALTER COLUMN failed because column '{}' does not exist in table '{}'.", name.value, found.object.name)).at(name.pos.line).into());
+            return Err(SqlError::new(
+                4924,
+                16,
+                1,
+                format!(
+                    "ALTER TABLE ALTER COLUMN failed because column '{}' does not exist in table '{}'.",
+                    name.value, found.object.name
+                ),
+            )
+            .at(name.pos.line)
+            .into());
         };
-        let in_use = || SqlError::new(4922, 16, 9, format!("ALTER TABLE ALTER COLUMN {} failed because one or more objects access this column.", old.name));
+        let in_use = || {
+            SqlError::new(
+                4922,
+                16,
+                9,
+                format!(
+                    "ALTER TABLE ALTER COLUMN {} failed because one or more objects access this column.",
+                    old.name
+                ),
+            )
+        };
         if old.computed.is_some() || old.ty == SqlType::RowVersion {
-            return Err(SqlError::new(4928, 16, 1, format!("Cannot alter column '{}' because it is 'COMPUTED' or 'timestamp'.", old.name)).into());
+            return Err(SqlError::new(
+                4928,
+                16,
+                1,
+                format!("Cannot alter column '{}' because it is 'COMPUTED' or 'timestamp'.", old.name),
+            )
+            .into());
         }
         let collation = match collation {
             Some(c) => Collation::by_name(&c.value).ok_or_else(|| SqlError::invalid_collation(&c.value))?,
             None => old.collation,
         };
-        let new = Column { ty: declared_type(data_type)?, nullable: nullable.unwrap_or(true), collation, ..old.clone() };
+        let new = Column {
+            ty: declared_type(data_type)?,
+            nullable: nullable.unwrap_or(true),
+            collation,
+            ..old.clone()
+        };
         let keyed = table.primary_key().is_some_and(|k| k.keys.iter().any(|k| k.column == old.id));
         if keyed && new.nullable {
             return Err(in_use().into());
         }
         let sqlite = table_name(&alias_of(found.database), found.object.id);
         if !new.nullable && old.nullable {
-            let bad: bool = self.conn.query_row(&format!("SELECT EXISTS(SELECT 1 FROM {sqlite} WHERE c{} IS NULL)", old.id), [], |r| r.get(0)).map_err(|e| SqlError::sqlite(&e))?;
+            let bad: bool = self
+                .conn
+                .query_row(
+                    &format!("SELECT EXISTS(SELECT 1 FROM {sqlite} WHERE c{} IS NULL)", old.id),
+                    [],
+                    |r| r.get(0),
+                )
+                .map_err(|e| SqlError::sqlite(&e))?;
             if bad {
                 let full = format!("{}.{}", self.name_of(found.database), self.dotted(found)?);
                 return Err(SqlError::null_not_allowed(&old.name, &full, "UPDATE").into());
@@ -335,7 +540,12 @@ impl Session {
             *slot = new.clone();
         }
         let same = same_representation(old.ty, new.ty) && old.collation.name() == new.collation.name();
-        let grows = old.ty == new.ty || (same && new.ty.max_length() == -1) || (same && old.ty.max_length() != -1 && old.ty.max_length() <= new.ty.max_length() && old.ty.name() == new.ty.name());
+        let grows = old.ty == new.ty
+            || (same && new.ty.max_length() == -1)
+            || (same
+                && old.ty.max_length() != -1
+                && old.ty.max_length() <= new.ty.max_length()
+                && old.ty.name() == new.ty.name());
         if !(same && grows) {
             if self.column_users(found, &old_table, old.id, false)? {
                 return Err(in_use().into());
@@ -343,13 +553,21 @@ impl Session {
             let full = format!("{}.{}", self.name_of(found.database), self.dotted(found)?);
             let frame = Frame::batch();
             let plan = self.bind(&frame, |b| {
-                let from = Bound { collation: Some(old.collation), ..Bound::new(format!("c{}", old.id), old.ty, old.nullable) };
+                let from = Bound {
+                    collation: Some(old.collation),
+                    ..Bound::new(format!("c{}", old.id), old.ty, old.nullable)
+                };
                 b.assign_column(&from, &full, &new)
             })?;
             self.rebuild(found, &old_table, &table, Some((old.id, &plan.bound.sql)))?;
         } else if old.nullable != new.nullable {
             // The companions of unique indexes depend on which columns may be NULL.
-            let affected: Vec<Index> = table.indexes.iter().filter(|i| i.unique && i.keys.iter().any(|k| k.column == old.id)).cloned().collect();
+            let affected: Vec<Index> = table
+                .indexes
+                .iter()
+                .filter(|i| i.unique && i.keys.iter().any(|k| k.column == old.id))
+                .cloned()
+                .collect();
             for index in affected {
                 self.drop_index_ddl(found, &index)?;
                 self.build_index(found, &table, &index)?;
@@ -358,7 +576,14 @@ impl Session {
         self.save_table(found, table, None)
     }
 
-    fn set_constraints(&mut self, found: &Resolved, mut table: Table, enable: bool, validate: bool, names: &[Ident]) -> Result<(), Stop> {
+    fn set_constraints(
+        &mut self,
+        found: &Resolved,
+        mut table: Table,
+        enable: bool,
+        validate: bool,
+        names: &[Ident],
+    ) -> Result<(), Stop> {
         let chosen: Vec<(i32, String)> = table
             .checks
             .iter()
@@ -367,7 +592,14 @@ impl Session {
             .filter(|(_, name)| names.is_empty() || names.iter().any(|n| same_name(&n.value, name)))
             .collect();
         if let Some(missing) = names.iter().find(|n| !chosen.iter().any(|(_, c)| same_name(c, &n.value))) {
-            return Err(SqlError::new(4917, 16, 0, format!("Constraint '{}' does not exist.", missing.value)).at(missing.pos.line).into());
+            return Err(SqlError::new(
+                4917,
+                16,
+                0,
+                format!("Constraint '{}' does not exist.", missing.value),
+            )
+            .at(missing.pos.line)
+            .into());
         }
         for (id, _) in chosen {
             let was_trusted = table.checks.iter().any(|c| c.object_id == id && !c.not_trusted && !c.disabled)
@@ -382,8 +614,23 @@ impl Session {
     }
 
     /// Renames a table's column or index, or an object (sp_rename).
-    pub(super) fn rename(&mut self, frame: &Frame, name: &ObjectName, new: &str, what: &str) -> Result<(), Stop> {
-        let ambiguous = || SqlError::new(15225, 11, 1, format!("No item by the name of '{name}' could be found in the current database, given that @itemtype was input as '{what}'."));
+    pub(super) fn rename(
+        &mut self,
+        frame: &Frame,
+        name: &ObjectName,
+        new: &str,
+        what: &str,
+    ) -> Result<(), Stop> {
+        let ambiguous = || {
+            SqlError::new(
+                15225,
+                11,
+                1,
+                format!(
+                    "No item by the name of '{name}' could be found in the current database, given that @itemtype was input as '{what}'."
+                ),
+            )
+        };
         if matches!(what, "COLUMN" | "INDEX") {
             let mut parts = name.parts.clone();
             let Some(inner) = parts.pop() else { return Err(ambiguous().into()) };
@@ -392,15 +639,26 @@ impl Session {
                 if table.column_named(new).is_some() {
                     return Err(SqlError::new(15335, 11, 1, format!("Error: The new name '{new}' is already in use as a COLUMN name and would cause a duplicate that is not permitted.")).into());
                 }
-                let Some(id) = table.column_named(&inner.value).map(|c| c.id) else { return Err(ambiguous().into()) };
-                if self.column_users(&found, &table, id, false)? && table.checks.iter().any(|c| c.definition.to_lowercase().contains(&inner.value.to_lowercase())) {
+                let Some(id) = table.column_named(&inner.value).map(|c| c.id) else {
+                    return Err(ambiguous().into());
+                };
+                if self.column_users(&found, &table, id, false)?
+                    && table
+                        .checks
+                        .iter()
+                        .any(|c| c.definition.to_lowercase().contains(&inner.value.to_lowercase()))
+                {
                     return Err(SqlError::new(15336, 16, 1, format!("Object '{name}' cannot be renamed because the object participates in enforced dependencies.")).into());
                 }
                 if let Some(column) = table.column_named_mut(&inner.value) {
                     new.clone_into(&mut column.name);
                 }
             } else {
-                let index = table.indexes.iter_mut().find(|i| same_name(&i.name, &inner.value)).ok_or_else(ambiguous)?;
+                let index = table
+                    .indexes
+                    .iter_mut()
+                    .find(|i| same_name(&i.name, &inner.value))
+                    .ok_or_else(ambiguous)?;
                 new.clone_into(&mut index.name);
             }
             return self.save_table(&found, table, None);
@@ -411,7 +669,11 @@ impl Session {
         if catalog.id_of(found.object.schema, new).is_some() {
             return Err(SqlError::new(15335, 11, 1, format!("Error: The new name '{new}' is already in use as a OBJECT name and would cause a duplicate that is not permitted.")).into());
         }
-        let object = crate::catalog::Object { name: new.to_owned(), modified: crate::types::now_datetime(), ..(*found.object).clone() };
+        let object = crate::catalog::Object {
+            name: new.to_owned(),
+            modified: crate::types::now_datetime(),
+            ..(*found.object).clone()
+        };
         let id = object.id;
         self.change_catalog(found.database, [CatalogChange::PutObject(id)], |c| {
             c.put(object);

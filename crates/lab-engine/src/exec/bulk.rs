@@ -47,7 +47,12 @@ impl Session {
     }
 
     /// Loads the rows that `next` yields into the table that INSERT BULK announced, as one statement.
-    pub fn run_bulk(&mut self, columns: &[BulkColumn], next: &mut NextRow<'_>, sink: &mut dyn Sink) -> Outcome {
+    pub fn run_bulk(
+        &mut self,
+        columns: &[BulkColumn],
+        next: &mut NextRow<'_>,
+        sink: &mut dyn Sink,
+    ) -> Outcome {
         let announced = self.bulk.take();
         self.request("BULK INSERT", "", sink, |s, sink| {
             let bulk = announced.ok_or_else(|| SqlError::new(4002, 16, 1, "The incoming tabular data stream (TDS) protocol stream is incorrect. The stream ended unexpectedly."))?;
@@ -68,17 +73,30 @@ impl Session {
         })
     }
 
-    fn load(&mut self, frame: &mut Frame, insert: &InsertBulk, sent: &[BulkColumn], next: &mut NextRow<'_>, sink: &mut dyn Sink) -> Result<u64, Stop> {
+    fn load(
+        &mut self,
+        frame: &mut Frame,
+        insert: &InsertBulk,
+        sent: &[BulkColumn],
+        next: &mut NextRow<'_>,
+        sink: &mut dyn Sink,
+    ) -> Result<u64, Stop> {
         let option = |name: &str| insert.options.iter().any(|o| o == name);
         let found = self.bind(frame, |b| b.target(&Target::Table(insert.table.clone())))?.bound;
         let target = self.enter_target(frame, &found)?;
         let table = target.table()?;
         // A column that INSERT BULK names and the client's metadata names are the same ones, in the same order.
-        let names: Vec<Ident> = if insert.columns.is_empty() { sent.iter().map(|c| Ident::new(&*c.name)).collect() } else { insert.columns.iter().map(|(n, _)| n.clone()).collect() };
+        let names: Vec<Ident> = if insert.columns.is_empty() {
+            sent.iter().map(|c| Ident::new(&*c.name)).collect()
+        } else {
+            insert.columns.iter().map(|(n, _)| n.clone()).collect()
+        };
         if names.len() != sent.len() {
             return Err(SqlError::new(4819, 16, 1, "Cannot bulk load. The bulk data stream was incorrectly specified as sorted or the data violates the declared columns.").into());
         }
-        let explicit_identity = table.identity_column().is_some_and(|i| names.iter().any(|n| crate::catalog::same_name(&n.value, &i.name)));
+        let explicit_identity = table
+            .identity_column()
+            .is_some_and(|i| names.iter().any(|n| crate::catalog::same_name(&n.value, &i.name)));
         let places = listed_columns(table, &target.object.name, &names, explicit_identity)?;
         let name = target.full_name();
         let plan = self.bind(frame, |b| {
@@ -90,7 +108,15 @@ impl Session {
         let keep_nulls = option("KEEP_NULLS");
         let defaults: Vec<Option<Value>> = places
             .iter()
-            .map(|at| table.columns.get(*at).filter(|_| !keep_nulls).and_then(|c| c.default.as_ref()).and_then(|d| d.constant.as_ref()).map(|v| v.0.clone()))
+            .map(|at| {
+                table
+                    .columns
+                    .get(*at)
+                    .filter(|_| !keep_nulls)
+                    .and_then(|c| c.default.as_ref())
+                    .and_then(|d| d.constant.as_ref())
+                    .map(|v| v.0.clone())
+            })
             .collect();
         let before = self.settings.identity_insert;
         if explicit_identity {
@@ -101,7 +127,9 @@ impl Session {
             .iter()
             .zip(&places)
             .zip(defaults)
-            .filter_map(|((c, at), default)| table.columns.get(*at).map(|column| Field { from: c.ty, column, default }))
+            .filter_map(|((c, at), default)| {
+                table.columns.get(*at).map(|column| Field { from: c.ty, column, default })
+            })
             .collect();
         let done = self.load_chunks(frame, &target, &plan, &fields, (&name, &context), next, sink);
         self.settings.identity_insert = before;
@@ -164,12 +192,19 @@ impl Field<'_> {
         if self.from == self.column.ty {
             return Ok(value);
         }
-        convert(&value, self.from, self.column.ty, None, ConvertKind::Assign, context).map_err(|e| match e.number {
-            2628 => {
-                let shown = e.message.rsplit_once("Truncated value: '").map_or("", |(_, v)| v).trim_end_matches("'.").to_owned();
-                SqlError::truncated_in(table, &self.column.name, &shown)
+        convert(&value, self.from, self.column.ty, None, ConvertKind::Assign, context).map_err(|e| {
+            match e.number {
+                2628 => {
+                    let shown = e
+                        .message
+                        .rsplit_once("Truncated value: '")
+                        .map_or("", |(_, v)| v)
+                        .trim_end_matches("'.")
+                        .to_owned();
+                    SqlError::truncated_in(table, &self.column.name, &shown)
+                }
+                _ => e,
             }
-            _ => e,
         })
     }
 }

@@ -42,10 +42,17 @@ pub(super) enum Callee {
 }
 
 impl Session {
-    pub(crate) fn run_execute(&mut self, frame: &mut Frame, execute: &Execute, sink: &mut dyn Sink) -> Result<Flow, Stop> {
+    pub(crate) fn run_execute(
+        &mut self,
+        frame: &mut Frame,
+        execute: &Execute,
+        sink: &mut dyn Sink,
+    ) -> Result<Flow, Stop> {
         let (return_variable, name, args) = match execute {
             Execute::Text(text) => {
-                let Value::Text(text) = self.evaluate(frame, text, SqlType::NVARCHAR_MAX)? else { return Ok(Flow::Next) };
+                let Value::Text(text) = self.evaluate(frame, text, SqlType::NVARCHAR_MAX)? else {
+                    return Ok(Flow::Next);
+                };
                 self.run_dynamic(Frame::inner(), &text, sink)?;
                 return Ok(Flow::Next);
             }
@@ -65,7 +72,8 @@ impl Session {
             }
         }
         if let Some(name) = return_variable {
-            let status = Variable { ty: SqlType::Int, collation: None, value: Value::Integer(returned.status.into()) };
+            let status =
+                Variable { ty: SqlType::Int, collation: None, value: Value::Integer(returned.status.into()) };
             self.assign_variable(frame, name, &status)?;
         }
         if frame.done_kind == DoneKind::Statement {
@@ -100,7 +108,13 @@ impl Session {
     }
 
     /// A value of one type as a variable of another would hold it.
-    pub(crate) fn convert_value(&mut self, frame: &Frame, value: &Value, from: SqlType, to: SqlType) -> Result<Value, Stop> {
+    pub(crate) fn convert_value(
+        &mut self,
+        frame: &Frame,
+        value: &Value,
+        from: SqlType,
+        to: SqlType,
+    ) -> Result<Value, Stop> {
         if *value == Value::Null || from == to {
             return Ok(value.clone());
         }
@@ -109,7 +123,13 @@ impl Session {
     }
 
     /// Calls a procedure by its name.
-    pub(crate) fn call(&mut self, frame: &Frame, name: &ObjectName, passed: Vec<Passed>, sink: &mut dyn Sink) -> Result<Returned, Stop> {
+    pub(crate) fn call(
+        &mut self,
+        frame: &Frame,
+        name: &ObjectName,
+        passed: Vec<Passed>,
+        sink: &mut dyn Sink,
+    ) -> Result<Returned, Stop> {
         match self.callee(frame, name)? {
             Callee::System(procedure) => self.call_system(frame, &procedure, passed, sink),
             Callee::User(found) => self.call_user(&found, passed, sink),
@@ -124,11 +144,27 @@ impl Session {
         let found = self.bind(frame, |b| b.find(name))?.bound.ok_or_else(missing)?;
         match found.object.kind {
             ObjectKind::Procedure(_) => Ok(Callee::User(found)),
-            _ => Err(SqlError::new(2809, 16, 1, format!("The request for procedure '{}' failed because '{}' is a {} object.", name.name(), name.name(), found.object.kind.description().to_lowercase().replace('_', " "))).into()),
+            _ => Err(SqlError::new(
+                2809,
+                16,
+                1,
+                format!(
+                    "The request for procedure '{}' failed because '{}' is a {} object.",
+                    name.name(),
+                    name.name(),
+                    found.object.kind.description().to_lowercase().replace('_', " ")
+                ),
+            )
+            .into()),
         }
     }
 
-    fn call_user(&mut self, found: &Resolved, passed: Vec<Passed>, sink: &mut dyn Sink) -> Result<Returned, Stop> {
+    fn call_user(
+        &mut self,
+        found: &Resolved,
+        passed: Vec<Passed>,
+        sink: &mut dyn Sink,
+    ) -> Result<Returned, Stop> {
         let ObjectKind::Procedure(module) = &found.object.kind else {
             return Err(SqlError::internal("a procedure that is none").into());
         };
@@ -141,14 +177,20 @@ impl Session {
             return Err(SqlError::internal("a procedure without a body").into());
         };
         let outer = (self.settings.quoted_identifier, self.settings.ansi_nulls);
-        (self.settings.quoted_identifier, self.settings.ansi_nulls) = (module.quoted_identifier, module.ansi_nulls);
+        (self.settings.quoted_identifier, self.settings.ansi_nulls) =
+            (module.quoted_identifier, module.ansi_nulls);
         let returned = self.call_body(inner, parameters, passed, body, sink);
         (self.settings.quoted_identifier, self.settings.ansi_nulls) = outer;
         returned
     }
 
     /// The tree of a module; the last ones used are kept.
-    fn parsed_module(&mut self, id: (i32, i32), modified: i64, module: &crate::catalog::Module) -> Result<Arc<CreateModule>, SqlError> {
+    fn parsed_module(
+        &mut self,
+        id: (i32, i32),
+        modified: i64,
+        module: &crate::catalog::Module,
+    ) -> Result<Arc<CreateModule>, SqlError> {
         const KEPT: usize = 64;
         if let Some((when, text_len, known)) = self.modules.get(&id)
             && (*when, *text_len) == (modified, module.definition.len())
@@ -182,7 +224,12 @@ impl Session {
     }
 
     /// Runs text in a frame of its own, as EXEC of a string and sp_executesql do; the frame as it ended.
-    pub(super) fn run_dynamic(&mut self, mut inner: Frame, text: &str, sink: &mut dyn Sink) -> Result<Frame, Stop> {
+    pub(super) fn run_dynamic(
+        &mut self,
+        mut inner: Frame,
+        text: &str,
+        sink: &mut dyn Sink,
+    ) -> Result<Frame, Stop> {
         let database = self.current_database();
         self.in_frame(&mut inner, sink, |s, inner, sink| s.run_text(inner, text, sink))?;
         if self.current_database() != database {
@@ -218,7 +265,12 @@ impl Session {
     }
 
     /// Declares a procedure's parameters with what was passed for them; which of them go back, and to where.
-    pub(super) fn bind_parameters(&mut self, inner: &mut Frame, parameters: &[Parameter], passed: Vec<Passed>) -> Result<Vec<(usize, String)>, Stop> {
+    pub(super) fn bind_parameters(
+        &mut self,
+        inner: &mut Frame,
+        parameters: &[Parameter],
+        passed: Vec<Passed>,
+    ) -> Result<Vec<(usize, String)>, Stop> {
         let procedure = inner.procedure.as_ref().map(|(name, _)| name.clone()).unwrap_or_default();
         if parameters.is_empty() && !passed.is_empty() {
             return Err(SqlError::no_parameters(&procedure).into());
@@ -232,7 +284,10 @@ impl Session {
                 at
             } else {
                 let named = |p: &Parameter| p.name.eq_ignore_ascii_case(&argument.name);
-                parameters.iter().position(named).ok_or_else(|| SqlError::no_such_parameter(&argument.name, &procedure))?
+                parameters
+                    .iter()
+                    .position(named)
+                    .ok_or_else(|| SqlError::no_such_parameter(&argument.name, &procedure))?
             };
             if let Some(slot) = given.get_mut(place) {
                 *slot = Some((at, argument));
@@ -242,7 +297,9 @@ impl Session {
         for (parameter, given) in parameters.iter().zip(given) {
             let ty = declared_type(&parameter.data_type)?;
             let value = match &given {
-                Some((_, Passed { value: Some(value), ty: from, .. })) => self.convert_value(inner, value, *from, ty)?,
+                Some((_, Passed { value: Some(value), ty: from, .. })) => {
+                    self.convert_value(inner, value, *from, ty)?
+                }
                 _ => match &parameter.default {
                     Some(default) => self.evaluate(inner, default, ty)?,
                     None => return Err(SqlError::missing_parameter(&procedure, &parameter.name).into()),

@@ -50,7 +50,8 @@ impl Session {
 
     /// Takes `count` values of a table's identity column and keeps the last one in the database; the first.
     pub(crate) fn draw_identity(&mut self, target: &WriteTarget, count: usize) -> Result<i64, SqlError> {
-        let column = target.table()?.identity_column().ok_or_else(|| SqlError::internal("no identity column"))?;
+        let column =
+            target.table()?.identity_column().ok_or_else(|| SqlError::internal("no identity column"))?;
         let identity = column.identity.ok_or_else(|| SqlError::internal("no identity column"))?;
         let key = (target.database, target.object.id);
         let conn = &self.conn;

@@ -20,11 +20,17 @@ impl Session {
             (None, None) => SqlType::RowVersion,
         };
         let collation = match &def.collation {
-            Some(name) => Collation::by_name(&name.value).ok_or_else(|| SqlError::invalid_collation(&name.value).at(line))?,
+            Some(name) => Collation::by_name(&name.value)
+                .ok_or_else(|| SqlError::invalid_collation(&name.value).at(line))?,
             None => self.default_collation(database),
         };
-        let primary = def.constraints.iter().any(|c| matches!(c.kind, ConstraintKind::Key { primary: true, .. }));
-        let identity = def.identity.map(|(seed, increment)| Identity { seed, increment, not_for_replication: def.not_for_replication });
+        let primary =
+            def.constraints.iter().any(|c| matches!(c.kind, ConstraintKind::Key { primary: true, .. }));
+        let identity = def.identity.map(|(seed, increment)| Identity {
+            seed,
+            increment,
+            not_for_replication: def.not_for_replication,
+        });
         if identity.is_some() {
             let whole = (ty.is_integer() && ty != SqlType::Bit) || (ty.is_decimal() && ty.scale() == 0);
             if !whole || def.nullable == Some(true) {
@@ -42,7 +48,10 @@ impl Session {
             collation,
             identity,
             default: None,
-            computed: def.computed.as_ref().map(|(_, text)| Computed { definition: format!("({text})"), persisted: def.persisted }),
+            computed: def
+                .computed
+                .as_ref()
+                .map(|(_, text)| Computed { definition: format!("({text})"), persisted: def.persisted }),
             rowguidcol: def.rowguidcol,
         })
     }
@@ -57,7 +66,8 @@ impl Session {
             let mut plain = table.clone();
             plain.columns.retain(|c| c.computed.is_none());
             let columns = b.table_columns(&plain, "x")?;
-            let source = Source { alias: "x".to_owned(), exposed: None, qualifier: Vec::new(), columns, table: None };
+            let source =
+                Source { alias: "x".to_owned(), exposed: None, qualifier: Vec::new(), columns, table: None };
             b.scopes.push(Scope { sources: vec![source], ..Scope::default() });
             let bound = b.expr(expr);
             b.scopes.pop();
@@ -71,19 +81,42 @@ impl Session {
     }
 
     /// A default's constraint, its value computed at once if it is a constant.
-    pub(super) fn define_default(&self, column: &Column, value: &Expr, text: &str, name: String, object_id: i32, system_named: bool) -> Result<DefaultConstraint, Stop> {
+    pub(super) fn define_default(
+        &self,
+        column: &Column,
+        value: &Expr,
+        text: &str,
+        name: String,
+        object_id: i32,
+        system_named: bool,
+    ) -> Result<DefaultConstraint, Stop> {
         let plan = self.bind(&Frame::batch(), |b| {
             let bound = b.expr(value)?;
             b.assign(&bound, column.ty)
         })?;
-        let number = matches!(value, Expr::Literal(Literal::Int(_) | Literal::Decimal(_) | Literal::Float(_) | Literal::Money(_)));
+        let number = matches!(
+            value,
+            Expr::Literal(Literal::Int(_) | Literal::Decimal(_) | Literal::Float(_) | Literal::Money(_))
+        );
         let text = text.trim();
-        let text = if text.starts_with('(') && text.ends_with(')') && matches!(value, Expr::Nested(_)) { &text[1..text.len() - 1] } else { text };
-        let definition = if number || matches!(value, Expr::Nested(inner) if matches!(**inner, Expr::Literal(Literal::Int(_) | Literal::Decimal(_)))) {
+        let text = if text.starts_with('(') && text.ends_with(')') && matches!(value, Expr::Nested(_)) {
+            &text[1..text.len() - 1]
+        } else {
+            text
+        };
+        let definition = if number
+            || matches!(value, Expr::Nested(inner) if matches!(**inner, Expr::Literal(Literal::Int(_) | Literal::Decimal(_))))
+        {
             format!("(({text}))")
         } else {
             format!("({text})")
         };
-        Ok(DefaultConstraint { object_id, name, system_named, definition, constant: plan.bound.literal.map(StoredValue) })
+        Ok(DefaultConstraint {
+            object_id,
+            name,
+            system_named,
+            definition,
+            constant: plan.bound.literal.map(StoredValue),
+        })
     }
 }

@@ -3,7 +3,9 @@
 use lab_tsql::ast::{Constraint, ConstraintKind, Ident, KeyColumn, ObjectName};
 
 use super::{Frame, Stop};
-use crate::catalog::{Catalog, Check, ForeignKey, Index, IndexKey, IndexRole, ObjectIds, ReferentialAction, Table, same_name};
+use crate::catalog::{
+    Catalog, Check, ForeignKey, Index, IndexKey, IndexRole, ObjectIds, ReferentialAction, Table, same_name,
+};
 use crate::error::SqlError;
 use crate::session::Session;
 
@@ -44,21 +46,40 @@ impl Session {
             None => system_name(prefix, being.name, column, object_id),
         };
         if let Some(given) = &constraint.name
-            && (being.catalog.id_of(being.schema, &given.value).is_some() || table.constraints().iter().any(|(_, n)| same_name(n, &given.value)))
+            && (being.catalog.id_of(being.schema, &given.value).is_some()
+                || table.constraints().iter().any(|(_, n)| same_name(n, &given.value)))
         {
             return Err(SqlError::object_exists(&given.value).at(given.pos.line).into());
         }
         match &constraint.kind {
             ConstraintKind::Key { primary, clustered, columns, ignore_dup_key } => {
                 let prefix = if *primary { "PK" } else { "UQ" };
-                let key = Key { primary: *primary, clustered: *clustered, ignore_dup_key: *ignore_dup_key, name: name(prefix, ""), system_named, object_id };
+                let key = Key {
+                    primary: *primary,
+                    clustered: *clustered,
+                    ignore_dup_key: *ignore_dup_key,
+                    name: name(prefix, ""),
+                    system_named,
+                    object_id,
+                };
                 add_key(being, table, key, columns, column).map_err(Stop::from)
             }
             ConstraintKind::ForeignKey { columns, table: parent, referenced, on_delete, on_update } => {
-                let own: Vec<String> = if columns.is_empty() { column.iter().map(|c| (*c).to_owned()).collect() } else { columns.iter().map(|c| c.value.clone()).collect() };
+                let own: Vec<String> = if columns.is_empty() {
+                    column.iter().map(|c| (*c).to_owned()).collect()
+                } else {
+                    columns.iter().map(|c| c.value.clone()).collect()
+                };
                 let name = name("FK", own.first().map_or("", String::as_str));
                 let actions = (action(*on_delete), action(*on_update));
-                self.add_foreign_key(being, table, (name, system_named, object_id), &own, (parent, referenced), actions)
+                self.add_foreign_key(
+                    being,
+                    table,
+                    (name, system_named, object_id),
+                    &own,
+                    (parent, referenced),
+                    actions,
+                )
             }
             ConstraintKind::Check { text, .. } => {
                 let at = column.and_then(|c| table.column_named(c)).map_or(0, |c| c.id);
@@ -80,12 +101,23 @@ impl Session {
             ConstraintKind::Default { value, text, column: named } => {
                 let target = named.as_ref().map(|n| n.value.as_str()).or(column).unwrap_or("");
                 let found = table.column_named(target).cloned().ok_or_else(|| {
-                    SqlError::new(1752, 16, 0, format!("Column '{target}' in table '{}' is invalid for creating a default constraint.", being.name))
+                    SqlError::new(
+                        1752,
+                        16,
+                        0,
+                        format!(
+                            "Column '{target}' in table '{}' is invalid for creating a default constraint.",
+                            being.name
+                        ),
+                    )
                 })?;
                 if found.default.is_some() {
-                    return Err(SqlError::new(1781, 16, 1, "Column already has a DEFAULT bound to it.").into());
+                    return Err(
+                        SqlError::new(1781, 16, 1, "Column already has a DEFAULT bound to it.").into()
+                    );
                 }
-                let default = self.define_default(&found, value, text, name("DF", target), object_id, system_named)?;
+                let default =
+                    self.define_default(&found, value, text, name("DF", target), object_id, system_named)?;
                 if let Some(slot) = table.column_named_mut(target) {
                     slot.default = Some(default);
                 }
@@ -105,36 +137,58 @@ impl Session {
     ) -> Result<Added, Stop> {
         let mut columns = Vec::new();
         for column in own {
-            columns.push(table.column_named(column).ok_or_else(|| SqlError::foreign_key_bad_column(&name, column, being.name))?.id);
+            columns.push(
+                table
+                    .column_named(column)
+                    .ok_or_else(|| SqlError::foreign_key_bad_column(&name, column, being.name))?
+                    .id,
+            );
         }
-        let schema = parent.schema().map_or(Some(being.schema), |s| being.catalog.schema_named(s).map(|s| s.id));
+        let schema =
+            parent.schema().map_or(Some(being.schema), |s| being.catalog.schema_named(s).map(|s| s.id));
         let itself = same_name(parent.name(), being.name) && schema == Some(being.schema);
         let found = schema.and_then(|s| being.catalog.object_named(s, parent.name())).cloned();
         let (parent_id, parent_table) = if itself {
             (being.id, table.clone())
         } else {
             let found = found.ok_or_else(|| SqlError::foreign_key_bad_table(&name, &parent.to_string()))?;
-            let parent_table = found.table().cloned().ok_or_else(|| SqlError::foreign_key_bad_table(&name, &parent.to_string()))?;
+            let parent_table = found
+                .table()
+                .cloned()
+                .ok_or_else(|| SqlError::foreign_key_bad_table(&name, &parent.to_string()))?;
             (found.id, parent_table)
         };
         let no_key = || SqlError::foreign_key_no_key(&parent.to_string(), &name);
         let wanted: Vec<i32> = if referenced.is_empty() {
             parent_table.primary_key().ok_or_else(no_key)?.keys.iter().map(|k| k.column).collect()
         } else {
-            let id = |i: &Ident| parent_table.column_named(&i.value).map(|c| c.id).ok_or_else(|| {
+            let id = |i: &Ident| {
+                parent_table.column_named(&i.value).map(|c| c.id).ok_or_else(|| {
                 SqlError::new(1770, 16, 0, format!("Foreign key '{name}' references invalid column '{}' in referenced table '{parent}'.", i.value))
-            });
+            })
+            };
             referenced.iter().map(id).collect::<Result<_, _>>()?
         };
         if wanted.len() != columns.len() {
             return Err(SqlError::new(8139, 16, 0, format!("Number of referencing columns in foreign key differs from number of referenced columns, table '{}'.", being.name)).into());
         }
-        let matches = |i: &&Index| i.unique && i.filter.is_none() && i.keys.len() == wanted.len() && i.keys.iter().all(|k| wanted.contains(&k.column));
+        let matches = |i: &&Index| {
+            i.unique
+                && i.filter.is_none()
+                && i.keys.len() == wanted.len()
+                && i.keys.iter().all(|k| wanted.contains(&k.column))
+        };
         let key = parent_table.indexes.iter().find(matches).ok_or_else(no_key)?;
         for (a, b) in columns.iter().zip(&wanted) {
             let types = table.column(*a).map(|c| c.ty).zip(parent_table.column(*b).map(|c| c.ty));
-            if types.is_some_and(|(x, y)| x.is_character() != y.is_character() || (!x.is_character() && !crate::types::same_representation(x, y))) {
-                let names = (table.column(*a).map_or("", |c| &c.name), parent_table.column(*b).map_or("", |c| &c.name));
+            if types.is_some_and(|(x, y)| {
+                x.is_character() != y.is_character()
+                    || (!x.is_character() && !crate::types::same_representation(x, y))
+            }) {
+                let names = (
+                    table.column(*a).map_or("", |c| &c.name),
+                    parent_table.column(*b).map_or("", |c| &c.name),
+                );
                 return Err(SqlError::new(1778, 16, 0, format!("Column '{parent}.{}' is not the same data type as referencing column '{}.{}' in foreign key '{name}'.", names.1, being.name, names.0)).into());
             }
         }
@@ -164,7 +218,13 @@ struct Key {
     object_id: i32,
 }
 
-fn add_key(being: &TableBeing<'_>, table: &mut Table, key: Key, columns: &[KeyColumn], column: Option<&str>) -> Result<Added, SqlError> {
+fn add_key(
+    being: &TableBeing<'_>,
+    table: &mut Table,
+    key: Key,
+    columns: &[KeyColumn],
+    column: Option<&str>,
+) -> Result<Added, SqlError> {
     if key.primary && table.primary_key().is_some() {
         return Err(SqlError::two_primary_keys(being.name));
     }
@@ -176,7 +236,14 @@ fn add_key(being: &TableBeing<'_>, table: &mut Table, key: Key, columns: &[KeyCo
     let mut keys = Vec::new();
     for (name, descending) in &named {
         let exists = being.exists;
-        let column = table.column_named_mut(name).ok_or_else(|| SqlError::new(1911, 16, 1, format!("Column name '{name}' does not exist in the target table or view.")))?;
+        let column = table.column_named_mut(name).ok_or_else(|| {
+            SqlError::new(
+                1911,
+                16,
+                1,
+                format!("Column name '{name}' does not exist in the target table or view."),
+            )
+        })?;
         if key.primary && column.nullable {
             if exists || column.computed.is_some() {
                 return Err(SqlError::nullable_primary_key(being.name));
@@ -187,7 +254,8 @@ fn add_key(being: &TableBeing<'_>, table: &mut Table, key: Key, columns: &[KeyCo
     }
     let clustered = key.clustered.unwrap_or(key.primary) && !table.indexes.iter().any(|i| i.clustered);
     let id = next_index_id(table, clustered);
-    let role = if key.primary { IndexRole::PrimaryKey(key.object_id) } else { IndexRole::Unique(key.object_id) };
+    let role =
+        if key.primary { IndexRole::PrimaryKey(key.object_id) } else { IndexRole::Unique(key.object_id) };
     table.indexes.push(Index {
         id,
         name: key.name,

@@ -17,7 +17,13 @@ use crate::types::{SqlType, display_value};
 const NESTING_MAX: u32 = 32;
 
 impl Session {
-    pub(super) fn run_while(&mut self, frame: &mut Frame, condition: &Expr, body: &Statement, sink: &mut dyn Sink) -> Result<Flow, Stop> {
+    pub(super) fn run_while(
+        &mut self,
+        frame: &mut Frame,
+        condition: &Expr,
+        body: &Statement,
+        sink: &mut dyn Sink,
+    ) -> Result<Flow, Stop> {
         while self.test(frame, condition)? {
             if self.interrupt.cancelled() {
                 return Err(Stop::Cancelled);
@@ -44,7 +50,13 @@ impl Session {
         Ok(Flow::Return(status))
     }
 
-    pub(super) fn run_try(&mut self, frame: &mut Frame, body: &[Statement], handler: &[Statement], sink: &mut dyn Sink) -> Result<Flow, Stop> {
+    pub(super) fn run_try(
+        &mut self,
+        frame: &mut Frame,
+        body: &[Statement],
+        handler: &[Statement],
+        sink: &mut dyn Sink,
+    ) -> Result<Flow, Stop> {
         self.try_depth += 1;
         let depth = self.nest_level;
         let tried = self.run_statements(frame, body, sink);
@@ -61,7 +73,11 @@ impl Session {
         }
     }
 
-    pub(super) fn run_declare(&mut self, frame: &mut Frame, declarations: &[Declaration]) -> Result<(), Stop> {
+    pub(super) fn run_declare(
+        &mut self,
+        frame: &mut Frame,
+        declarations: &[Declaration],
+    ) -> Result<(), Stop> {
         for declaration in declarations {
             match declaration {
                 Declaration::Variable { name, data_type, value } => {
@@ -73,7 +89,10 @@ impl Session {
                             frame.set(name, value);
                         }
                     } else {
-                        frame.declare(name, Variable { ty, collation: None, value: value.unwrap_or(Value::Null) })?;
+                        frame.declare(
+                            name,
+                            Variable { ty, collation: None, value: value.unwrap_or(Value::Null) },
+                        )?;
                     }
                 }
                 Declaration::Table { name, elements } => self.declare_table(frame, name, elements)?,
@@ -91,7 +110,13 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn run_raiserror(&mut self, frame: &Frame, args: &[Expr], options: &[String], sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(super) fn run_raiserror(
+        &mut self,
+        frame: &Frame,
+        args: &[Expr],
+        options: &[String],
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         let mut values = Vec::new();
         for arg in args {
             values.push(self.evaluate_any(frame, arg)?);
@@ -103,7 +128,11 @@ impl Session {
         let (id, format) = match values.first() {
             Some((Value::Text(text), _)) => (50_000, text.clone()),
             Some((Value::Integer(n), _)) => {
-                let text = format!("Error {n}, severity {}, state {} was raised, but no message with that error number was found in sys.messages. If error is larger than 50000, make sure the user-defined message is added using sp_addmessage.", number(1, 16), number(2, 1));
+                let text = format!(
+                    "Error {n}, severity {}, state {} was raised, but no message with that error number was found in sys.messages. If error is larger than 50000, make sure the user-defined message is added using sp_addmessage.",
+                    number(1, 16),
+                    number(2, 1)
+                );
                 (18_054, text)
             }
             _ => (50_000, String::new()),
@@ -127,7 +156,12 @@ impl Session {
     }
 
     /// The error of THROW.
-    pub(super) fn thrown(&mut self, frame: &Frame, parts: Option<&(Expr, Expr, Expr)>, line: u32) -> Result<SqlError, Stop> {
+    pub(super) fn thrown(
+        &mut self,
+        frame: &Frame,
+        parts: Option<&(Expr, Expr, Expr)>,
+        line: u32,
+    ) -> Result<SqlError, Stop> {
         let Some((number, message, state)) = parts else {
             return frame.caught.last().cloned().ok_or_else(|| {
                 SqlError::new(10704, 15, 1, "To rethrow an error, a THROW statement must be used inside a CATCH block. Insert the THROW statement inside a CATCH block, or add error parameters to the THROW statement.").into()
@@ -153,7 +187,13 @@ impl Session {
 
     pub(super) fn run_waitfor(&mut self, frame: &Frame, delay: bool, value: &Expr) -> Result<(), Stop> {
         let Value::Integer(ticks) = self.evaluate(frame, value, SqlType::Time { scale: 7 })? else {
-            return Err(SqlError::new(148, 15, 1, "Incorrect time syntax in time string '' used with WAITFOR.").into());
+            return Err(SqlError::new(
+                148,
+                15,
+                1,
+                "Incorrect time syntax in time string '' used with WAITFOR.",
+            )
+            .into());
         };
         let day = crate::types::DAY;
         let now = crate::types::now_ticks() % day;
@@ -171,8 +211,14 @@ impl Session {
         }
     }
 
-    pub(super) fn run_transaction(&mut self, frame: &Frame, kind: &StatementKind, sink: &mut dyn Sink) -> Result<(), Stop> {
-        let name = |n: &Option<TransactionName>| n.as_ref().map(|n| transaction_name(frame, n)).unwrap_or_default();
+    pub(super) fn run_transaction(
+        &mut self,
+        frame: &Frame,
+        kind: &StatementKind,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
+        let name =
+            |n: &Option<TransactionName>| n.as_ref().map(|n| transaction_name(frame, n)).unwrap_or_default();
         match kind {
             StatementKind::BeginTransaction(n) => self.begin(&name(n), sink)?,
             StatementKind::Commit(_) => self.commit(sink)?,
@@ -194,7 +240,10 @@ impl Session {
     }
 
     /// Goes one level deeper, for a procedure or a dynamic text.
-    pub(super) fn nested_call<T>(&mut self, work: impl FnOnce(&mut Session) -> Result<T, Stop>) -> Result<T, Stop> {
+    pub(super) fn nested_call<T>(
+        &mut self,
+        work: impl FnOnce(&mut Session) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
         if self.nest_level >= NESTING_MAX {
             return Err(SqlError::nesting_exceeded().into());
         }
@@ -231,7 +280,8 @@ fn format_message(format: &str, args: &[(Value, SqlType)]) -> String {
             continue;
         }
         let mut spec = String::new();
-        while let Some(c) = chars.peek().copied().filter(|c| c.is_ascii_digit() || "-+ #0.*lhI".contains(*c)) {
+        while let Some(c) = chars.peek().copied().filter(|c| c.is_ascii_digit() || "-+ #0.*lhI".contains(*c))
+        {
             spec.push(c);
             chars.next();
         }
@@ -241,7 +291,11 @@ fn format_message(format: &str, args: &[(Value, SqlType)]) -> String {
     out.chars().take(2047).collect()
 }
 
-fn formatted<'a>(spec: &str, conversion: char, args: &mut impl Iterator<Item = &'a (Value, SqlType)>) -> String {
+fn formatted<'a>(
+    spec: &str,
+    conversion: char,
+    args: &mut impl Iterator<Item = &'a (Value, SqlType)>,
+) -> String {
     let (width, precision) = spec.split_once('.').map_or((spec, None), |(w, p)| (w, Some(p)));
     let mut number = |text: &str| -> Option<usize> {
         if text.contains('*') {
@@ -283,7 +337,10 @@ mod tests {
         let int = |n| (Value::Integer(n), SqlType::Int);
         let text = |t: &str| (Value::Text(t.into()), SqlType::nvarchar(20));
         assert_eq!(format_message("%d rows in %s", &[int(3), text("t")]), "3 rows in t");
-        assert_eq!(format_message("[%5d|%-5d|%05d|%x|%%]", &[int(42), int(42), int(42), int(255)]), "[   42|42   |00042|ff|%]");
+        assert_eq!(
+            format_message("[%5d|%-5d|%05d|%x|%%]", &[int(42), int(42), int(42), int(255)]),
+            "[   42|42   |00042|ff|%]"
+        );
         assert_eq!(format_message("%.3s|%*d", &[text("abcdef"), int(4), int(7)]), "abc|   7");
         assert_eq!(format_message("%s", &[]), "(null)");
     }

@@ -15,34 +15,74 @@ use crate::types::{Collation, now_datetime};
 
 /// Options that are kept and shown, and change nothing in a lab instance.
 const SWITCHES: &[&str] = &[
-    "ANSI_NULL_DEFAULT", "ANSI_NULLS", "ANSI_PADDING", "ANSI_WARNINGS", "ARITHABORT", "AUTO_CLOSE", "AUTO_CREATE_STATISTICS",
-    "AUTO_SHRINK", "AUTO_UPDATE_STATISTICS", "AUTO_UPDATE_STATISTICS_ASYNC", "CONCAT_NULL_YIELDS_NULL", "CURSOR_CLOSE_ON_COMMIT",
-    "CURSOR_DEFAULT", "DATE_CORRELATION_OPTIMIZATION", "DB_CHAINING", "DELAYED_DURABILITY", "ENABLE_BROKER", "DISABLE_BROKER",
-    "NEW_BROKER", "HONOR_BROKER_PRIORITY", "NUMERIC_ROUNDABORT", "PAGE_VERIFY", "PARAMETERIZATION", "QUERY_STORE",
-    "QUOTED_IDENTIFIER", "RECURSIVE_TRIGGERS", "TARGET_RECOVERY_TIME", "TRUSTWORTHY", "ACCELERATED_DATABASE_RECOVERY",
-    "TORN_PAGE_DETECTION", "MIXED_PAGE_ALLOCATION", "ENCRYPTION", "NESTED_TRIGGERS", "DEFAULT_LANGUAGE", "FILESTREAM", "CONTAINMENT",
+    "ANSI_NULL_DEFAULT",
+    "ANSI_NULLS",
+    "ANSI_PADDING",
+    "ANSI_WARNINGS",
+    "ARITHABORT",
+    "AUTO_CLOSE",
+    "AUTO_CREATE_STATISTICS",
+    "AUTO_SHRINK",
+    "AUTO_UPDATE_STATISTICS",
+    "AUTO_UPDATE_STATISTICS_ASYNC",
+    "CONCAT_NULL_YIELDS_NULL",
+    "CURSOR_CLOSE_ON_COMMIT",
+    "CURSOR_DEFAULT",
+    "DATE_CORRELATION_OPTIMIZATION",
+    "DB_CHAINING",
+    "DELAYED_DURABILITY",
+    "ENABLE_BROKER",
+    "DISABLE_BROKER",
+    "NEW_BROKER",
+    "HONOR_BROKER_PRIORITY",
+    "NUMERIC_ROUNDABORT",
+    "PAGE_VERIFY",
+    "PARAMETERIZATION",
+    "QUERY_STORE",
+    "QUOTED_IDENTIFIER",
+    "RECURSIVE_TRIGGERS",
+    "TARGET_RECOVERY_TIME",
+    "TRUSTWORTHY",
+    "ACCELERATED_DATABASE_RECOVERY",
+    "TORN_PAGE_DETECTION",
+    "MIXED_PAGE_ALLOCATION",
+    "ENCRYPTION",
+    "NESTED_TRIGGERS",
+    "DEFAULT_LANGUAGE",
+    "FILESTREAM",
+    "CONTAINMENT",
 ];
 
 impl Session {
     pub(super) fn run_use(&mut self, name: &Ident, sink: &mut dyn Sink) -> Result<(), Stop> {
-        let found = self.server.database_named(&name.value).ok_or_else(|| SqlError::database_not_found(&name.value).at(name.pos.line))?;
+        let found = self
+            .server
+            .database_named(&name.value)
+            .ok_or_else(|| SqlError::database_not_found(&name.value).at(name.pos.line))?;
         let old = self.database_name();
         self.enter_database(found.id)?;
         let new = found.name();
         sink.env(EnvChange::Database { new: new.clone(), old });
         sink.env(EnvChange::Collation(self.database_collation()));
-        sink.info(&SqlError::new(5701, 0, 2, format!("Changed database context to '{new}'.")).at(name.pos.line));
+        sink.info(
+            &SqlError::new(5701, 0, 2, format!("Changed database context to '{new}'.")).at(name.pos.line),
+        );
         Ok(())
     }
 
-    pub(super) fn run_create_database(&mut self, name: &Ident, collation: Option<&Ident>) -> Result<(), Stop> {
+    pub(super) fn run_create_database(
+        &mut self,
+        name: &Ident,
+        collation: Option<&Ident>,
+    ) -> Result<(), Stop> {
         self.must_be_sysadmin()?;
         self.outside_transactions("CREATE DATABASE")?;
         if name.value.is_empty() || name.value.chars().count() > 128 || name.value.contains('\0') {
             return Err(SqlError::new(1038, 15, 4, "The name of a database has 1 to 128 characters.").into());
         }
         let collation = match collation {
-            Some(c) => Collation::by_name(&c.value).ok_or_else(|| SqlError::invalid_collation(&c.value).at(c.pos.line))?,
+            Some(c) => Collation::by_name(&c.value)
+                .ok_or_else(|| SqlError::invalid_collation(&c.value).at(c.pos.line))?,
             None => self.server.collation,
         };
         let server = Arc::clone(&self.server);
@@ -86,10 +126,20 @@ impl Session {
         let server = Arc::clone(&self.server);
         let _defining = server.defining();
         let Some(database) = server.database_named(name.name()) else {
-            return if if_exists { Ok(()) } else { Err(SqlError::cannot_drop("database", name.name()).at(name.line()).into()) };
+            return if if_exists {
+                Ok(())
+            } else {
+                Err(SqlError::cannot_drop("database", name.name()).at(name.line()).into())
+            };
         };
         if database.id <= MSDB {
-            return Err(SqlError::new(3708, 16, 1, format!("Cannot drop the database '{}' because it is a system database.", database.name())).into());
+            return Err(SqlError::new(
+                3708,
+                16,
+                1,
+                format!("Cannot drop the database '{}' because it is a system database.", database.name()),
+            )
+            .into());
         }
         if server.sessions().iter().any(|s| s.state().database == database.id) {
             return Err(SqlError::database_in_use(&database.name()).at(name.line()).into());
@@ -99,11 +149,26 @@ impl Session {
         database.take_down(DatabaseState::Offline, "dropped".to_owned());
         server.forget_database(database.id);
         self.let_go(database.id)?;
-        std::fs::remove_dir_all(&folder).map_err(|e| SqlError::new(5009, 16, 3, format!("The database was dropped, but its files in {} could not be removed: {e}.", folder.display())))?;
+        std::fs::remove_dir_all(&folder).map_err(|e| {
+            SqlError::new(
+                5009,
+                16,
+                3,
+                format!(
+                    "The database was dropped, but its files in {} could not be removed: {e}.",
+                    folder.display()
+                ),
+            )
+        })?;
         Ok(())
     }
 
-    pub(super) fn run_alter_database(&mut self, name: Option<&Ident>, alter: &AlterDatabase, sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(super) fn run_alter_database(
+        &mut self,
+        name: Option<&Ident>,
+        alter: &AlterDatabase,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         self.must_be_sysadmin()?;
         let server = Arc::clone(&self.server);
         let database = match name {
@@ -111,7 +176,16 @@ impl Session {
             Some(name) => server.database_named(&name.value),
         };
         let shown = name.map_or_else(|| self.database_name(), |n| n.value.clone());
-        let missing = || SqlError::new(5011, 14, 5, format!("User does not have permission to alter database '{shown}', the database does not exist, or the database is not in a state that allows access checks."));
+        let missing = || {
+            SqlError::new(
+                5011,
+                14,
+                5,
+                format!(
+                    "User does not have permission to alter database '{shown}', the database does not exist, or the database is not in a state that allows access checks."
+                ),
+            )
+        };
         let database = database.ok_or_else(missing)?;
         self.outside_transactions("ALTER DATABASE")?;
         let _defining = server.defining();
@@ -130,28 +204,50 @@ impl Session {
                 }
                 let entry = DatabaseEntry { name: new.value.clone(), ..database.entry() };
                 server.save_entry(ServerEntry::Database(Box::new(entry)))?;
-                sink.info(&SqlError::new(0, 0, 1, format!("The database name '{}' has been set.", new.value)));
+                sink.info(&SqlError::new(
+                    0,
+                    0,
+                    1,
+                    format!("The database name '{}' has been set.", new.value),
+                ));
             }
             AlterDatabase::Collate(_) => return Err(SqlError::unsupported("ALTER DATABASE COLLATE").into()),
             AlterDatabase::Other(what) if what == "SCOPED CONFIGURATION" => {}
-            AlterDatabase::Other(what) => return Err(SqlError::unsupported(&format!("ALTER DATABASE {what}")).into()),
+            AlterDatabase::Other(what) => {
+                return Err(SqlError::unsupported(&format!("ALTER DATABASE {what}")).into());
+            }
         }
         Ok(())
     }
 
-    fn set_database_option(&mut self, database: &Arc<Database>, option: &str, value: &str) -> Result<(), Stop> {
+    fn set_database_option(
+        &mut self,
+        database: &Arc<Database>,
+        option: &str,
+        value: &str,
+    ) -> Result<(), Stop> {
         let on = value == "ON";
         let mut entry = database.entry();
         match option {
             "RECOVERY" => {
                 if database.id == TEMPDB {
-                    return Err(SqlError::new(5058, 16, 1, "Option 'RECOVERY' cannot be set in database 'tempdb'.").into());
+                    return Err(SqlError::new(
+                        5058,
+                        16,
+                        1,
+                        "Option 'RECOVERY' cannot be set in database 'tempdb'.",
+                    )
+                    .into());
                 }
                 let (model, store_model) = match value {
                     "SIMPLE" => (RecoveryModel::Simple, lab_store::RecoveryModel::Simple),
                     "FULL" => (RecoveryModel::Full, lab_store::RecoveryModel::Full),
                     "BULK_LOGGED" => (RecoveryModel::BulkLogged, lab_store::RecoveryModel::BulkLogged),
-                    other => return Err(SqlError::new(102, 15, 6, format!("Incorrect syntax near '{other}'.")).into()),
+                    other => {
+                        return Err(
+                            SqlError::new(102, 15, 6, format!("Incorrect syntax near '{other}'.")).into()
+                        );
+                    }
                 };
                 database.store()?.set_recovery_model(store_model).map_err(|e| SqlError::storage(&e))?;
                 entry.recovery_model = model;
@@ -179,10 +275,25 @@ impl Session {
 
     fn set_offline(&mut self, database: &Arc<Database>, mut entry: DatabaseEntry) -> Result<(), Stop> {
         if database.id <= MSDB {
-            return Err(SqlError::new(5058, 16, 1, format!("Option 'OFFLINE' cannot be set in database '{}'.", entry.name)).into());
+            return Err(SqlError::new(
+                5058,
+                16,
+                1,
+                format!("Option 'OFFLINE' cannot be set in database '{}'.", entry.name),
+            )
+            .into());
         }
         if self.server.sessions().iter().any(|s| s.state().database == database.id) {
-            return Err(SqlError::new(5070, 16, 2, format!("Database state cannot be changed while other users are using the database '{}'", entry.name)).into());
+            return Err(SqlError::new(
+                5070,
+                16,
+                2,
+                format!(
+                    "Database state cannot be changed while other users are using the database '{}'",
+                    entry.name
+                ),
+            )
+            .into());
         }
         entry.offline = true;
         self.server.save_entry(ServerEntry::Database(Box::new(entry)))?;
@@ -197,7 +308,13 @@ impl Session {
             return Ok(());
         }
         if was == DatabaseState::Restoring {
-            return Err(SqlError::new(5052, 16, 1, "ALTER DATABASE is not permitted while a database is in the Restoring state.").into());
+            return Err(SqlError::new(
+                5052,
+                16,
+                1,
+                "ALTER DATABASE is not permitted while a database is in the Restoring state.",
+            )
+            .into());
         }
         entry.offline = false;
         self.let_go(database.id)?;
@@ -207,13 +324,25 @@ impl Session {
         let why = recovered.reason();
         self.server.add_database(Arc::new(recovered));
         if state != DatabaseState::Online {
-            return Err(SqlError::new(5181, 16, 5, format!("Could not restart database \"{}\". {}", entry.name, why.unwrap_or_default())).into());
+            return Err(SqlError::new(
+                5181,
+                16,
+                5,
+                format!("Could not restart database \"{}\". {}", entry.name, why.unwrap_or_default()),
+            )
+            .into());
         }
         self.server.save_entry(ServerEntry::Database(Box::new(entry)))?;
         Ok(())
     }
 
-    pub(super) fn run_create_schema(&mut self, frame: &super::Frame, name: &Ident, owner: Option<&Ident>, sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(super) fn run_create_schema(
+        &mut self,
+        frame: &super::Frame,
+        name: &Ident,
+        owner: Option<&Ident>,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         let database = frame.database.unwrap_or_else(|| self.current_database());
         self.atomically(sink, |s, _| {
             s.enter_write(database)?;
@@ -223,10 +352,15 @@ impl Session {
             }
             let owner = match owner {
                 None => 1,
-                Some(owner) => catalog.principal_named(&owner.value).map(|p| p.id).ok_or_else(|| SqlError::principal_not_found("user", &owner.value))?,
+                Some(owner) => catalog
+                    .principal_named(&owner.value)
+                    .map(|p| p.id)
+                    .ok_or_else(|| SqlError::principal_not_found("user", &owner.value))?,
             };
             // Between the schemas that every database has and the fixed roles' ones from 16384.
-            let id = (5..16384).find(|id| !catalog.schemas.contains_key(id)).ok_or_else(|| SqlError::internal("too many schemas"))?;
+            let id = (5..16384)
+                .find(|id| !catalog.schemas.contains_key(id))
+                .ok_or_else(|| SqlError::internal("too many schemas"))?;
             let schema = Schema { id, name: name.value.clone(), owner };
             s.change_catalog(database, [CatalogChange::PutSchema(id)], |c| {
                 c.schemas.insert(id, schema);

@@ -11,7 +11,12 @@ use crate::sink::{Done, Sink};
 use crate::store::{Changed, WriteKind, table_name};
 
 impl Session {
-    pub(super) fn run_delete(&mut self, frame: &mut Frame, delete: &Delete, sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(super) fn run_delete(
+        &mut self,
+        frame: &mut Frame,
+        delete: &Delete,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         let count = self.atomically(sink, |s, sink| {
             let clauses = ChangeClauses {
                 with: &delete.with,
@@ -30,7 +35,8 @@ impl Session {
             let writer = target.writer(&s.conn, WriteKind::Delete)?;
             rows.iter().try_for_each(|(rowid, _, _)| writer.delete(*rowid))?;
             drop(writer);
-            let changes: Vec<Changed> = rows.into_iter().map(|(_, old, _)| Changed { old: Some(old), new: None }).collect();
+            let changes: Vec<Changed> =
+                rows.into_iter().map(|(_, old, _)| Changed { old: Some(old), new: None }).collect();
             target.judge(&s.conn, &changes, WriteKind::Delete)?;
             if let Some(output) = &delete.output {
                 s.run_output(frame, output, &target, &changes, WriteKind::Delete, sink)?;
@@ -41,10 +47,17 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn run_truncate(&mut self, frame: &Frame, name: &ObjectName, sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(super) fn run_truncate(
+        &mut self,
+        frame: &Frame,
+        name: &ObjectName,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         self.atomically(sink, |s, _| {
             let found = s.bind(frame, |b| b.find(name))?.bound;
-            let found = found.filter(|f| matches!(f.object.kind, ObjectKind::Table(_))).ok_or_else(|| SqlError::table_not_found(name.name()))?;
+            let found = found
+                .filter(|f| matches!(f.object.kind, ObjectKind::Table(_)))
+                .ok_or_else(|| SqlError::table_not_found(name.name()))?;
             s.enter_write(found.database)?;
             let catalog = s.catalog_of(found.database)?;
             if catalog.references_to(found.object.id).iter().any(|(owner, _)| owner.id != found.object.id) {

@@ -11,26 +11,43 @@ use crate::sink::Sink;
 use crate::store::table_name;
 
 impl Session {
-    pub(super) fn run_drop(&mut self, frame: &Frame, kind: DropKind, names: &[ObjectName], if_exists: bool, sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(super) fn run_drop(
+        &mut self,
+        frame: &Frame,
+        kind: DropKind,
+        names: &[ObjectName],
+        if_exists: bool,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         for name in names {
             match kind {
                 DropKind::Database => self.drop_database(name, if_exists)?,
                 DropKind::Login => self.drop_login(name, if_exists)?,
                 DropKind::Schema => self.atomically(sink, |s, _| s.drop_schema(name, if_exists))?,
-                DropKind::User | DropKind::Role => self.atomically(sink, |s, _| s.drop_principal(kind, name, if_exists))?,
+                DropKind::User | DropKind::Role => {
+                    self.atomically(sink, |s, _| s.drop_principal(kind, name, if_exists))?
+                }
                 _ => self.atomically(sink, |s, _| s.drop_object(frame, kind, name, if_exists))?,
             }
         }
         Ok(())
     }
 
-    fn drop_object(&mut self, frame: &Frame, kind: DropKind, name: &ObjectName, if_exists: bool) -> Result<(), Stop> {
+    fn drop_object(
+        &mut self,
+        frame: &Frame,
+        kind: DropKind,
+        name: &ObjectName,
+        if_exists: bool,
+    ) -> Result<(), Stop> {
         let found = self.bind(frame, |b| b.find(name))?.bound;
         let fits = |r: &Resolved| match kind {
             DropKind::Table => matches!(r.object.kind, ObjectKind::Table(_)),
             DropKind::View => matches!(r.object.kind, ObjectKind::View(_)),
             DropKind::Procedure => matches!(r.object.kind, ObjectKind::Procedure(_)),
-            DropKind::Function => matches!(r.object.kind, ObjectKind::ScalarFunction(_) | ObjectKind::InlineFunction(_)),
+            DropKind::Function => {
+                matches!(r.object.kind, ObjectKind::ScalarFunction(_) | ObjectKind::InlineFunction(_))
+            }
             _ => matches!(r.object.kind, ObjectKind::Synonym(_)),
         };
         let word = match kind {
@@ -41,7 +58,11 @@ impl Session {
             _ => "synonym",
         };
         let Some(found) = found.filter(fits) else {
-            return if if_exists { Ok(()) } else { Err(SqlError::cannot_drop(word, &name.to_string()).at(name.line()).into()) };
+            return if if_exists {
+                Ok(())
+            } else {
+                Err(SqlError::cannot_drop(word, &name.to_string()).at(name.line()).into())
+            };
         };
         self.enter_write(found.database)?;
         let catalog = self.catalog_of(found.database)?;
@@ -66,12 +87,25 @@ impl Session {
         self.enter_write(database)?;
         let catalog = self.catalog_of(database)?;
         let Some(schema) = catalog.schema_named(name.name()) else {
-            return if if_exists { Ok(()) } else { Err(SqlError::principal_not_found("schema", name.name()).into()) };
+            return if if_exists {
+                Ok(())
+            } else {
+                Err(SqlError::principal_not_found("schema", name.name()).into())
+            };
         };
         let id = schema.id;
         if id <= crate::catalog::SYS || catalog.objects().any(|o| o.schema == id) {
             let holder = catalog.objects().find(|o| o.schema == id).map_or("sys", |o| o.name.as_str());
-            return Err(SqlError::new(3729, 16, 1, format!("Cannot drop schema '{}' because it is being referenced by object '{holder}'.", name.name())).into());
+            return Err(SqlError::new(
+                3729,
+                16,
+                1,
+                format!(
+                    "Cannot drop schema '{}' because it is being referenced by object '{holder}'.",
+                    name.name()
+                ),
+            )
+            .into());
         }
         self.change_catalog(database, [CatalogChange::RemoveSchema(id)], |c| {
             c.schemas.remove(&id);
@@ -83,20 +117,42 @@ impl Session {
         let database = self.current_database();
         self.enter_write(database)?;
         let catalog = self.catalog_of(database)?;
-        let (wanted, word) = if kind == DropKind::User { (PrincipalKind::SqlUser, "user") } else { (PrincipalKind::Role, "role") };
+        let (wanted, word) = if kind == DropKind::User {
+            (PrincipalKind::SqlUser, "user")
+        } else {
+            (PrincipalKind::Role, "role")
+        };
         let found = catalog.principal_named(name.name()).filter(|p| p.kind == wanted);
         let Some(found) = found else {
-            return if if_exists { Ok(()) } else { Err(SqlError::principal_not_found(word, name.name()).into()) };
+            return if if_exists {
+                Ok(())
+            } else {
+                Err(SqlError::principal_not_found(word, name.name()).into())
+            };
         };
         let id = found.id;
         if id <= 4 || found.fixed_role {
-            return Err(SqlError::new(15150, 16, 1, format!("Cannot drop the {word} '{}'.", found.name)).into());
+            return Err(
+                SqlError::new(15150, 16, 1, format!("Cannot drop the {word} '{}'.", found.name)).into()
+            );
         }
         if catalog.schemas.values().any(|s| s.owner == id) {
-            return Err(SqlError::new(15138, 16, 1, "The database principal owns a schema in the database, and cannot be dropped.").into());
+            return Err(SqlError::new(
+                15138,
+                16,
+                1,
+                "The database principal owns a schema in the database, and cannot be dropped.",
+            )
+            .into());
         }
         if wanted == PrincipalKind::Role && catalog.principals.values().any(|p| p.member_of.contains(&id)) {
-            return Err(SqlError::new(15144, 16, 1, "The role has members. It must be empty before it can be dropped.").into());
+            return Err(SqlError::new(
+                15144,
+                16,
+                1,
+                "The role has members. It must be empty before it can be dropped.",
+            )
+            .into());
         }
         self.change_catalog(database, [CatalogChange::RemovePrincipal(id)], |c| {
             c.principals.remove(&id);
@@ -107,13 +163,25 @@ impl Session {
     fn drop_login(&mut self, name: &ObjectName, if_exists: bool) -> Result<(), Stop> {
         self.must_be_sysadmin()?;
         let Some(login) = self.server.login_named(name.name()) else {
-            return if if_exists { Ok(()) } else { Err(SqlError::principal_not_found("login", name.name()).into()) };
+            return if if_exists {
+                Ok(())
+            } else {
+                Err(SqlError::principal_not_found("login", name.name()).into())
+            };
         };
         if login.id == 1 {
-            return Err(SqlError::new(15150, 16, 1, format!("Cannot drop the login '{}'.", login.name)).into());
+            return Err(
+                SqlError::new(15150, 16, 1, format!("Cannot drop the login '{}'.", login.name)).into()
+            );
         }
         if self.server.sessions().iter().any(|s| same_name(&s.state().login, &login.name)) {
-            return Err(SqlError::new(15434, 16, 1, format!("Could not drop login '{}' as the user is currently logged in.", login.name)).into());
+            return Err(SqlError::new(
+                15434,
+                16,
+                1,
+                format!("Could not drop login '{}' as the user is currently logged in.", login.name),
+            )
+            .into());
         }
         self.outside_transactions("DROP LOGIN")?;
         self.server.remove_login(login.id)?;
@@ -122,6 +190,10 @@ impl Session {
 
     /// Statements on the server's own records are hardened at once: no transaction could take them back.
     pub(super) fn outside_transactions(&self, statement: &str) -> Result<(), SqlError> {
-        if self.tran.count > 0 || self.sqlite_open() { Err(SqlError::transaction_not_allowed(statement)) } else { Ok(()) }
+        if self.tran.count > 0 || self.sqlite_open() {
+            Err(SqlError::transaction_not_allowed(statement))
+        } else {
+            Ok(())
+        }
     }
 }

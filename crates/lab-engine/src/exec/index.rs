@@ -14,7 +14,11 @@ use crate::types::now_datetime;
 
 impl Session {
     /// A table that a statement changes the definition of, under its database's lock.
-    pub(super) fn table_to_change(&mut self, frame: &Frame, name: &ObjectName) -> Result<(Resolved, Table), Stop> {
+    pub(super) fn table_to_change(
+        &mut self,
+        frame: &Frame,
+        name: &ObjectName,
+    ) -> Result<(Resolved, Table), Stop> {
         let missing = || SqlError::alter_table_not_found(name.name()).at(name.line());
         let found = self.bind(frame, |b| b.find(name))?.bound.ok_or_else(missing)?;
         self.enter_write(found.database)?;
@@ -24,13 +28,24 @@ impl Session {
     }
 
     /// Puts a changed table back into the catalog.
-    pub(super) fn save_table(&mut self, found: &Resolved, table: Table, ids: Option<crate::catalog::ObjectIds>) -> Result<(), Stop> {
-        let object = Object { modified: now_datetime(), kind: ObjectKind::Table(table), ..(*found.object).clone() };
+    pub(super) fn save_table(
+        &mut self,
+        found: &Resolved,
+        table: Table,
+        ids: Option<crate::catalog::ObjectIds>,
+    ) -> Result<(), Stop> {
+        let object =
+            Object { modified: now_datetime(), kind: ObjectKind::Table(table), ..(*found.object).clone() };
         self.put_object(found.database, object, ids)?;
         Ok(())
     }
 
-    pub(super) fn run_create_index(&mut self, frame: &Frame, create: &CreateIndex, sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(super) fn run_create_index(
+        &mut self,
+        frame: &Frame,
+        create: &CreateIndex,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         if let Some(special) = &create.special {
             return Err(SqlError::unsupported(&format!("CREATE {special} INDEX")).into());
         }
@@ -104,10 +119,19 @@ impl Session {
     pub(super) fn drop_index_ddl(&self, found: &Resolved, index: &Index) -> Result<(), Stop> {
         let alias = alias_of(found.database);
         let name = index_name(found.object.id, index.id);
-        self.run_ddl(&[format!("DROP INDEX IF EXISTS {alias}.{name}"), format!("DROP INDEX IF EXISTS {alias}.{name}_null")])
+        self.run_ddl(&[
+            format!("DROP INDEX IF EXISTS {alias}.{name}"),
+            format!("DROP INDEX IF EXISTS {alias}.{name}_null"),
+        ])
     }
 
-    pub(super) fn run_drop_index(&mut self, frame: &Frame, indexes: &[(Ident, ObjectName)], if_exists: bool, sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(super) fn run_drop_index(
+        &mut self,
+        frame: &Frame,
+        indexes: &[(Ident, ObjectName)],
+        if_exists: bool,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         self.atomically(sink, |s, _| {
             for (name, table_name) in indexes {
                 let shown = format!("{table_name}.{}", name.value);
@@ -136,7 +160,14 @@ impl Session {
         })
     }
 
-    pub(super) fn run_alter_index(&mut self, frame: &Frame, index: Option<&Ident>, name: &ObjectName, action: &str, sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(super) fn run_alter_index(
+        &mut self,
+        frame: &Frame,
+        index: Option<&Ident>,
+        name: &ObjectName,
+        action: &str,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         let verb = action.split_whitespace().next().unwrap_or_default().to_owned();
         self.atomically(sink, |s, _| {
             let (found, mut table) = s.table_to_change(frame, name)?;
@@ -148,7 +179,13 @@ impl Session {
                 .map(|(at, _)| at)
                 .collect();
             if let (true, Some(wanted)) = (chosen.is_empty(), index) {
-                return Err(SqlError::new(7999, 16, 9, format!("Could not find any index named '{}' for table '{name}'.", wanted.value)).into());
+                return Err(SqlError::new(
+                    7999,
+                    16,
+                    9,
+                    format!("Could not find any index named '{}' for table '{name}'.", wanted.value),
+                )
+                .into());
             }
             let disable = match verb.as_str() {
                 "DISABLE" => true,

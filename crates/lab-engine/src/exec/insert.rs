@@ -34,7 +34,12 @@ pub(super) struct Source {
 }
 
 impl Session {
-    pub(super) fn run_insert(&mut self, frame: &mut Frame, insert: &Insert, sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(super) fn run_insert(
+        &mut self,
+        frame: &mut Frame,
+        insert: &Insert,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         let executed = match &insert.source {
             InsertSource::Execute(execute) => {
                 let mut capture = Capture::new(sink);
@@ -62,7 +67,12 @@ impl Session {
     }
 
     /// Binds the source against the columns it fills, and runs it.
-    fn insert_source(&mut self, frame: &Frame, target: &WriteTarget, insert: &Insert) -> Result<Source, Stop> {
+    fn insert_source(
+        &mut self,
+        frame: &Frame,
+        target: &WriteTarget,
+        insert: &Insert,
+    ) -> Result<Source, Stop> {
         let table = target.table()?;
         let explicit_identity = self.settings.identity_insert == Some((target.database, target.object.id));
         let columns = if matches!(insert.source, InsertSource::DefaultValues) {
@@ -73,7 +83,9 @@ impl Session {
         let name = target.full_name();
         match &insert.source {
             InsertSource::Values(rows) => self.values_source(frame, table, &name, &columns, insert, rows),
-            InsertSource::DefaultValues => self.values_source(frame, table, &name, &columns, insert, &[Vec::new()]),
+            InsertSource::DefaultValues => {
+                self.values_source(frame, table, &name, &columns, insert, &[Vec::new()])
+            }
             InsertSource::Query(query) => self.query_source(frame, table, &name, &columns, insert, query),
             InsertSource::Execute(_) => Err(SqlError::internal("EXEC is run before").into()),
         }
@@ -98,7 +110,8 @@ impl Session {
             let plan = self.bind(frame, |b| {
                 let mut bound = Vec::new();
                 for (expr, at) in row.iter().zip(columns) {
-                    let column = table.columns.get(*at).ok_or_else(|| SqlError::internal("a column that is gone"))?;
+                    let column =
+                        table.columns.get(*at).ok_or_else(|| SqlError::internal("a column that is gone"))?;
                     let value = match expr {
                         lab_tsql::ast::Expr::Default => b.default_of(column)?,
                         other => b.expr(other)?,
@@ -115,7 +128,11 @@ impl Session {
     }
 
     /// The values of one row; SQLite is only asked for what is no constant and no parameter.
-    fn bound_row(&mut self, frame: &Frame, plan: &super::query::Plan<(Vec<Bound>, Vec<Cell>)>) -> Result<Vec<Value>, Stop> {
+    fn bound_row(
+        &mut self,
+        frame: &Frame,
+        plan: &super::query::Plan<(Vec<Bound>, Vec<Cell>)>,
+    ) -> Result<Vec<Value>, Stop> {
         let bound = &plan.bound.0;
         let values = self.values(frame, &plan.params)?;
         let direct: Option<Vec<Value>> = bound
@@ -151,8 +168,12 @@ impl Session {
             }
             let mut list = Vec::new();
             for (n, (from, at)) in bound.columns.iter().zip(columns).enumerate() {
-                let column = table.columns.get(*at).ok_or_else(|| SqlError::internal("a column that is gone"))?;
-                let source = Bound { collation: from.collation, ..Bound::new(format!("s.c{}", n + 1), from.ty, from.nullable) };
+                let column =
+                    table.columns.get(*at).ok_or_else(|| SqlError::internal("a column that is gone"))?;
+                let source = Bound {
+                    collation: from.collation,
+                    ..Bound::new(format!("s.c{}", n + 1), from.ty, from.nullable)
+                };
                 list.push(b.assign_column(&source, name, column)?);
             }
             let cells = place_cells(b, table, name, columns, &mut list)?;
@@ -161,7 +182,11 @@ impl Session {
                 Some(top) => format!(" LIMIT {}", b.top_count(top)?),
                 None => String::new(),
             };
-            let sql = format!("{with}SELECT {} FROM ({}) AS s{limit}", if list.is_empty() { "1".to_owned() } else { list.join(",") }, bound.sql);
+            let sql = format!(
+                "{with}SELECT {} FROM ({}) AS s{limit}",
+                if list.is_empty() { "1".to_owned() } else { list.join(",") },
+                bound.sql
+            );
             Ok((sql, cells))
         })?;
         let sql = plan.bound.0.clone();
@@ -181,13 +206,21 @@ impl Session {
         insert: &Insert,
         rows: Vec<Vec<(Value, crate::sink::ColumnMeta)>>,
     ) -> Result<Source, Stop> {
-        let types: Vec<SqlType> = rows.first().map(|r| r.iter().map(|(_, m)| m.ty).collect()).unwrap_or_default();
+        let types: Vec<SqlType> =
+            rows.first().map(|r| r.iter().map(|(_, m)| m.ty).collect()).unwrap_or_default();
         let plain = rows.into_iter().map(|r| r.into_iter().map(|(v, _)| v).collect()).collect();
         self.plain_source(frame, target, &insert.columns, plain, &types)
     }
 
     /// Rows that are there already, in types of their own.
-    fn plain_source(&mut self, frame: &Frame, target: &WriteTarget, names: &[Ident], rows: Vec<Vec<Value>>, types: &[SqlType]) -> Result<Source, Stop> {
+    fn plain_source(
+        &mut self,
+        frame: &Frame,
+        target: &WriteTarget,
+        names: &[Ident],
+        rows: Vec<Vec<Value>>,
+        types: &[SqlType],
+    ) -> Result<Source, Stop> {
         let table = target.table()?;
         let explicit_identity = self.settings.identity_insert == Some((target.database, target.object.id));
         let columns = listed_columns(table, &target.object.name, names, explicit_identity)?;
@@ -204,7 +237,8 @@ impl Session {
             let plan = self.bind(frame, |b| {
                 let mut bound = Vec::new();
                 for ((value, ty), at) in row.iter().zip(types).zip(&columns) {
-                    let column = table.columns.get(*at).ok_or_else(|| SqlError::internal("a column that is gone"))?;
+                    let column =
+                        table.columns.get(*at).ok_or_else(|| SqlError::internal("a column that is gone"))?;
                     bound.push(b.assign_column(&Bound::literal(value.clone(), *ty), &name, column)?);
                 }
                 let cells = place_cells(b, table, &name, &columns, &mut bound)?;
@@ -282,7 +316,13 @@ impl Session {
         Ok((count, changes))
     }
 
-    fn assemble(&self, target: &WriteTarget, cells: &[Cell], given: &[Value], identity: &mut Option<(i64, i64)>) -> Result<Vec<Value>, SqlError> {
+    fn assemble(
+        &self,
+        target: &WriteTarget,
+        cells: &[Cell],
+        given: &[Value],
+        identity: &mut Option<(i64, i64)>,
+    ) -> Result<Vec<Value>, SqlError> {
         cells
             .iter()
             .map(|cell| match cell {
@@ -291,11 +331,17 @@ impl Session {
                 Cell::Computed => Ok(Value::Null),
                 Cell::RowVersion => self.next_rowversion(target),
                 Cell::Identity => {
-                    let Some((next, step)) = identity else { return Err(SqlError::internal("no identity was drawn")) };
+                    let Some((next, step)) = identity else {
+                        return Err(SqlError::internal("no identity was drawn"));
+                    };
                     let value = *next;
                     *next = next.saturating_add(*step);
                     let ty = target.table()?.identity_column().map_or(SqlType::BigInt, |c| c.ty);
-                    if ty.is_decimal() { crate::types::decimal_value(i128::from(value), ty.precision()) } else { Ok(Value::Integer(value)) }
+                    if ty.is_decimal() {
+                        crate::types::decimal_value(i128::from(value), ty.precision())
+                    } else {
+                        Ok(Value::Integer(value))
+                    }
                 }
             })
             .collect()
@@ -303,7 +349,9 @@ impl Session {
 
     /// An explicit identity value beyond the counter moves the counter.
     fn push_identity(&mut self, target: &WriteTarget, value: i64) -> Result<(), SqlError> {
-        let Some(identity) = target.table()?.identity_column().and_then(|c| c.identity) else { return Ok(()) };
+        let Some(identity) = target.table()?.identity_column().and_then(|c| c.identity) else {
+            return Ok(());
+        };
         let known = self.identity_known(target)?;
         let beyond = known.is_none_or(|k| if identity.increment > 0 { value > k } else { value < k });
         if beyond {
@@ -314,7 +362,13 @@ impl Session {
     }
 
     /// SELECT ... INTO: makes a table like the query's result and fills it.
-    pub(super) fn run_select_into(&mut self, frame: &mut Frame, query: &Query, name: &ObjectName, sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(super) fn run_select_into(
+        &mut self,
+        frame: &mut Frame,
+        query: &Query,
+        name: &ObjectName,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         let count = self.atomically(sink, |s, sink| {
             let (database, schema) = s.place_for(name)?;
             s.enter_write(database)?;
@@ -330,7 +384,11 @@ impl Session {
                     ty: if column.ty == SqlType::RowVersion { SqlType::Binary { len: 8 } } else { column.ty },
                     nullable: column.nullable,
                     collation: column.collation.unwrap_or_else(|| s.database_collation()),
-                    identity: column.facts.identity.then_some(crate::catalog::Identity { seed: 1, increment: 1, not_for_replication: false }),
+                    identity: column.facts.identity.then_some(crate::catalog::Identity {
+                        seed: 1,
+                        increment: 1,
+                        not_for_replication: false,
+                    }),
                     default: None,
                     computed: None,
                     rowguidcol: false,
@@ -342,7 +400,11 @@ impl Session {
             let found = Resolved { database, object };
             let target = s.enter_target(frame, &found)?;
             let before = s.settings.identity_insert.replace((database, found.object.id));
-            let all: Vec<Ident> = found.object.table().map(|t| t.columns.iter().map(|c| Ident::new(&*c.name)).collect()).unwrap_or_default();
+            let all: Vec<Ident> = found
+                .object
+                .table()
+                .map(|t| t.columns.iter().map(|c| Ident::new(&*c.name)).collect())
+                .unwrap_or_default();
             let source = s.plain_source(frame, &target, &all, rows, &types);
             let done = source.and_then(|source| s.insert_rows(frame, &target, source, false, sink));
             s.settings.identity_insert = before;
@@ -369,7 +431,12 @@ fn count_error(insert: &Insert, given: usize, wanted: usize) -> SqlError {
 }
 
 /// The places of the columns that an INSERT fills.
-pub(super) fn listed_columns(table: &Table, name: &str, columns: &[Ident], explicit_identity: bool) -> Result<Vec<usize>, SqlError> {
+pub(super) fn listed_columns(
+    table: &Table,
+    name: &str,
+    columns: &[Ident],
+    explicit_identity: bool,
+) -> Result<Vec<usize>, SqlError> {
     if columns.is_empty() {
         if explicit_identity && table.identity_column().is_some() {
             return Err(SqlError::identity_column_list(name));
@@ -382,7 +449,15 @@ pub(super) fn listed_columns(table: &Table, name: &str, columns: &[Ident], expli
         let at = table.columns.iter().position(|c| crate::catalog::same_name(&c.name, &ident.value));
         let Some(at) = at else { return Err(SqlError::invalid_column(&ident.value).at(ident.pos.line)) };
         if out.contains(&at) {
-            return Err(SqlError::new(264, 16, 1, format!("The column name '{}' is specified more than once in the SET clause or column list of an INSERT. A column cannot be assigned more than one value in the same clause. Modify the clause to make sure that a column is updated only once.", ident.value)));
+            return Err(SqlError::new(
+                264,
+                16,
+                1,
+                format!(
+                    "The column name '{}' is specified more than once in the SET clause or column list of an INSERT. A column cannot be assigned more than one value in the same clause. Modify the clause to make sure that a column is updated only once.",
+                    ident.value
+                ),
+            ));
         }
         let Some(column) = table.columns.get(at) else { continue };
         if column.computed.is_some() {
@@ -393,14 +468,22 @@ pub(super) fn listed_columns(table: &Table, name: &str, columns: &[Ident], expli
         }
         out.push(at);
     }
-    if explicit_identity && table.columns.iter().enumerate().any(|(at, c)| c.identity.is_some() && !out.contains(&at)) {
+    if explicit_identity
+        && table.columns.iter().enumerate().any(|(at, c)| c.identity.is_some() && !out.contains(&at))
+    {
         return Err(SqlError::identity_insert_needs_value(name));
     }
     Ok(out)
 }
 
 /// Says where each column's value comes from; defaults that are no constants join what the source yields.
-pub(super) fn place_cells(b: &mut Binder<'_>, table: &Table, name: &str, given: &[usize], bound: &mut Vec<Bound>) -> Result<Vec<Cell>, SqlError> {
+pub(super) fn place_cells(
+    b: &mut Binder<'_>,
+    table: &Table,
+    name: &str,
+    given: &[usize],
+    bound: &mut Vec<Bound>,
+) -> Result<Vec<Cell>, SqlError> {
     let mut cells = Vec::new();
     for (at, column) in table.columns.iter().enumerate() {
         cells.push(if let Some(n) = given.iter().position(|g| *g == at) {

@@ -97,7 +97,8 @@ impl Session {
             Err(Stop::Cancelled) => {
                 // An Attention ends the batch; the transaction goes on, unless XACT_ABORT is on.
                 if self.tran.count == 0 || self.settings.xact_abort {
-                    let undone = if self.tran.count > 0 { self.rollback_all(sink) } else { self.auto_rollback() };
+                    let undone =
+                        if self.tran.count > 0 { self.rollback_all(sink) } else { self.auto_rollback() };
                     if let Err(e) = undone {
                         sink.error(&e);
                     }
@@ -107,7 +108,12 @@ impl Session {
             Err(Stop::Closed) => return Outcome::Disconnect,
         }
         if self.tran.doomed && self.tran.count > 0 {
-            let e = SqlError::new(3998, 16, 1, "Uncommittable transaction is detected at the end of the batch. The transaction is rolled back.");
+            let e = SqlError::new(
+                3998,
+                16,
+                1,
+                "Uncommittable transaction is detected at the end of the batch. The transaction is rolled back.",
+            );
             sink.error(&e);
             if let Err(e) = self.rollback_all(sink) {
                 sink.error(&e);
@@ -124,7 +130,12 @@ impl Session {
     }
 
     /// Parses and runs text in a frame.
-    pub(crate) fn run_text(&mut self, frame: &mut Frame, text: &str, sink: &mut dyn Sink) -> Result<Flow, Stop> {
+    pub(crate) fn run_text(
+        &mut self,
+        frame: &mut Frame,
+        text: &str,
+        sink: &mut dyn Sink,
+    ) -> Result<Flow, Stop> {
         let options = ParseOptions { quoted_identifier: self.settings.quoted_identifier };
         let batch = match parse_batch(text, &options) {
             Ok(batch) => batch,
@@ -157,7 +168,11 @@ impl Session {
         })
     }
 
-    fn transaction_request(&mut self, request: &TransactionRequest, sink: &mut dyn Sink) -> Result<(), SqlError> {
+    fn transaction_request(
+        &mut self,
+        request: &TransactionRequest,
+        sink: &mut dyn Sink,
+    ) -> Result<(), SqlError> {
         let again = match request {
             TransactionRequest::Begin { isolation, name } => {
                 return self.begin_request(*isolation, name, sink);
@@ -185,7 +200,12 @@ impl Session {
         }
     }
 
-    fn begin_request(&mut self, isolation: Option<Isolation>, name: &str, sink: &mut dyn Sink) -> Result<(), SqlError> {
+    fn begin_request(
+        &mut self,
+        isolation: Option<Isolation>,
+        name: &str,
+        sink: &mut dyn Sink,
+    ) -> Result<(), SqlError> {
         if let Some(isolation) = isolation {
             self.isolation = isolation;
             self.show_settings();

@@ -11,7 +11,13 @@ use crate::sink::Sink;
 use crate::types::now_datetime;
 
 impl Session {
-    pub(super) fn run_create_module(&mut self, frame: &mut Frame, create: &CreateModule, statement: &Statement, sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(super) fn run_create_module(
+        &mut self,
+        frame: &mut Frame,
+        create: &CreateModule,
+        statement: &Statement,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         if let ModuleBody::Unsupported(what) = &create.body {
             return Err(SqlError::unsupported(what).into());
         }
@@ -33,19 +39,36 @@ impl Session {
             let (id, created, ids) = match (&existing, create.mode) {
                 (Some(old), CreateMode::Alter | CreateMode::CreateOrAlter) => {
                     if old.kind.code() != kind.code() {
-                        return Err(SqlError::new(2010, 16, 1, format!("Cannot perform alter on '{}' because it is an incompatible object type.", create.name)).at(create.name.line()).into());
+                        return Err(SqlError::new(
+                            2010,
+                            16,
+                            1,
+                            format!(
+                                "Cannot perform alter on '{}' because it is an incompatible object type.",
+                                create.name
+                            ),
+                        )
+                        .at(create.name.line())
+                        .into());
                     }
                     (old.id, old.created, None)
                 }
-                (Some(_), CreateMode::Create) => return Err(SqlError::object_exists(create.name.name()).at(create.name.line()).into()),
-                (None, CreateMode::Alter) => return Err(SqlError::no_alter_missing(&create.name.to_string()).at(create.name.line()).into()),
+                (Some(_), CreateMode::Create) => {
+                    return Err(SqlError::object_exists(create.name.name()).at(create.name.line()).into());
+                }
+                (None, CreateMode::Alter) => {
+                    return Err(SqlError::no_alter_missing(&create.name.to_string())
+                        .at(create.name.line())
+                        .into());
+                }
                 (None, _) => {
                     s.must_be_new(database, schema, &create.name)?;
                     let mut ids = catalog.ids();
                     (ids.take(), now, Some(ids))
                 }
             };
-            let object = Object { id, schema, name: create.name.name().to_owned(), created, modified: now, kind };
+            let object =
+                Object { id, schema, name: create.name.name().to_owned(), created, modified: now, kind };
             s.put_object(database, object, ids)?;
             Ok(())
         })
@@ -53,7 +76,12 @@ impl Session {
 
     /// Reads off a module what the catalog shows of it. A view's or inline function's query is bound, so that a name it
     /// gets wrong is found now; a procedure's statements are bound when they run, as in SQL Server.
-    fn define_module(&mut self, frame: &Frame, create: &CreateModule, definition: String) -> Result<ObjectKind, Stop> {
+    fn define_module(
+        &mut self,
+        frame: &Frame,
+        create: &CreateModule,
+        definition: String,
+    ) -> Result<ObjectKind, Stop> {
         let mut module = Module {
             definition,
             quoted_identifier: self.settings.quoted_identifier,
@@ -97,7 +125,14 @@ impl Session {
                 let mut inner = Frame::inner();
                 inner.database = frame.database;
                 for p in &module.parameters {
-                    inner.declare(&p.name, super::frame::Variable { ty: p.ty, collation: None, value: rusqlite::types::Value::Null })?;
+                    inner.declare(
+                        &p.name,
+                        super::frame::Variable {
+                            ty: p.ty,
+                            collation: None,
+                            value: rusqlite::types::Value::Null,
+                        },
+                    )?;
                 }
                 let bound = self.bind(&inner, |b| b.query(query))?;
                 module.columns = self.module_columns(&bound.bound.columns);

@@ -25,9 +25,19 @@ pub(crate) struct Plan<T> {
 
 impl Session {
     /// Binds with the names that are in scope in a frame.
-    pub(crate) fn bind<T>(&self, frame: &Frame, work: impl FnOnce(&mut Binder<'_>) -> Result<T, SqlError>) -> Result<Plan<T>, SqlError> {
+    pub(crate) fn bind<T>(
+        &self,
+        frame: &Frame,
+        work: impl FnOnce(&mut Binder<'_>) -> Result<T, SqlError>,
+    ) -> Result<Plan<T>, SqlError> {
         let database = frame.database.unwrap_or_else(|| self.current_database());
-        let env = BindEnv { shared: &self.shared, settings: &self.settings, database, schema: "dbo", variables: frame };
+        let env = BindEnv {
+            shared: &self.shared,
+            settings: &self.settings,
+            database,
+            schema: "dbo",
+            variables: frame,
+        };
         let mut binder = Binder::new(env);
         let bound = work(&mut binder)?;
         Ok(Plan { bound, params: binder.params, databases: binder.databases })
@@ -47,7 +57,8 @@ impl Session {
 
     fn system_value(&mut self, frame: &Frame, value: SystemValue) -> Result<Value, SqlError> {
         let int = |n: i64| Ok(Value::Integer(n));
-        let decimal = |n: Option<i64>| n.map_or(Ok(Value::Null), |n| crate::types::decimal_value(i128::from(n), 38));
+        let decimal =
+            |n: Option<i64>| n.map_or(Ok(Value::Null), |n| crate::types::decimal_value(i128::from(n), 38));
         let text = |t: Option<String>| Ok(t.map_or(Value::Null, Value::Text));
         let caught = frame.caught.last();
         let number = |n: Option<i64>| Ok(n.map_or(Value::Null, Value::Integer));
@@ -134,7 +145,12 @@ impl Session {
     }
 
     /// All rows of a plan.
-    pub(crate) fn collect<T>(&mut self, frame: &Frame, plan: &Plan<T>, sql: &str) -> Result<Vec<Vec<Value>>, Stop> {
+    pub(crate) fn collect<T>(
+        &mut self,
+        frame: &Frame,
+        plan: &Plan<T>,
+        sql: &str,
+    ) -> Result<Vec<Vec<Value>>, Stop> {
         let mut out = Vec::new();
         self.rows(frame, plan, sql, |row| {
             out.push(row.to_vec());
@@ -185,7 +201,12 @@ impl Session {
     }
 
     /// SELECT: to the client, into variables, or into a new table.
-    pub(crate) fn run_query(&mut self, frame: &mut Frame, query: &Query, sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(crate) fn run_query(
+        &mut self,
+        frame: &mut Frame,
+        query: &Query,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         if let Some(name) = into_table(query) {
             return self.run_select_into(frame, query, &name, sink);
         }
@@ -212,7 +233,12 @@ impl Session {
         Ok(())
     }
 
-    fn assign_from(&mut self, frame: &mut Frame, plan: &Plan<BoundQuery>, _sink: &mut dyn Sink) -> Result<(), Stop> {
+    fn assign_from(
+        &mut self,
+        frame: &mut Frame,
+        plan: &Plan<BoundQuery>,
+        _sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         let mut last: Option<Vec<Value>> = None;
         let mut count = 0;
         let sql = plan.bound.sql.clone();
@@ -260,7 +286,12 @@ impl Session {
 }
 
 /// Steps through a statement of SQLite.
-fn scan(conn: &Connection, sql: &str, values: &[Value], each: &mut dyn FnMut(&[Value]) -> Result<bool, Stop>) -> Result<(), Stop> {
+fn scan(
+    conn: &Connection,
+    sql: &str,
+    values: &[Value],
+    each: &mut dyn FnMut(&[Value]) -> Result<bool, Stop>,
+) -> Result<(), Stop> {
     let sqlite = |e: rusqlite::Error| Stop::from(SqlError::sqlite(&e));
     let mut statement = conn.prepare_cached(sql).map_err(sqlite)?;
     let width = statement.column_count();
@@ -311,4 +342,3 @@ fn reads_tables(query: &Query) -> bool {
         _ => true,
     }
 }
-

@@ -9,9 +9,21 @@ use crate::sink::{Done, DoneKind, ReturnValue, Sink};
 
 /// The procedures that have a number (MS-TDS 2.2.6.6).
 const BY_NUMBER: [&str; 15] = [
-    "sp_cursor", "sp_cursoropen", "sp_cursorprepare", "sp_cursorexecute", "sp_cursorprepexec", "sp_cursorunprepare",
-    "sp_cursorfetch", "sp_cursoroption", "sp_cursorclose", "sp_executesql", "sp_prepare", "sp_execute", "sp_prepexec",
-    "sp_prepexecrpc", "sp_unprepare",
+    "sp_cursor",
+    "sp_cursoropen",
+    "sp_cursorprepare",
+    "sp_cursorexecute",
+    "sp_cursorprepexec",
+    "sp_cursorunprepare",
+    "sp_cursorfetch",
+    "sp_cursoroption",
+    "sp_cursorclose",
+    "sp_executesql",
+    "sp_prepare",
+    "sp_execute",
+    "sp_prepexec",
+    "sp_prepexecrpc",
+    "sp_unprepare",
 ];
 
 impl Session {
@@ -30,7 +42,12 @@ impl Session {
         let passed = call
             .params
             .iter()
-            .map(|p| Passed { name: p.name.clone(), ty: p.ty, value: (!p.default).then(|| p.value.clone()), output: p.output })
+            .map(|p| Passed {
+                name: p.name.clone(),
+                ty: p.ty,
+                value: (!p.default).then(|| p.value.clone()),
+                output: p.output,
+            })
             .collect();
         if name == "?" {
             return Err(SqlError::procedure_not_found("?").into());
@@ -73,4 +90,3 @@ impl Session {
 fn by_number(id: u16) -> Option<&'static str> {
     BY_NUMBER.get(usize::from(id).checked_sub(1)?).copied()
 }
-

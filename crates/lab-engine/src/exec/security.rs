@@ -14,7 +14,13 @@ use crate::types::{SqlType, now_datetime, parse_hex};
 type Options = [(String, Option<Expr>)];
 
 impl Session {
-    pub(super) fn run_login(&mut self, frame: &Frame, create: bool, name: &Ident, options: &Options) -> Result<(), Stop> {
+    pub(super) fn run_login(
+        &mut self,
+        frame: &Frame,
+        create: bool,
+        name: &Ident,
+        options: &Options,
+    ) -> Result<(), Stop> {
         self.must_be_sysadmin()?;
         self.outside_transactions(if create { "CREATE LOGIN" } else { "ALTER LOGIN" })?;
         let server = std::sync::Arc::clone(&self.server);
@@ -35,7 +41,9 @@ impl Session {
             self.set_login_option(frame, &mut login, option, value.as_ref(), options)?;
         }
         if login.password.is_none() {
-            return Err(SqlError::new(102, 15, 1, "Incorrect syntax: CREATE LOGIN requires WITH PASSWORD.").into());
+            return Err(
+                SqlError::new(102, 15, 1, "Incorrect syntax: CREATE LOGIN requires WITH PASSWORD.").into()
+            );
         }
         login.modified = now_datetime();
         server.save_entry(ServerEntry::Login(Box::new(login)))?;
@@ -61,7 +69,14 @@ impl Session {
         })
     }
 
-    fn set_login_option(&mut self, frame: &Frame, login: &mut Login, option: &str, value: Option<&Expr>, all: &Options) -> Result<(), Stop> {
+    fn set_login_option(
+        &mut self,
+        frame: &Frame,
+        login: &mut Login,
+        option: &str,
+        value: Option<&Expr>,
+        all: &Options,
+    ) -> Result<(), Stop> {
         let text = match value {
             Some(Expr::Literal(Literal::String { value, .. })) => value.clone(),
             Some(other) if option != "SID" => match self.evaluate(frame, other, SqlType::nvarchar(256))? {
@@ -70,7 +85,9 @@ impl Session {
             },
             _ => String::new(),
         };
-        let off = |name: &str| all.iter().any(|(n, v)| n == name && matches!(v, Some(Expr::Literal(Literal::String { value, .. })) if value.eq_ignore_ascii_case("OFF")));
+        let off = |name: &str| {
+            all.iter().any(|(n, v)| n == name && matches!(v, Some(Expr::Literal(Literal::String { value, .. })) if value.eq_ignore_ascii_case("OFF")))
+        };
         match option {
             "PASSWORD" => {
                 if all.iter().any(|(n, _)| n == "HASHED") {
@@ -83,7 +100,13 @@ impl Session {
             }
             "DEFAULT_DATABASE" => {
                 if self.server.database_named(&text).is_none() {
-                    return Err(SqlError::new(15010, 16, 1, format!("The database '{text}' does not exist. Supply a valid database name.")).into());
+                    return Err(SqlError::new(
+                        15010,
+                        16,
+                        1,
+                        format!("The database '{text}' does not exist. Supply a valid database name."),
+                    )
+                    .into());
                 }
                 login.default_database = text;
             }
@@ -99,11 +122,14 @@ impl Session {
             }
             "SID" => {
                 let Some(value) = value else { return Ok(()) };
-                let sid = self.evaluate(frame, value, SqlType::VarBinary { len: crate::types::Len::N(16) })?;
+                let sid =
+                    self.evaluate(frame, value, SqlType::VarBinary { len: crate::types::Len::N(16) })?;
                 let Value::Blob(bytes) = sid else { return Ok(()) };
                 let sid: String = bytes.iter().map(|b| format!("{b:02X}")).collect();
                 if bytes.len() != 16 || parse_hex(&sid).is_none() {
-                    return Err(SqlError::new(15419, 16, 1, "Supplied parameter sid should be binary(16).").into());
+                    return Err(
+                        SqlError::new(15419, 16, 1, "Supplied parameter sid should be binary(16).").into()
+                    );
                 }
                 if self.server.logins().iter().any(|l| l.sid == sid && l.id != login.id) {
                     return Err(SqlError::new(15433, 16, 1, "Supplied parameter sid is in use.").into());
@@ -117,7 +143,15 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn run_user(&mut self, create: bool, name: &Ident, login: Option<&Ident>, without_login: bool, options: &Options, sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(super) fn run_user(
+        &mut self,
+        create: bool,
+        name: &Ident,
+        login: Option<&Ident>,
+        without_login: bool,
+        options: &Options,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         let database = self.current_database();
         let option = |wanted: &str| {
             options.iter().find(|(n, _)| n == wanted).and_then(|(_, v)| match v {
@@ -126,7 +160,13 @@ impl Session {
             })
         };
         if option("PASSWORD").is_some() {
-            return Err(SqlError::new(33233, 16, 1, "You can only create a user with a password in a contained database.").into());
+            return Err(SqlError::new(
+                33233,
+                16,
+                1,
+                "You can only create a user with a password in a contained database.",
+            )
+            .into());
         }
         self.atomically(sink, |s, _| {
             s.enter_write(database)?;
@@ -135,7 +175,9 @@ impl Session {
                 if catalog.principal_named(&name.value).is_some() {
                     return Err(SqlError::principal_exists(&name.value).into());
                 }
-                let id = (5..16384).find(|id| !catalog.principals.contains_key(id)).ok_or_else(|| SqlError::internal("too many principals"))?;
+                let id = (5..16384)
+                    .find(|id| !catalog.principals.contains_key(id))
+                    .ok_or_else(|| SqlError::internal("too many principals"))?;
                 Principal {
                     id,
                     name: name.value.clone(),
@@ -173,10 +215,20 @@ impl Session {
         })
     }
 
-    fn login_for_user(&self, catalog: &crate::catalog::Catalog, user: i32, name: &str) -> Result<String, SqlError> {
+    fn login_for_user(
+        &self,
+        catalog: &crate::catalog::Catalog,
+        user: i32,
+        name: &str,
+    ) -> Result<String, SqlError> {
         let login = self.server.login_named(name).ok_or_else(|| SqlError::login_not_found(name))?;
         if catalog.principals.values().any(|p| p.id != user && p.sid.as_deref() == Some(&login.sid)) {
-            return Err(SqlError::new(15063, 16, 1, "The login already has an account under a different user name."));
+            return Err(SqlError::new(
+                15063,
+                16,
+                1,
+                "The login already has an account under a different user name.",
+            ));
         }
         Ok(login.sid)
     }
@@ -189,7 +241,9 @@ impl Session {
             if catalog.principal_named(&name.value).is_some() {
                 return Err(SqlError::principal_exists(&name.value).into());
             }
-            let id = (5..16384).find(|id| !catalog.principals.contains_key(id)).ok_or_else(|| SqlError::internal("too many principals"))?;
+            let id = (5..16384)
+                .find(|id| !catalog.principals.contains_key(id))
+                .ok_or_else(|| SqlError::internal("too many principals"))?;
             let role = Principal {
                 id,
                 name: name.value.clone(),
@@ -207,7 +261,14 @@ impl Session {
         })
     }
 
-    pub(super) fn run_role_member(&mut self, server: bool, role: &Ident, add: bool, member: &Ident, sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(super) fn run_role_member(
+        &mut self,
+        server: bool,
+        role: &Ident,
+        add: bool,
+        member: &Ident,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         if server {
             return self.server_role_member(&role.value, add, &member.value);
         }
@@ -217,7 +278,9 @@ impl Session {
             let catalog = s.catalog_of(database)?;
             let found = catalog.principal_named(&role.value).filter(|p| p.kind == PrincipalKind::Role);
             let role_id = found.ok_or_else(|| SqlError::principal_not_found("role", &role.value))?.id;
-            let member = catalog.principal_named(&member.value).ok_or_else(|| SqlError::principal_not_found("user", &member.value))?;
+            let member = catalog
+                .principal_named(&member.value)
+                .ok_or_else(|| SqlError::principal_not_found("user", &member.value))?;
             let mut member = member.clone();
             member.member_of.retain(|r| *r != role_id);
             if add {
@@ -239,7 +302,8 @@ impl Session {
         if !Self::is_server_role(role) {
             return Err(SqlError::principal_not_found("server role", role).into());
         }
-        let mut login = server.login_named(member).ok_or_else(|| SqlError::principal_not_found("login", member))?;
+        let mut login =
+            server.login_named(member).ok_or_else(|| SqlError::principal_not_found("login", member))?;
         if login.id == 1 && !add {
             return Err(SqlError::new(15405, 16, 1, "Cannot use the special principal 'sa'.").into());
         }
@@ -260,57 +324,124 @@ impl Session {
             return Err(SqlError::new(6104, 16, 1, "Cannot use KILL to kill your own process.").into());
         }
         let found = self.server.sessions().into_iter().find(|s| i64::from(s.id) == id);
-        let found = found.ok_or_else(|| SqlError::new(6106, 16, 1, format!("Process ID {id} is not an active process ID.")))?;
+        let found = found.ok_or_else(|| {
+            SqlError::new(6106, 16, 1, format!("Process ID {id} is not an active process ID."))
+        })?;
         found.kill();
         Ok(())
     }
 
-    pub(super) fn run_dbcc(&mut self, frame: &mut Frame, command: &str, args: &[Expr], sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(super) fn run_dbcc(
+        &mut self,
+        frame: &mut Frame,
+        command: &str,
+        args: &[Expr],
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         let mut values = Vec::new();
         for arg in args {
             values.push(self.evaluate_any(frame, arg)?.0);
         }
         match command {
             "CHECKIDENT" => self.check_identity(frame, &values, sink)?,
-            "CHECKDB" | "CHECKTABLE" | "CHECKALLOC" | "CHECKCATALOG" => self.check_database(&values, command == "CHECKDB", sink)?,
-            "OPENTRAN" | "FREEPROCCACHE" | "DROPCLEANBUFFERS" | "TRACEON" | "TRACEOFF" | "UPDATEUSAGE" | "CHECKCONSTRAINTS" | "FREESYSTEMCACHE" => {}
+            "CHECKDB" | "CHECKTABLE" | "CHECKALLOC" | "CHECKCATALOG" => {
+                self.check_database(&values, command == "CHECKDB", sink)?
+            }
+            "OPENTRAN" | "FREEPROCCACHE" | "DROPCLEANBUFFERS" | "TRACEON" | "TRACEOFF" | "UPDATEUSAGE"
+            | "CHECKCONSTRAINTS" | "FREESYSTEMCACHE" => {}
             "USEROPTIONS" => {
                 let state = self.shared.state().clone();
-                sink.columns(&[ColumnMeta::new("Set Option", SqlType::SYSNAME), ColumnMeta::new("Value", SqlType::SYSNAME)]);
-                let rows = [("textsize", self.settings.textsize.to_string()), ("language", state.language), ("dateformat", state.date_format), ("datefirst", state.date_first.to_string()), ("lock_timeout", state.lock_timeout_ms.to_string())];
+                sink.columns(&[
+                    ColumnMeta::new("Set Option", SqlType::SYSNAME),
+                    ColumnMeta::new("Value", SqlType::SYSNAME),
+                ]);
+                let rows = [
+                    ("textsize", self.settings.textsize.to_string()),
+                    ("language", state.language),
+                    ("dateformat", state.date_format),
+                    ("datefirst", state.date_first.to_string()),
+                    ("lock_timeout", state.lock_timeout_ms.to_string()),
+                ];
                 for (name, value) in &rows {
-                    sink.row(&[Value::Text((*name).to_owned()), Value::Text(value.clone())]).map_err(|_| Stop::Closed)?;
+                    sink.row(&[Value::Text((*name).to_owned()), Value::Text(value.clone())])
+                        .map_err(|_| Stop::Closed)?;
                 }
-                sink.done(Done { kind: frame.done_kind, rows: Some(rows.len() as u64), command: Done::SELECT, error: false });
+                sink.done(Done {
+                    kind: frame.done_kind,
+                    rows: Some(rows.len() as u64),
+                    command: Done::SELECT,
+                    error: false,
+                });
             }
             other => return Err(SqlError::unsupported(&format!("DBCC {other}")).into()),
         }
-        sink.info(&SqlError::new(2528, 0, 1, "DBCC execution completed. If DBCC printed error messages, contact your system administrator."));
+        sink.info(&SqlError::new(
+            2528,
+            0,
+            1,
+            "DBCC execution completed. If DBCC printed error messages, contact your system administrator.",
+        ));
         Ok(())
     }
 
     /// DBCC CHECKIDENT ('table' [, RESEED [, value] | , NORESEED]).
-    fn check_identity(&mut self, frame: &mut Frame, values: &[Value], sink: &mut dyn Sink) -> Result<(), Stop> {
+    fn check_identity(
+        &mut self,
+        frame: &mut Frame,
+        values: &[Value],
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         let Some(Value::Text(name)) = values.first() else {
-            return Err(SqlError::new(2560, 16, 9, "Parameter 1 is incorrect for this DBCC statement.").into());
+            return Err(
+                SqlError::new(2560, 16, 9, "Parameter 1 is incorrect for this DBCC statement.").into()
+            );
         };
         let object_name = super::call::name_from_text(name);
         let reseed = matches!(values.get(1), Some(Value::Text(word)) if word.eq_ignore_ascii_case("RESEED"));
         let new = values.get(2).and_then(crate::types::exact).and_then(|n| i64::try_from(n).ok());
         self.atomically(sink, |s, sink| {
-            let found = s.bind(frame, |b| b.find(&object_name))?.bound.ok_or_else(|| SqlError::new(2501, 16, 45, format!("Cannot find a table or object with the name \"{name}\". Check the system catalog.")))?;
+            let found = s.bind(frame, |b| b.find(&object_name))?.bound.ok_or_else(|| {
+                SqlError::new(
+                    2501,
+                    16,
+                    45,
+                    format!(
+                        "Cannot find a table or object with the name \"{name}\". Check the system catalog."
+                    ),
+                )
+            })?;
             let target = s.enter_target(frame, &found)?;
             let Some(column) = target.table()?.identity_column().map(|c| c.id) else {
-                return Err(SqlError::new(7997, 16, 1, format!("'{name}' does not contain an identity column.")).into());
+                return Err(SqlError::new(
+                    7997,
+                    16,
+                    1,
+                    format!("'{name}' does not contain an identity column."),
+                )
+                .into());
             };
             let known = s.identity_known(&target)?;
-            let sql = format!("SELECT max(c{column}) FROM {}", crate::store::table_name(&crate::bind::alias_of(found.database), found.object.id));
-            let highest: Option<i64> = s.conn.query_row(&sql, [], |r| r.get(0)).map_err(|e| SqlError::sqlite(&e))?;
+            let sql = format!(
+                "SELECT max(c{column}) FROM {}",
+                crate::store::table_name(&crate::bind::alias_of(found.database), found.object.id)
+            );
+            let highest: Option<i64> =
+                s.conn.query_row(&sql, [], |r| r.get(0)).map_err(|e| SqlError::sqlite(&e))?;
             let shown = |v: Option<i64>| v.map_or_else(|| "NULL".to_owned(), |v| v.to_string());
-            sink.info(&SqlError::new(7998, 0, 1, format!("Checking identity information: current identity value '{}', current column value '{}'.", shown(known), shown(highest))));
+            sink.info(&SqlError::new(
+                7998,
+                0,
+                1,
+                format!(
+                    "Checking identity information: current identity value '{}', current column value '{}'.",
+                    shown(known),
+                    shown(highest)
+                ),
+            ));
             let to = match (reseed, new) {
                 (true, Some(new)) => {
-                    let step = target.table()?.identity_column().and_then(|c| c.identity).map_or(1, |i| i.increment);
+                    let step =
+                        target.table()?.identity_column().and_then(|c| c.identity).map_or(1, |i| i.increment);
                     // With rows in the table the next value is new + increment; in an empty, never filled one it is new itself.
                     Some(if known.is_none() && highest.is_none() { new.saturating_sub(step) } else { new })
                 }
@@ -328,13 +459,18 @@ impl Session {
     /// DBCC CHECKDB: every page of the database is read and its structure judged.
     fn check_database(&mut self, values: &[Value], whole: bool, sink: &mut dyn Sink) -> Result<(), Stop> {
         let database = match values.first() {
-            Some(Value::Text(name)) if whole => self.server.database_named(name).ok_or_else(|| SqlError::database_not_found(name))?.id,
+            Some(Value::Text(name)) if whole => {
+                self.server.database_named(name).ok_or_else(|| SqlError::database_not_found(name))?.id
+            }
             _ => self.current_database(),
         };
         let alias = self.database(database)?.alias.clone();
         let mut faults = Vec::new();
         {
-            let mut statement = self.conn.prepare(&format!("PRAGMA {alias}.integrity_check")).map_err(|e| SqlError::sqlite(&e))?;
+            let mut statement = self
+                .conn
+                .prepare(&format!("PRAGMA {alias}.integrity_check"))
+                .map_err(|e| SqlError::sqlite(&e))?;
             let mut rows = statement.query([]).map_err(|e| SqlError::sqlite(&e))?;
             while let Some(row) = rows.next().map_err(|e| SqlError::sqlite(&e))? {
                 let line: String = row.get(0).map_err(|e| SqlError::sqlite(&e))?;
@@ -347,7 +483,15 @@ impl Session {
         for fault in &faults {
             sink.error(&SqlError::new(8928, 16, 1, format!("Object in database '{name}': {fault}")));
         }
-        sink.info(&SqlError::new(8989, 10, 1, format!("CHECKDB found 0 allocation errors and {} consistency errors in database '{name}'.", faults.len())));
+        sink.info(&SqlError::new(
+            8989,
+            10,
+            1,
+            format!(
+                "CHECKDB found 0 allocation errors and {} consistency errors in database '{name}'.",
+                faults.len()
+            ),
+        ));
         Ok(())
     }
 }

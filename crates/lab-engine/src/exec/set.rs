@@ -13,21 +13,42 @@ use crate::types::{DateFormat, SqlType};
 /// Options that a lab instance has nothing to do for: their effect is on plans, statistics, or features that later work
 /// brings. They are accepted, as every driver sends some.
 const WITHOUT_EFFECT: &[&str] = &[
-    "ANSI_NULL_DFLT_OFF", "ARITHIGNORE", "FORCEPLAN", "REMOTE_PROC_TRANSACTIONS", "STATISTICS IO", "STATISTICS TIME",
-    "STATISTICS PROFILE", "STATISTICS XML", "NO_BROWSETABLE", "DISABLE_DEF_CNST_CHK",
+    "ANSI_NULL_DFLT_OFF",
+    "ARITHIGNORE",
+    "FORCEPLAN",
+    "REMOTE_PROC_TRANSACTIONS",
+    "STATISTICS IO",
+    "STATISTICS TIME",
+    "STATISTICS PROFILE",
+    "STATISTICS XML",
+    "NO_BROWSETABLE",
+    "DISABLE_DEF_CNST_CHK",
 ];
 
 impl Session {
-    pub(super) fn run_set(&mut self, frame: &mut Frame, set: &SetStatement, sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(super) fn run_set(
+        &mut self,
+        frame: &mut Frame,
+        set: &SetStatement,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         match set {
             SetStatement::Variable { .. } if self.settings.noexec => {}
             SetStatement::Variable { name, op, value, .. } => {
-                let ty = frame.variables.get(&name.to_lowercase()).map(|v| v.ty).ok_or_else(|| SqlError::undeclared_variable(name))?;
+                let ty = frame
+                    .variables
+                    .get(&name.to_lowercase())
+                    .map(|v| v.ty)
+                    .ok_or_else(|| SqlError::undeclared_variable(name))?;
                 let value = match op {
                     None => self.evaluate(frame, value, ty)?,
                     Some(op) => {
                         let left = Expr::Variable { name: name.clone(), pos: lab_tsql::ast::Pos::default() };
-                        let whole = Expr::Binary { op: *op, left: Box::new(left), right: Box::new(Expr::Nested(Box::new(value.clone()))) };
+                        let whole = Expr::Binary {
+                            op: *op,
+                            left: Box::new(left),
+                            right: Box::new(Expr::Nested(Box::new(value.clone()))),
+                        };
                         self.evaluate(frame, &whole, ty)?
                     }
                 };
@@ -77,28 +98,56 @@ impl Session {
             "PARSEONLY" => &mut s.parseonly,
             "FMTONLY" => &mut s.fmtonly,
             "ANSI_DEFAULTS" => {
-                for each in ["ANSI_NULLS", "ANSI_NULL_DFLT_ON", "ANSI_PADDING", "ANSI_WARNINGS", "QUOTED_IDENTIFIER", "IMPLICIT_TRANSACTIONS", "CURSOR_CLOSE_ON_COMMIT"] {
+                for each in [
+                    "ANSI_NULLS",
+                    "ANSI_NULL_DFLT_ON",
+                    "ANSI_PADDING",
+                    "ANSI_WARNINGS",
+                    "QUOTED_IDENTIFIER",
+                    "IMPLICIT_TRANSACTIONS",
+                    "CURSOR_CLOSE_ON_COMMIT",
+                ] {
                     self.switch(each, on, sink)?;
                 }
                 return Ok(());
             }
-            "SHOWPLAN_ALL" | "SHOWPLAN_TEXT" | "SHOWPLAN_XML" if on => return Err(SqlError::unsupported(&format!("SET {name}")).into()),
+            "SHOWPLAN_ALL" | "SHOWPLAN_TEXT" | "SHOWPLAN_XML" if on => {
+                return Err(SqlError::unsupported(&format!("SET {name}")).into());
+            }
             "SHOWPLAN_ALL" | "SHOWPLAN_TEXT" | "SHOWPLAN_XML" => return Ok(()),
             other if WITHOUT_EFFECT.contains(&other) => return Ok(()),
-            other => return Err(SqlError::new(195, 15, 7, format!("'{other}' is not a recognized SET option.")).into()),
+            other => {
+                return Err(
+                    SqlError::new(195, 15, 7, format!("'{other}' is not a recognized SET option.")).into()
+                );
+            }
         };
         *slot = on;
         Ok(())
     }
 
-    fn set_value(&mut self, frame: &Frame, name: &str, value: &Expr, sink: &mut dyn Sink) -> Result<(), Stop> {
+    fn set_value(
+        &mut self,
+        frame: &Frame,
+        name: &str,
+        value: &Expr,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         let text = || match value {
             Expr::Literal(Literal::String { value, .. }) => Some(value.clone()),
             _ => None,
         };
         if name == "CONTEXT_INFO" {
-            let Value::Blob(bytes) = self.evaluate(frame, value, SqlType::VarBinary { len: crate::types::Len::N(128) })? else {
-                return Err(SqlError::new(2743, 16, 1, "SET CONTEXT_INFO option requires varbinary (128) NOT NULL parameter.").into());
+            let Value::Blob(bytes) =
+                self.evaluate(frame, value, SqlType::VarBinary { len: crate::types::Len::N(128) })?
+            else {
+                return Err(SqlError::new(
+                    2743,
+                    16,
+                    1,
+                    "SET CONTEXT_INFO option requires varbinary (128) NOT NULL parameter.",
+                )
+                .into());
             };
             self.shared.state().context_info = bytes;
             return Ok(());
@@ -125,7 +174,13 @@ impl Session {
             return Ok(());
         }
         let Value::Integer(number) = self.evaluate(frame, value, SqlType::BigInt)? else {
-            return Err(SqlError::new(1067, 15, 1, format!("The SET statement requires a number for {name}.")).into());
+            return Err(SqlError::new(
+                1067,
+                15,
+                1,
+                format!("The SET statement requires a number for {name}."),
+            )
+            .into());
         };
         match name {
             "ROWCOUNT" => self.settings.rowcount = u64::try_from(number).unwrap_or(0),
@@ -133,7 +188,9 @@ impl Session {
             "LOCK_TIMEOUT" => self.settings.lock_timeout_ms = number.max(-1),
             "DATEFIRST" => {
                 let day = u8::try_from(number).ok().filter(|d| (1..=7).contains(d));
-                self.settings.date_first = day.ok_or_else(|| SqlError::new(2742, 16, 1, format!("SET DATEFIRST {number} is out of range.")))?;
+                self.settings.date_first = day.ok_or_else(|| {
+                    SqlError::new(2742, 16, 1, format!("SET DATEFIRST {number} is out of range."))
+                })?;
             }
             "DEADLOCK_PRIORITY" => self.settings.deadlock_priority = number.clamp(-10, 10),
             _ => {}
@@ -143,8 +200,9 @@ impl Session {
 
     fn set_word(&mut self, name: &str, word: &str, sink: &mut dyn Sink) -> Result<(), Stop> {
         if name == "DATEFORMAT" {
-            self.settings.date_format = DateFormat::by_name(word)
-                .ok_or_else(|| SqlError::new(2741, 16, 1, format!("SET DATEFORMAT date order '{word}' is invalid.")))?;
+            self.settings.date_format = DateFormat::by_name(word).ok_or_else(|| {
+                SqlError::new(2741, 16, 1, format!("SET DATEFORMAT date order '{word}' is invalid."))
+            })?;
             return Ok(());
         }
         // Messages are in English whatever the language; what differs is how dates are read.
@@ -177,7 +235,12 @@ impl Session {
                 let catalog = self.catalog_of(other.0)?;
                 // A table that was dropped since no longer counts.
                 if let Some(object) = catalog.object(other.1) {
-                    let shown = format!("{}.{}.{}", self.name_of(other.0), catalog.schema_name(object.schema), object.name);
+                    let shown = format!(
+                        "{}.{}.{}",
+                        self.name_of(other.0),
+                        catalog.schema_name(object.schema),
+                        object.name
+                    );
                     return Err(SqlError::new(8107, 16, 1, format!("IDENTITY_INSERT is already ON for table '{shown}'. Cannot perform SET operation for table '{name}'.")).into());
                 }
                 self.settings.identity_insert = Some(this);

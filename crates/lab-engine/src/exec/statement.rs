@@ -9,7 +9,12 @@ use crate::sink::{Done, DoneKind, Sink};
 
 impl Session {
     /// Runs statements in order; a GOTO finds its label among them or goes on outwards.
-    pub(crate) fn run_statements(&mut self, frame: &mut Frame, statements: &[Statement], sink: &mut dyn Sink) -> Result<Flow, Stop> {
+    pub(crate) fn run_statements(
+        &mut self,
+        frame: &mut Frame,
+        statements: &[Statement],
+        sink: &mut dyn Sink,
+    ) -> Result<Flow, Stop> {
         let mut at = 0;
         while let Some(statement) = statements.get(at) {
             at += 1;
@@ -29,7 +34,12 @@ impl Session {
     }
 
     /// Runs a statement; an error that a CATCH does not take is reported here.
-    pub(crate) fn run_statement(&mut self, frame: &mut Frame, statement: &Statement, sink: &mut dyn Sink) -> Result<Flow, Stop> {
+    pub(crate) fn run_statement(
+        &mut self,
+        frame: &mut Frame,
+        statement: &Statement,
+        sink: &mut dyn Sink,
+    ) -> Result<Flow, Stop> {
         if self.interrupt.seen() {
             return Err(Stop::Cancelled);
         }
@@ -42,7 +52,13 @@ impl Session {
         }
     }
 
-    fn failed(&mut self, frame: &Frame, statement: &Statement, e: SqlError, sink: &mut dyn Sink) -> Result<Flow, Stop> {
+    fn failed(
+        &mut self,
+        frame: &Frame,
+        statement: &Statement,
+        e: SqlError,
+        sink: &mut dyn Sink,
+    ) -> Result<Flow, Stop> {
         let mut e = e.at(statement.pos.line);
         // A block's own statements have reported or thrown already; what comes through here again goes on.
         if e.procedure.is_none() {
@@ -66,7 +82,12 @@ impl Session {
         if self.tran.count > 0 && (xact_abort || (aborts && e.class >= 13 && !compile_error(&e))) {
             self.rollback_all(sink)?;
         }
-        sink.done(Done { kind: frame.done_kind, rows: None, command: command_of(&statement.kind), error: true });
+        sink.done(Done {
+            kind: frame.done_kind,
+            rows: None,
+            command: command_of(&statement.kind),
+            error: true,
+        });
         if e.class >= 20 {
             return Err(Stop::Closed);
         }
@@ -75,7 +96,13 @@ impl Session {
     }
 
     /// Reports a statement's end to the client.
-    pub(crate) fn statement_over(&mut self, frame: &Frame, command: u16, rows: Option<u64>, sink: &mut dyn Sink) {
+    pub(crate) fn statement_over(
+        &mut self,
+        frame: &Frame,
+        command: u16,
+        rows: Option<u64>,
+        sink: &mut dyn Sink,
+    ) {
         self.last_error = 0;
         self.row_count = rows.map_or(0, |r| r as i64);
         let shown = rows.filter(|_| !self.settings.nocount);
@@ -85,7 +112,12 @@ impl Session {
         sink.done(Done { kind: frame.done_kind, rows: shown, command, error: false });
     }
 
-    fn dispatch(&mut self, frame: &mut Frame, statement: &Statement, sink: &mut dyn Sink) -> Result<Flow, Stop> {
+    fn dispatch(
+        &mut self,
+        frame: &mut Frame,
+        statement: &Statement,
+        sink: &mut dyn Sink,
+    ) -> Result<Flow, Stop> {
         use StatementKind as K;
         match &statement.kind {
             K::Block(body) => self.run_statements(frame, body, sink),
@@ -111,10 +143,14 @@ impl Session {
             K::Declare(declarations) => self.run_declare(frame, declarations).map(|()| Flow::Next),
             K::Set(set) => self.run_set(frame, set, sink).map(|()| Flow::Next),
             K::Print(value) => self.run_print(frame, value, sink).map(|()| Flow::Next),
-            K::RaisError { args, options } => self.run_raiserror(frame, args, options, sink).map(|()| Flow::Next),
+            K::RaisError { args, options } => {
+                self.run_raiserror(frame, args, options, sink).map(|()| Flow::Next)
+            }
             K::Throw(parts) => Err(Stop::Error(self.thrown(frame, parts.as_ref(), statement.pos.line)?)),
             K::WaitFor { delay, value } => self.run_waitfor(frame, *delay, value).map(|()| Flow::Next),
-            K::InsertBulk(insert) => self.announce_bulk(frame, insert).map(|()| Flow::Next).map_err(Stop::from),
+            K::InsertBulk(insert) => {
+                self.announce_bulk(frame, insert).map(|()| Flow::Next).map_err(Stop::from)
+            }
             K::BeginTransaction(_) | K::Commit(_) | K::Rollback(_) | K::Save(_) => {
                 self.run_transaction(frame, &statement.kind, sink)?;
                 self.statement_over(frame, Done::OTHER, None, sink);
@@ -131,7 +167,13 @@ impl Session {
     }
 
     /// Statements that define something or speak to the server; they return `@@ROWCOUNT`.
-    fn run_definition(&mut self, frame: &mut Frame, kind: &StatementKind, statement: &Statement, sink: &mut dyn Sink) -> Result<i64, Stop> {
+    fn run_definition(
+        &mut self,
+        frame: &mut Frame,
+        kind: &StatementKind,
+        statement: &Statement,
+        sink: &mut dyn Sink,
+    ) -> Result<i64, Stop> {
         use StatementKind as K;
         match kind {
             K::Truncate(name) => self.run_truncate(frame, name, sink)?,
@@ -139,7 +181,9 @@ impl Session {
             K::AlterTable(name, action) => self.run_alter_table(frame, name, action, sink)?,
             K::CreateIndex(create) => self.run_create_index(frame, create, sink)?,
             K::DropIndex { indexes, if_exists } => self.run_drop_index(frame, indexes, *if_exists, sink)?,
-            K::AlterIndex(index, table, action) => self.run_alter_index(frame, index.as_ref(), table, action, sink)?,
+            K::AlterIndex(index, table, action) => {
+                self.run_alter_index(frame, index.as_ref(), table, action, sink)?
+            }
             K::CreateModule(create) => self.run_create_module(frame, create, statement, sink)?,
             K::Drop { kind, names, if_exists } => self.run_drop(frame, *kind, names, *if_exists, sink)?,
             K::CreateSchema { name, owner } => self.run_create_schema(frame, name, owner.as_ref(), sink)?,
@@ -150,7 +194,9 @@ impl Session {
                 self.run_user(*create, name, login.as_ref(), *without_login, options, sink)?;
             }
             K::CreateRole(name) => self.run_create_role(name, sink)?,
-            K::RoleMember { server, role, add, member } => self.run_role_member(*server, role, *add, member, sink)?,
+            K::RoleMember { server, role, add, member } => {
+                self.run_role_member(*server, role, *add, member, sink)?
+            }
             K::Use(name) => self.run_use(name, sink)?,
             K::BackupRestore(b) => {
                 let verb = if b.restore { "RESTORE" } else { "BACKUP" };
@@ -188,7 +234,29 @@ fn command_of(kind: &StatementKind) -> u16 {
 
 /// Errors of names and syntax, which SQL Server finds before the statement runs: they end the batch, not the transaction.
 fn compile_error(e: &SqlError) -> bool {
-    matches!(e.number, 102 | 105 | 109 | 110 | 120 | 121 | 137 | 156 | 206 | 207 | 208 | 209 | 213 | 1087 | 2812 | 4104 | 4121 | 8120 | 8121 | 40510 | 40511)
+    matches!(
+        e.number,
+        102 | 105
+            | 109
+            | 110
+            | 120
+            | 121
+            | 137
+            | 156
+            | 206
+            | 207
+            | 208
+            | 209
+            | 213
+            | 1087
+            | 2812
+            | 4104
+            | 4121
+            | 8120
+            | 8121
+            | 40510
+            | 40511
+    )
 }
 
 /// Errors that end the batch wherever they happen (and the transaction, unless they are of the compiler).

@@ -7,7 +7,9 @@ use lab_tsql::ast::{ConstraintKind, CreateTable, ObjectName, TableElement};
 use super::constraint::{TableBeing, next_index_id};
 use super::{Frame, Stop};
 use crate::bind::alias_of;
-use crate::catalog::{Catalog, CatalogChange, DBO, Index, IndexKey, IndexRole, Object, ObjectIds, ObjectKind, Table};
+use crate::catalog::{
+    Catalog, CatalogChange, DBO, Index, IndexKey, IndexRole, Object, ObjectIds, ObjectKind, Table,
+};
 use crate::error::SqlError;
 use crate::session::Session;
 use crate::sink::Sink;
@@ -15,7 +17,12 @@ use crate::store::{create_index_sql, create_table_sql, table_name};
 use crate::types::{SqlType, now_datetime};
 
 impl Session {
-    pub(super) fn run_create_table(&mut self, frame: &mut Frame, create: &CreateTable, sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(super) fn run_create_table(
+        &mut self,
+        frame: &mut Frame,
+        create: &CreateTable,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         self.atomically(sink, |s, _| {
             let (database, schema) = s.place_for(&create.name)?;
             s.enter_write(database)?;
@@ -34,7 +41,14 @@ impl Session {
     }
 
     /// Defines a table and makes it. The caller has entered the write.
-    fn create_table(&mut self, frame: &mut Frame, database: i32, schema: i32, name: &str, elements: &[TableElement]) -> Result<Arc<Object>, Stop> {
+    fn create_table(
+        &mut self,
+        frame: &mut Frame,
+        database: i32,
+        schema: i32,
+        name: &str,
+        elements: &[TableElement],
+    ) -> Result<Arc<Object>, Stop> {
         let catalog = self.catalog_of(database)?;
         let mut ids = catalog.ids();
         let id = self.new_object_id(database, &mut ids);
@@ -62,7 +76,9 @@ impl Session {
             if let TableElement::Index(inline) = element {
                 let mut keys = Vec::new();
                 for column in &inline.columns {
-                    let found = table.column_named(&column.name.value).ok_or_else(|| SqlError::invalid_column(&column.name.value))?;
+                    let found = table
+                        .column_named(&column.name.value)
+                        .ok_or_else(|| SqlError::invalid_column(&column.name.value))?;
                     keys.push(IndexKey { column: found.id, descending: column.descending });
                 }
                 let clustered = inline.clustered && !table.indexes.iter().any(|i| i.clustered);
@@ -91,12 +107,20 @@ impl Session {
         if database == 0 { self.server.next_temp_object_id() } else { ids.take() }
     }
 
-    pub(super) fn define_columns(&self, table: &mut Table, name: &str, database: i32, elements: &[TableElement]) -> Result<(), Stop> {
+    pub(super) fn define_columns(
+        &self,
+        table: &mut Table,
+        name: &str,
+        database: i32,
+        elements: &[TableElement],
+    ) -> Result<(), Stop> {
         let first = table.columns.len();
         for element in elements {
             let TableElement::Column(def) = element else { continue };
             if table.column_named(&def.name.value).is_some() {
-                return Err(SqlError::duplicate_table_column(&def.name.value, name).at(def.name.pos.line).into());
+                return Err(SqlError::duplicate_table_column(&def.name.value, name)
+                    .at(def.name.pos.line)
+                    .into());
             }
             let id = table.next_column_id;
             table.next_column_id += 1;
@@ -105,7 +129,8 @@ impl Session {
         if table.columns.iter().filter(|c| c.identity.is_some()).count() > 1 {
             return Err(SqlError::two_identities(name).into());
         }
-        let defs = elements.iter().filter_map(|e| if let TableElement::Column(def) = e { Some(def) } else { None });
+        let defs =
+            elements.iter().filter_map(|e| if let TableElement::Column(def) = e { Some(def) } else { None });
         for (n, def) in defs.enumerate() {
             if let Some((expr, _)) = &def.computed {
                 self.type_computed(table, first + n, expr)?;
@@ -115,7 +140,14 @@ impl Session {
     }
 
     /// Makes a table that another statement has defined (SELECT INTO).
-    pub(super) fn put_new_table(&mut self, frame: &mut Frame, database: i32, schema: i32, name: &str, table: Table) -> Result<Arc<Object>, Stop> {
+    pub(super) fn put_new_table(
+        &mut self,
+        frame: &mut Frame,
+        database: i32,
+        schema: i32,
+        name: &str,
+        table: Table,
+    ) -> Result<Arc<Object>, Stop> {
         let catalog = self.catalog_of(database)?;
         if catalog.id_of(schema, name).is_some() {
             return Err(SqlError::object_exists(name).into());
@@ -125,7 +157,14 @@ impl Session {
         self.put_table(frame, (database, schema), (id, ids), name, table)
     }
 
-    fn put_table(&mut self, frame: &mut Frame, (database, schema): (i32, i32), (id, ids): (i32, ObjectIds), name: &str, table: Table) -> Result<Arc<Object>, Stop> {
+    fn put_table(
+        &mut self,
+        frame: &mut Frame,
+        (database, schema): (i32, i32),
+        (id, ids): (i32, ObjectIds),
+        name: &str,
+        table: Table,
+    ) -> Result<Arc<Object>, Stop> {
         let alias = alias_of(database);
         let mut ddl = vec![create_table_sql(&table_name(&alias, id), &table)];
         for index in &table.indexes {
@@ -134,7 +173,14 @@ impl Session {
         self.run_ddl(&ddl)?;
         let now = now_datetime();
         let schema = if database == 0 { DBO } else { schema };
-        let object = Object { id, schema, name: name.to_owned(), created: now, modified: now, kind: ObjectKind::Table(table) };
+        let object = Object {
+            id,
+            schema,
+            name: name.to_owned(),
+            created: now,
+            modified: now,
+            kind: ObjectKind::Table(table),
+        };
         let object = self.put_object(database, object, Some(ids))?;
         if database == 0 {
             frame.temporary.push(id);
@@ -143,7 +189,13 @@ impl Session {
     }
 
     /// SQLite's statements for an index.
-    pub(super) fn index_ddl(&self, alias: &str, id: i32, table: &Table, index: &Index) -> Result<Vec<String>, Stop> {
+    pub(super) fn index_ddl(
+        &self,
+        alias: &str,
+        id: i32,
+        table: &Table,
+        index: &Index,
+    ) -> Result<Vec<String>, Stop> {
         let filter = match &index.filter {
             Some(filter) => Some(self.bind(&Frame::batch(), |b| b.index_filter(table, filter))?.bound),
             None => None,
@@ -159,7 +211,12 @@ impl Session {
     }
 
     /// Puts an object into its database's catalog, new or in the place of its former self.
-    pub(super) fn put_object(&mut self, database: i32, object: Object, ids: Option<ObjectIds>) -> Result<Arc<Object>, Stop> {
+    pub(super) fn put_object(
+        &mut self,
+        database: i32,
+        object: Object,
+        ids: Option<ObjectIds>,
+    ) -> Result<Arc<Object>, Stop> {
         let id = object.id;
         let mut put = None;
         self.change_catalog(database, [CatalogChange::PutObject(id)], |catalog| {
@@ -172,7 +229,12 @@ impl Session {
     }
 
     /// DECLARE @t TABLE (...): a temporary table that only this frame knows.
-    pub(super) fn declare_table(&mut self, frame: &mut Frame, name: &str, elements: &[TableElement]) -> Result<(), Stop> {
+    pub(super) fn declare_table(
+        &mut self,
+        frame: &mut Frame,
+        name: &str,
+        elements: &[TableElement],
+    ) -> Result<(), Stop> {
         let folded = name.to_lowercase();
         if frame.tables.contains_key(&folded) || frame.variables.contains_key(&folded) {
             return Err(SqlError::duplicate_variable(name).into());
@@ -211,5 +273,6 @@ fn rowid_column(table: &Table) -> Option<i32> {
     let key = table.primary_key()?;
     let [only] = key.keys.as_slice() else { return None };
     let column = table.column(only.column)?;
-    matches!(column.ty, SqlType::TinyInt | SqlType::SmallInt | SqlType::Int | SqlType::BigInt).then_some(column.id)
+    matches!(column.ty, SqlType::TinyInt | SqlType::SmallInt | SqlType::Int | SqlType::BigInt)
+        .then_some(column.id)
 }

@@ -33,13 +33,30 @@ impl WriteTarget {
         }
     }
 
-    pub(crate) fn writer<'a>(&'a self, conn: &'a Connection, kind: WriteKind) -> Result<RowWriter<'a>, SqlError> {
+    pub(crate) fn writer<'a>(
+        &'a self,
+        conn: &'a Connection,
+        kind: WriteKind,
+    ) -> Result<RowWriter<'a>, SqlError> {
         let rules = (self.checks.clone(), self.check_values.clone());
-        Ok(RowWriter::new(conn, (&self.database_name, &self.schema), &self.alias, &self.object, self.table()?, kind, rules))
+        Ok(RowWriter::new(
+            conn,
+            (&self.database_name, &self.schema),
+            &self.alias,
+            &self.object,
+            self.table()?,
+            kind,
+            rules,
+        ))
     }
 
     fn foreign_keys<'a>(&'a self, conn: &'a Connection) -> ForeignKeys<'a> {
-        ForeignKeys { conn, catalog: Arc::clone(&self.catalog), alias: &self.alias, database: &self.database_name }
+        ForeignKeys {
+            conn,
+            catalog: Arc::clone(&self.catalog),
+            alias: &self.alias,
+            database: &self.database_name,
+        }
     }
 
     /// Whether foreign keys have to see what was changed.
@@ -48,8 +65,17 @@ impl WriteTarget {
     }
 
     /// Judges foreign keys after a statement's writing, and carries out cascades.
-    pub(crate) fn judge(&self, conn: &Connection, changes: &[Changed], kind: WriteKind) -> Result<(), SqlError> {
-        if self.referenced { self.foreign_keys(conn).judge(&self.object, changes, kind.name()) } else { Ok(()) }
+    pub(crate) fn judge(
+        &self,
+        conn: &Connection,
+        changes: &[Changed],
+        kind: WriteKind,
+    ) -> Result<(), SqlError> {
+        if self.referenced {
+            self.foreign_keys(conn).judge(&self.object, changes, kind.name())
+        } else {
+            Ok(())
+        }
     }
 
     /// `dbo.t`, as messages name it.
@@ -67,7 +93,10 @@ impl Session {
             return Err(Stop::Aborted);
         }
         let catalog = self.catalog_of(found.database)?;
-        let object = catalog.object(found.object.id).cloned().ok_or_else(|| SqlError::invalid_object(&found.object.name))?;
+        let object = catalog
+            .object(found.object.id)
+            .cloned()
+            .ok_or_else(|| SqlError::invalid_object(&found.object.name))?;
         let ObjectKind::Table(table) = &object.kind else {
             return Err(SqlError::invalid_object(&object.name).into());
         };
@@ -80,9 +109,23 @@ impl Session {
             (Vec::new(), Vec::new())
         };
         let database_name = self.name_of(found.database);
-        let schema = if found.database == 0 { "dbo".to_owned() } else { catalog.schema_name(object.schema).to_owned() };
+        let schema = if found.database == 0 {
+            "dbo".to_owned()
+        } else {
+            catalog.schema_name(object.schema).to_owned()
+        };
         let alias = alias_of(found.database);
-        let mut target = WriteTarget { database: found.database, object: Arc::clone(&object), database_name, schema, alias, catalog, checks, check_values, referenced: false };
+        let mut target = WriteTarget {
+            database: found.database,
+            object: Arc::clone(&object),
+            database_name,
+            schema,
+            alias,
+            catalog,
+            checks,
+            check_values,
+            referenced: false,
+        };
         target.referenced = target.foreign_keys(&self.conn).concern(&object);
         Ok(target)
     }
@@ -94,7 +137,11 @@ impl Session {
 
     /// A database's name; temporary objects are tempdb's.
     pub(crate) fn name_of(&self, database: i32) -> String {
-        if database == 0 { "tempdb".to_owned() } else { self.server.database(database).map(|d| d.name()).unwrap_or_default() }
+        if database == 0 {
+            "tempdb".to_owned()
+        } else {
+            self.server.database(database).map(|d| d.name()).unwrap_or_default()
+        }
     }
 
     /// The schema that a new object goes into: database (0 for a temporary one) and schema id.
@@ -105,7 +152,8 @@ impl Session {
         }
         let catalog = self.catalog_of(database)?;
         let schema = name.schema().unwrap_or("dbo");
-        let found = catalog.schema_named(schema).ok_or_else(|| SqlError::schema_not_found(schema).at(name.line()))?;
+        let found =
+            catalog.schema_named(schema).ok_or_else(|| SqlError::schema_not_found(schema).at(name.line()))?;
         Ok((database, found.id))
     }
 }

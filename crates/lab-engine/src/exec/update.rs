@@ -22,7 +22,12 @@ struct Changing {
 }
 
 impl Session {
-    pub(super) fn run_update(&mut self, frame: &mut Frame, update: &Update, sink: &mut dyn Sink) -> Result<(), Stop> {
+    pub(super) fn run_update(
+        &mut self,
+        frame: &mut Frame,
+        update: &Update,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         let count = self.atomically(sink, |s, sink| {
             let clauses = ChangeClauses {
                 with: &update.with,
@@ -46,7 +51,8 @@ impl Session {
                     frame.set(name, value.clone());
                 }
             }
-            let changes: Vec<Changed> = rows.0.into_iter().map(|r| Changed { old: Some(r.old), new: Some(r.new) }).collect();
+            let changes: Vec<Changed> =
+                rows.0.into_iter().map(|r| Changed { old: Some(r.old), new: Some(r.new) }).collect();
             target.judge(&s.conn, &changes, WriteKind::Update)?;
             if let Some(output) = &update.output {
                 s.run_output(frame, output, &target, &changes, WriteKind::Update, sink)?;
@@ -117,7 +123,12 @@ impl Session {
         Ok((out, variables))
     }
 
-    fn write_updates(&self, target: &WriteTarget, rows: &mut [Changing], sets: &[SetTarget]) -> Result<(), SqlError> {
+    fn write_updates(
+        &self,
+        target: &WriteTarget,
+        rows: &mut [Changing],
+        sets: &[SetTarget],
+    ) -> Result<(), SqlError> {
         let table = target.table()?;
         let mut columns: Vec<usize> = sets
             .iter()

@@ -56,9 +56,13 @@ impl State {
             self.sum.squares += float * float * sign as f64;
             return Ok(());
         }
-        let exact = types::exact(value).ok_or_else(|| SqlError::internal("an aggregate of something inexact").to_carrier())?;
-        self.sum.exact =
-            self.sum.exact.checked_add(exact * sign).ok_or_else(|| SqlError::overflow_to(self.to.name()).to_carrier())?;
+        let exact = types::exact(value)
+            .ok_or_else(|| SqlError::internal("an aggregate of something inexact").to_carrier())?;
+        self.sum.exact = self
+            .sum
+            .exact
+            .checked_add(exact * sign)
+            .ok_or_else(|| SqlError::overflow_to(self.to.name()).to_carrier())?;
         Ok(())
     }
 
@@ -84,9 +88,11 @@ impl State {
         let scaled = match finish {
             Finish::Avg => {
                 let op = types::ArithmeticOp::Div;
-                types::exact_arithmetic(op, (self.sum.exact, from), (i128::from(n), 0), self.to).map_err(|e| e.to_carrier())?
+                types::exact_arithmetic(op, (self.sum.exact, from), (i128::from(n), 0), self.to)
+                    .map_err(|e| e.to_carrier())?
             }
-            _ => types::rescale(self.sum.exact, from, to).ok_or_else(|| SqlError::overflow_to(self.to.name()).to_carrier())?,
+            _ => types::rescale(self.sum.exact, from, to)
+                .ok_or_else(|| SqlError::overflow_to(self.to.name()).to_carrier())?,
         };
         types::exact_value(scaled, self.to).map_err(|e| e.to_carrier())
     }

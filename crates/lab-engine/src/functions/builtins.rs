@@ -38,7 +38,11 @@ pub(crate) fn bind_builtin(name: &str, args: &[Arg], env: &BindEnv) -> Option<Bo
             c.strict("t_charindex", &[c.text(0), c.text(1), start, collation], c.int_or_big(1))
         }),
         "patindex" => call.counted(2, 2, |c| {
-            c.strict("t_patindex", &[c.text(0), c.text(1), format!("'{}'", c.collation(1).name())], c.int_or_big(1))
+            c.strict(
+                "t_patindex",
+                &[c.text(0), c.text(1), format!("'{}'", c.collation(1).name())],
+                c.int_or_big(1),
+            )
         }),
         "replace" => call.counted(3, 3, |c| {
             let collation = format!("'{}'", c.collation(0).name());
@@ -56,7 +60,9 @@ pub(crate) fn bind_builtin(name: &str, args: &[Arg], env: &BindEnv) -> Option<Bo
             let ty = if c.ty(0).is_large() { c.varying(0) } else { c.widest(0) };
             c.strict("t_replicate", &[c.text(0), c.int(1)], ty)
         }),
-        "reverse" | "upper" | "lower" => call.counted(1, 1, |c| c.strict(&format!("t_{lower}"), &[c.text(0)], c.varying(0))),
+        "reverse" | "upper" | "lower" => {
+            call.counted(1, 1, |c| c.strict(&format!("t_{lower}"), &[c.text(0)], c.varying(0)))
+        }
         "ltrim" | "rtrim" => call.counted(1, 2, |c| {
             let set = if c.args.len() > 1 { c.text(1) } else { "' '".to_owned() };
             c.strict(&lower, &[c.text(0), set], c.varying(0))
@@ -66,22 +72,35 @@ pub(crate) fn bind_builtin(name: &str, args: &[Arg], env: &BindEnv) -> Option<Bo
             c.strict("trim", &[c.text(0), set], c.varying(0))
         }),
         "t_trim_from" => call.counted(2, 2, |c| c.strict("trim", &[c.text(0), c.text(1)], c.varying(0))),
-        "space" => call.counted(1, 1, |c| c.strict("t_replicate", &["' '".to_owned(), c.int(0)], SqlType::varchar(8000))),
-        "stuff" => call.counted(4, 4, |c| c.strict("t_stuff", &[c.text(0), c.int(1), c.int(2), c.text(3)], c.widest(0))),
+        "space" => call.counted(1, 1, |c| {
+            c.strict("t_replicate", &["' '".to_owned(), c.int(0)], SqlType::varchar(8000))
+        }),
+        "stuff" => call
+            .counted(4, 4, |c| c.strict("t_stuff", &[c.text(0), c.int(1), c.int(2), c.text(3)], c.widest(0))),
         "str" => call.counted(1, 3, |c| {
             let part = |n: usize, default: &str| if c.args.len() > n { c.int(n) } else { default.to_owned() };
-            c.strict("t_str", &[c.float(0), part(1, "10"), part(2, "0")], SqlType::varchar(c.literal_length(1).unwrap_or(10)))
+            c.strict(
+                "t_str",
+                &[c.float(0), part(1, "10"), part(2, "0")],
+                SqlType::varchar(c.literal_length(1).unwrap_or(10)),
+            )
         }),
         "char" => call.counted(1, 1, |c| c.nullable("t_char", &[c.int(0)], SqlType::Char { len: 1 })),
         "nchar" => call.counted(1, 1, |c| c.nullable("t_nchar", &[c.int(0)], SqlType::NChar { len: 1 })),
-        "ascii" | "unicode" => call.counted(1, 1, |c| c.nullable(&format!("t_{lower}"), &[c.text(0)], SqlType::Int)),
+        "ascii" | "unicode" => {
+            call.counted(1, 1, |c| c.nullable(&format!("t_{lower}"), &[c.text(0)], SqlType::Int))
+        }
         "quotename" => call.counted(1, 2, |c| {
             let mark = if c.args.len() > 1 { c.text(1) } else { "'['".to_owned() };
             c.nullable("t_quotename", &[c.text(0), mark], SqlType::nvarchar(258))
         }),
-        "translate" => call.counted(3, 3, |c| c.strict("t_translate", &[c.text(0), c.text(1), c.text(2)], c.varying(0))),
+        "translate" => {
+            call.counted(3, 3, |c| c.strict("t_translate", &[c.text(0), c.text(1), c.text(2)], c.varying(0)))
+        }
         "soundex" => call.counted(1, 1, |c| c.strict("t_soundex", &[c.text(0)], SqlType::varchar(4))),
-        "difference" => call.counted(2, 2, |c| c.strict("t_difference", &[c.text(0), c.text(1)], SqlType::Int)),
+        "difference" => {
+            call.counted(2, 2, |c| c.strict("t_difference", &[c.text(0), c.text(1)], SqlType::Int))
+        }
         "concat" => call.counted(2, 254, |c| {
             let ty = c.joined();
             c.raw(format!("t_concat({})", c.texts().join(",")), ty, false)
@@ -90,15 +109,29 @@ pub(crate) fn bind_builtin(name: &str, args: &[Arg], env: &BindEnv) -> Option<Bo
             let ty = c.joined();
             c.raw(format!("t_concat_ws({})", c.texts().join(",")), ty, false)
         }),
-        "format" => call.counted(2, 3, |c| c.nullable("t_format", &[c.sql(0), c.ty(0).code().to_string(), c.text(1)], SqlType::nvarchar(4000))),
-        "isnumeric" | "isdate" => call.counted(1, 1, |c| c.raw(format!("t_{lower}({})", c.text(0)), SqlType::Int, false)),
-        "string_escape" => call.counted(2, 2, |c| c.strict("t_escape_json", &[c.text(0)], SqlType::NVARCHAR_MAX)),
-        "parsename" => call.counted(2, 2, |c| c.nullable("t_parsename", &[c.text(0), c.int(1)], SqlType::SYSNAME)),
+        "format" => call.counted(2, 3, |c| {
+            c.nullable(
+                "t_format",
+                &[c.sql(0), c.ty(0).code().to_string(), c.text(1)],
+                SqlType::nvarchar(4000),
+            )
+        }),
+        "isnumeric" | "isdate" => {
+            call.counted(1, 1, |c| c.raw(format!("t_{lower}({})", c.text(0)), SqlType::Int, false))
+        }
+        "string_escape" => {
+            call.counted(2, 2, |c| c.strict("t_escape_json", &[c.text(0)], SqlType::NVARCHAR_MAX))
+        }
+        "parsename" => {
+            call.counted(2, 2, |c| c.nullable("t_parsename", &[c.text(0), c.int(1)], SqlType::SYSNAME))
+        }
         "checksum" | "binary_checksum" => call.counted(1, 254, |c| {
             let texts: Vec<String> = (0..c.args.len()).map(|n| c.text(n)).collect();
             c.raw(format!("t_checksum({})", texts.join(",")), SqlType::Int, false)
         }),
-        "json_value" => call.counted(2, 2, |c| c.nullable("t_json_value", &[c.text(0), c.text(1), "0".into()], SqlType::nvarchar(4000))),
+        "json_value" => call.counted(2, 2, |c| {
+            c.nullable("t_json_value", &[c.text(0), c.text(1), "0".into()], SqlType::nvarchar(4000))
+        }),
         "json_query" => call.counted(1, 2, |c| {
             let path = if c.args.len() > 1 { c.text(1) } else { "'$'".to_owned() };
             c.nullable("t_json_value", &[c.text(0), path, "1".into()], SqlType::NVARCHAR_MAX)
@@ -109,7 +142,9 @@ pub(crate) fn bind_builtin(name: &str, args: &[Arg], env: &BindEnv) -> Option<Bo
             c.strict("t_hashbytes", &[c.text(0), bytes], SqlType::VarBinary { len: Len::N(8000) })
         }),
         "newid" => call.counted(0, 0, |c| c.raw("t_newid()".to_owned(), SqlType::UniqueIdentifier, false)),
-        "newsequentialid" => call.counted(0, 0, |c| c.raw("t_newid()".to_owned(), SqlType::UniqueIdentifier, false)),
+        "newsequentialid" => {
+            call.counted(0, 0, |c| c.raw("t_newid()".to_owned(), SqlType::UniqueIdentifier, false))
+        }
         "sql_variant_property" => call.counted(2, 2, |c| {
             let value = c.to(0, SqlType::Variant);
             c.nullable("t_variant_property", &[value, c.text(1)], SqlType::Variant)
@@ -266,7 +301,11 @@ impl Call<'_> {
 
     fn nullif(&self) -> Bound {
         let common = self.common()?;
-        let collate = if common.is_character() { format!(" COLLATE \"{}\"", self.collation(0).name()) } else { String::new() };
+        let collate = if common.is_character() {
+            format!(" COLLATE \"{}\"", self.collation(0).name())
+        } else {
+            String::new()
+        };
         let sql = format!(
             "CASE WHEN {}{collate} = {} THEN NULL ELSE {} END",
             self.to(0, common),
@@ -281,13 +320,18 @@ impl Call<'_> {
         let parts: Vec<String> = (0..self.args.len()).map(|n| self.to(n, ty)).collect();
         // NULLs are passed over, unlike in SQLite's own max.
         let values: Vec<String> = parts.iter().map(|p| format!("SELECT {p} AS v")).collect();
-        self.raw(format!("(SELECT {function}(v) FROM ({}))", values.join(" UNION ALL ")), ty, self.args.iter().all(|a| a.nullable))
+        self.raw(
+            format!("(SELECT {function}(v) FROM ({}))", values.join(" UNION ALL ")),
+            ty,
+            self.args.iter().all(|a| a.nullable),
+        )
     }
 
     fn choose(&self) -> Bound {
         let rest = Call { name: self.name, args: self.args.get(1..).unwrap_or_default(), env: self.env };
         let ty = rest.common()?;
-        let arms: Vec<String> = (0..rest.args.len()).map(|n| format!("WHEN {} THEN {}", n + 1, rest.to(n, ty))).collect();
+        let arms: Vec<String> =
+            (0..rest.args.len()).map(|n| format!("WHEN {} THEN {}", n + 1, rest.to(n, ty))).collect();
         self.raw(format!("CASE {} {} END", self.int(0), arms.join(" ")), ty, true)
     }
 }
@@ -300,7 +344,9 @@ pub(super) fn format_function(a: &[Value]) -> Result<Value, SqlError> {
     };
     let (Some(value), Some(Value::Text(format))) = (a.first(), a.get(2)) else { return Ok(Value::Null) };
     if ty.is_temporal() {
-        return Ok(types::moment(value, ty).map_or(Value::Null, |at| Value::Text(super::format_moment(at, format))));
+        return Ok(
+            types::moment(value, ty).map_or(Value::Null, |at| Value::Text(super::format_moment(at, format)))
+        );
     }
     let number = types::to_float(value, ty, SqlType::Float)?;
     Ok(super::format_number(number, format).map_or(Value::Null, Value::Text))

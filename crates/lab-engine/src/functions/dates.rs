@@ -1,7 +1,7 @@
 //! The built-ins for dates and numbers, and FORMAT.
 
-use super::builtins::Call;
 use super::Lowered;
+use super::builtins::Call;
 use crate::error::SqlError;
 use crate::types::{self, Moment, SqlType};
 
@@ -54,14 +54,26 @@ pub(super) fn bind_rest(name: &str, call: &Call<'_>) -> Option<Bound> {
         "datepart" | "datename" => call.counted(2, 2, |c| {
             let (value, ty) = date(c, 1);
             let result = if name == "datepart" { SqlType::Int } else { SqlType::nvarchar(30) };
-            c.strict(&format!("t_{name}"), &[part(c)?, value, ty.code().to_string(), c.env.date_first.to_string()], result)
+            c.strict(
+                &format!("t_{name}"),
+                &[part(c)?, value, ty.code().to_string(), c.env.date_first.to_string()],
+                result,
+            )
         }),
         "year" | "month" | "day" => call.counted(1, 1, |c| {
             let (value, ty) = date(c, 0);
-            c.strict("t_datepart", &[format!("'{name}'"), value, ty.code().to_string(), "7".into()], SqlType::Int)
+            c.strict(
+                "t_datepart",
+                &[format!("'{name}'"), value, ty.code().to_string(), "7".into()],
+                SqlType::Int,
+            )
         }),
         "dateadd" => call.counted(3, 3, |c| {
-            let (value, ty) = if c.ty(2).is_character() { (c.to(2, SqlType::DateTime), SqlType::DateTime) } else { date(c, 2) };
+            let (value, ty) = if c.ty(2).is_character() {
+                (c.to(2, SqlType::DateTime), SqlType::DateTime)
+            } else {
+                date(c, 2)
+            };
             let n = c.to(1, if c.ty(1) == SqlType::BigInt { SqlType::BigInt } else { SqlType::Int });
             c.strict("t_dateadd", &[part(c)?, n, value, ty.code().to_string()], ty)
         }),
@@ -75,7 +87,11 @@ pub(super) fn bind_rest(name: &str, call: &Call<'_>) -> Option<Bound> {
             };
             let big = i64::from(name == "datediff_big");
             let result = if big == 1 { SqlType::BigInt } else { SqlType::Int };
-            c.strict("t_datediff", &[part(c)?, c.to(1, ty), c.to(2, ty), ty.code().to_string(), big.to_string()], result)
+            c.strict(
+                "t_datediff",
+                &[part(c)?, c.to(1, ty), c.to(2, ty), ty.code().to_string(), big.to_string()],
+                result,
+            )
         }),
         "datetrunc" => call.counted(2, 2, |c| {
             let (value, ty) = date(c, 1);
@@ -85,7 +101,9 @@ pub(super) fn bind_rest(name: &str, call: &Call<'_>) -> Option<Bound> {
             let n = if c.args.len() > 1 { c.int(1) } else { "0".to_owned() };
             c.strict("t_eomonth", &[c.to(0, SqlType::Date), n], SqlType::Date)
         }),
-        "datefromparts" => call.counted(3, 3, |c| fromparts(c, SqlType::Date, [0, 1, 2].map(|n| c.int(n)), &[])),
+        "datefromparts" => {
+            call.counted(3, 3, |c| fromparts(c, SqlType::Date, [0, 1, 2].map(|n| c.int(n)), &[]))
+        }
         "datetimefromparts" => call.counted(7, 7, |c| {
             let clock = [c.int(3), c.int(4), c.int(5), format!("({})*10000", c.int(6))];
             fromparts(c, SqlType::DateTime, [0, 1, 2].map(|n| c.int(n)), &clock)
@@ -107,9 +125,17 @@ pub(super) fn bind_rest(name: &str, call: &Call<'_>) -> Option<Bound> {
         }),
         "switchoffset" | "todatetimeoffset" => call.counted(2, 2, |c| {
             let scale = if c.ty(0).is_temporal() { c.ty(0).scale() } else { 7 };
-            let from = if name == "switchoffset" { SqlType::DateTimeOffset { scale } } else { SqlType::DateTime2 { scale } };
+            let from = if name == "switchoffset" {
+                SqlType::DateTimeOffset { scale }
+            } else {
+                SqlType::DateTime2 { scale }
+            };
             let zone = if c.ty(1).is_character() { c.sql(1) } else { c.int(1) };
-            c.strict(&format!("t_{name}"), &[c.to(0, from), zone, from.code().to_string()], SqlType::DateTimeOffset { scale })
+            c.strict(
+                &format!("t_{name}"),
+                &[c.to(0, from), zone, from.code().to_string()],
+                SqlType::DateTimeOffset { scale },
+            )
         }),
         _ => return maths(name, call),
     })
@@ -118,7 +144,12 @@ pub(super) fn bind_rest(name: &str, call: &Call<'_>) -> Option<Bound> {
 fn literal_scale(c: &Call<'_>, n: usize) -> Result<u8, SqlError> {
     match c.args.get(n).and_then(|a| a.literal.clone()) {
         Some(rusqlite::types::Value::Integer(i @ 0..=7)) => Ok(i as u8),
-        _ => Err(SqlError::new(10760, 16, 1, "Scale argument is not valid. Valid expressions for data type scale argument are integer constants and integer constant expressions.")),
+        _ => Err(SqlError::new(
+            10760,
+            16,
+            1,
+            "Scale argument is not valid. Valid expressions for data type scale argument are integer constants and integer constant expressions.",
+        )),
     }
 }
 
@@ -157,8 +188,17 @@ fn maths(name: &str, call: &Call<'_>) -> Option<Bound> {
         "sign" => call.counted(1, 1, |c| {
             let ty = numeric(c);
             let v = c.to(0, ty);
-            let literal = |n: i64| crate::functions::coerce_sql(&n.to_string(), SqlType::Int, ty, types::ConvertKind::Implicit);
-            let sql = format!("CASE WHEN {v} < {} THEN {} WHEN {v} = {} THEN {} WHEN {v} IS NULL THEN NULL ELSE {} END", literal(0), literal(-1), literal(0), literal(0), literal(1));
+            let literal = |n: i64| {
+                crate::functions::coerce_sql(&n.to_string(), SqlType::Int, ty, types::ConvertKind::Implicit)
+            };
+            let sql = format!(
+                "CASE WHEN {v} < {} THEN {} WHEN {v} = {} THEN {} WHEN {v} IS NULL THEN NULL ELSE {} END",
+                literal(0),
+                literal(-1),
+                literal(0),
+                literal(0),
+                literal(1)
+            );
             c.raw(sql, ty, true)
         }),
         "ceiling" | "floor" => call.counted(1, 1, |c| {
@@ -178,10 +218,16 @@ fn maths(name: &str, call: &Call<'_>) -> Option<Bound> {
         "power" => call.counted(2, 2, |c| {
             let ty = numeric(c);
             let sql = format!("t_power({},{})", c.float(0), c.float(1));
-            c.raw(crate::functions::coerce_sql(&sql, SqlType::Float, ty, types::ConvertKind::Explicit), ty, true)
+            c.raw(
+                crate::functions::coerce_sql(&sql, SqlType::Float, ty, types::ConvertKind::Explicit),
+                ty,
+                true,
+            )
         }),
         "square" => call.counted(1, 1, |c| c.strict("t_power", &[c.float(0), "2.0".into()], SqlType::Float)),
-        "sqrt" | "exp" | "log10" => call.counted(1, 1, |c| c.strict(&format!("t_{name}"), &[c.float(0)], SqlType::Float)),
+        "sqrt" | "exp" | "log10" => {
+            call.counted(1, 1, |c| c.strict(&format!("t_{name}"), &[c.float(0)], SqlType::Float))
+        }
         "log" => call.counted(1, 2, |c| {
             if c.args.len() > 1 {
                 c.strict("t_logbase", &[c.float(0), c.float(1)], SqlType::Float)
@@ -213,7 +259,20 @@ pub(super) fn format_moment(at: Moment, format: &str) -> String {
         "m" | "M" => "MMMM d",
         other => other,
     };
-    const MONTHS: [&str; 12] = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+    const MONTHS: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
     const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
     let (y, m, d) = types::civil(at.days);
     let seconds = at.ticks / 10_000_000;
@@ -254,10 +313,17 @@ pub(super) fn format_moment(at: Moment, format: &str) -> String {
             ('m', _) => out.push_str(&format!("{minute:02}")),
             ('s', 1) => out.push_str(&second.to_string()),
             ('s', _) => out.push_str(&format!("{second:02}")),
-            ('f', n) => out.push_str(format!("{:07}", at.ticks % 10_000_000).get(..n.min(7)).unwrap_or_default()),
+            ('f', n) => {
+                out.push_str(format!("{:07}", at.ticks % 10_000_000).get(..n.min(7)).unwrap_or_default())
+            }
             ('t', 1) => out.push(if hour < 12 { 'A' } else { 'P' }),
             ('t', _) => out.push_str(if hour < 12 { "AM" } else { "PM" }),
-            ('z', _) => out.push_str(&format!("{}{:02}:{:02}", if at.offset < 0 { '-' } else { '+' }, at.offset.abs() / 60, at.offset.abs() % 60)),
+            ('z', _) => out.push_str(&format!(
+                "{}{:02}:{:02}",
+                if at.offset < 0 { '-' } else { '+' },
+                at.offset.abs() / 60,
+                at.offset.abs() % 60
+            )),
             (other, _) => out.push(other),
         }
     }
@@ -268,7 +334,8 @@ pub(super) fn format_moment(at: Moment, format: &str) -> String {
 pub(super) fn format_number(number: f64, format: &str) -> Option<String> {
     let grouped = |text: &str| {
         let (sign, digits) = text.strip_prefix('-').map_or(("", text), |d| ("-", d));
-        let (whole, fraction) = digits.split_once('.').map_or((digits, String::new()), |(w, f)| (w, format!(".{f}")));
+        let (whole, fraction) =
+            digits.split_once('.').map_or((digits, String::new()), |(w, f)| (w, format!(".{f}")));
         let mut out = String::new();
         for (n, c) in whole.chars().enumerate() {
             if n > 0 && (whole.len() - n) % 3 == 0 {
@@ -281,14 +348,22 @@ pub(super) fn format_number(number: f64, format: &str) -> Option<String> {
     let mut chars = format.chars();
     let kind = chars.next()?;
     if kind.is_ascii_alphabetic() {
-        let digits: Option<usize> = if chars.as_str().is_empty() { None } else { Some(chars.as_str().parse().ok()?) };
+        let digits: Option<usize> =
+            if chars.as_str().is_empty() { None } else { Some(chars.as_str().parse().ok()?) };
         let fixed = |default: usize| format!("{number:.prec$}", prec = digits.unwrap_or(default).min(30));
         return match kind.to_ascii_uppercase() {
             'N' => Some(grouped(&fixed(2))),
             'F' => Some(fixed(2)),
             'D' => Some(format!("{:0width$}", number as i64, width = digits.unwrap_or(0).min(100))),
-            'C' => Some(if number < 0.0 { format!("(${})", grouped(fixed(2).trim_start_matches('-'))) } else { format!("${}", grouped(&fixed(2))) }),
-            'P' => Some(format!("{}%", grouped(&format!("{:.prec$}", number * 100.0, prec = digits.unwrap_or(2).min(30))))),
+            'C' => Some(if number < 0.0 {
+                format!("(${})", grouped(fixed(2).trim_start_matches('-')))
+            } else {
+                format!("${}", grouped(&fixed(2)))
+            }),
+            'P' => Some(format!(
+                "{}%",
+                grouped(&format!("{:.prec$}", number * 100.0, prec = digits.unwrap_or(2).min(30)))
+            )),
             'X' => Some(format!("{:0width$X}", number as i64, width = digits.unwrap_or(0).min(100))),
             'G' => Some(format!("{number}")),
             _ => None,
@@ -306,7 +381,8 @@ pub(super) fn format_number(number: f64, format: &str) -> Option<String> {
     }
     let text = text.trim_end_matches('.').to_owned();
     let width = count(whole, &['0']);
-    let (int, rest) = text.split_once('.').map_or((text.as_str(), String::new()), |(a, b)| (a, format!(".{b}")));
+    let (int, rest) =
+        text.split_once('.').map_or((text.as_str(), String::new()), |(a, b)| (a, format!(".{b}")));
     let padded = format!("{int:0>width$}{rest}");
     Some(if whole.contains(',') { grouped(&padded) } else { padded })
 }

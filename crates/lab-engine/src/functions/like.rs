@@ -96,7 +96,9 @@ impl Pattern {
         match item {
             Item::One(wanted) => *wanted == c,
             Item::AnyOne | Item::AnyRun => true,
-            Item::Set { negated, ranges } => ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != *negated,
+            Item::Set { negated, ranges } => {
+                ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != *negated
+            }
         }
     }
 
@@ -125,7 +127,12 @@ fn ranges(members: &[char], collation: Collation) -> Vec<(char, char)> {
     out
 }
 
-pub(super) fn compiled(c: &Context<'_>, pattern: usize, escape: Option<usize>, collation: usize) -> Result<Pattern> {
+pub(super) fn compiled(
+    c: &Context<'_>,
+    pattern: usize,
+    escape: Option<usize>,
+    collation: usize,
+) -> Result<Pattern> {
     let text: String = c.get(pattern)?;
     let escape: Option<String> = match escape {
         Some(n) => c.get(n)?,
@@ -137,11 +144,15 @@ pub(super) fn compiled(c: &Context<'_>, pattern: usize, escape: Option<usize>, c
 
 pub(super) fn register(conn: &Connection) -> Result<()> {
     conn.create_scalar_function("t_like", 4, PURE, |c| {
-        let (Some(text), Some(_)) = (c.get::<Option<String>>(0)?, c.get::<Option<String>>(1)?) else { return Ok(None) };
+        let (Some(text), Some(_)) = (c.get::<Option<String>>(0)?, c.get::<Option<String>>(1)?) else {
+            return Ok(None);
+        };
         Ok(Some(compiled(c, 1, Some(2), 3)?.matches(&text)))
     })?;
     conn.create_scalar_function("t_patindex", 3, PURE, |c| {
-        let (Some(_), Some(text)) = (c.get::<Option<String>>(0)?, c.get::<Option<String>>(1)?) else { return Ok(None) };
+        let (Some(_), Some(text)) = (c.get::<Option<String>>(0)?, c.get::<Option<String>>(1)?) else {
+            return Ok(None);
+        };
         let found = compiled(c, 0, None, 2)?.find(&text);
         Ok(Some(found.map_or(0, |n| n as i64 + 1)))
     })
@@ -153,7 +164,8 @@ mod tests {
 
     #[test]
     fn patterns_match_as_t_sql_documents_them() {
-        let like = |text: &str, pattern: &str| Pattern::new(pattern, Some('!'), Collation::default()).matches(text);
+        let like =
+            |text: &str, pattern: &str| Pattern::new(pattern, Some('!'), Collation::default()).matches(text);
         assert!(like("Chang", "c%"));
         assert!(like("Chai", "_ha_"));
         assert!(like("50%", "50!%") && !like("50x", "50!%"));

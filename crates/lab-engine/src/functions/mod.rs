@@ -12,8 +12,8 @@ use rusqlite::types::Value;
 
 pub(crate) use builtins::bind_builtin;
 use dates::{bind_rest as builtins_bind_rest, format_moment, format_number};
-pub(crate) use scalar::pack;
 pub(crate) use operators::{arithmetic_sql, coerce_sql, negate_sql};
+pub(crate) use scalar::pack;
 
 use crate::types::{Collation, ConvertContext, DateFormat, SqlType};
 

@@ -8,8 +8,9 @@ use crate::error::SqlError;
 use crate::types::{self, ArithmeticOp, ConvertContext, ConvertKind, SqlType};
 
 /// Deterministic and harmless.
-pub(super) const PURE: FunctionFlags =
-    FunctionFlags::SQLITE_DETERMINISTIC.union(FunctionFlags::SQLITE_UTF8).union(FunctionFlags::SQLITE_INNOCUOUS);
+pub(super) const PURE: FunctionFlags = FunctionFlags::SQLITE_DETERMINISTIC
+    .union(FunctionFlags::SQLITE_UTF8)
+    .union(FunctionFlags::SQLITE_INNOCUOUS);
 
 /// SQL that converts `sql` from one type to another; the text itself where nothing changes.
 pub(crate) fn coerce_sql(sql: &str, from: SqlType, to: SqlType, kind: ConvertKind) -> String {
@@ -52,7 +53,10 @@ fn is_free(from: SqlType, to: SqlType) -> bool {
         | (SqlType::DateTime2 { scale: a }, SqlType::DateTime2 { scale: b })
         | (SqlType::DateTimeOffset { scale: a }, SqlType::DateTimeOffset { scale: b }) => a <= b,
         _ => {
-            from.is_decimal() && to.is_decimal() && types::same_representation(from, to) && from.precision() <= to.precision()
+            from.is_decimal()
+                && to.is_decimal()
+                && types::same_representation(from, to)
+                && from.precision() <= to.precision()
         }
     }
 }
@@ -84,8 +88,21 @@ fn op_of(code: i64) -> ArithmeticOp {
 }
 
 /// SQL for `left op right` whose operands are of the rule's types.
-pub(crate) fn arithmetic_sql(op: ArithmeticOp, left: (&str, SqlType), right: (&str, SqlType), result: SqlType) -> String {
-    format!("t_arith({},{},{},{},{},{})", op_code(op), left.0, left.1.code(), right.0, right.1.code(), result.code())
+pub(crate) fn arithmetic_sql(
+    op: ArithmeticOp,
+    left: (&str, SqlType),
+    right: (&str, SqlType),
+    result: SqlType,
+) -> String {
+    format!(
+        "t_arith({},{},{},{},{},{})",
+        op_code(op),
+        left.0,
+        left.1.code(),
+        right.0,
+        right.1.code(),
+        result.code()
+    )
 }
 
 /// SQL for `-x`.
@@ -114,7 +131,8 @@ pub(super) fn register(conn: &Connection) -> Result<()> {
         let column: String = c.get(5)?;
         convert(c, None).map_err(|e| match e.number {
             2628 => {
-                let value = e.message.rsplit_once("Truncated value: '").map_or("", |(_, v)| v).trim_end_matches("'.");
+                let value =
+                    e.message.rsplit_once("Truncated value: '").map_or("", |(_, v)| v).trim_end_matches("'.");
                 SqlError::truncated_in(&table, &column, value).to_carrier()
             }
             _ => e.to_carrier(),
@@ -122,7 +140,9 @@ pub(super) fn register(conn: &Connection) -> Result<()> {
     })?;
     conn.create_scalar_function("t_arith", 6, PURE, |c| arith(c).map_err(|e| e.to_carrier()))?;
     conn.create_scalar_function("t_clip", 2, PURE, |c| {
-        let (Value::Text(text), Some(ty)) = (c.get::<Value>(0)?, SqlType::from_code(c.get(1)?)) else { return c.get::<Value>(0) };
+        let (Value::Text(text), Some(ty)) = (c.get::<Value>(0)?, SqlType::from_code(c.get(1)?)) else {
+            return c.get::<Value>(0);
+        };
         let limit = ty.char_length().map_or(usize::MAX, usize::from);
         Ok(Value::Text(text.chars().take(limit).collect()))
     })?;
@@ -153,7 +173,9 @@ fn arith(c: &Context<'_>) -> std::result::Result<Value, SqlError> {
         return Ok(Value::Null);
     }
     let op = op_of(c.get(0).map_err(internal)?);
-    let ty = |n: usize| SqlType::from_code(c.get::<i64>(n).unwrap_or(-1)).ok_or_else(|| SqlError::internal("unknown type"));
+    let ty = |n: usize| {
+        SqlType::from_code(c.get::<i64>(n).unwrap_or(-1)).ok_or_else(|| SqlError::internal("unknown type"))
+    };
     let (ta, tb, result) = (ty(2)?, ty(4)?, ty(5)?);
     if result.is_integer()
         && let (Value::Integer(a), Value::Integer(b)) = (&a, &b)
@@ -161,19 +183,37 @@ fn arith(c: &Context<'_>) -> std::result::Result<Value, SqlError> {
         return integer_arithmetic(op, *a, *b, result);
     }
     if result.is_approximate() {
-        return float_arithmetic(op, types::to_float(&a, ta, result)?, types::to_float(&b, tb, result)?, result);
+        return float_arithmetic(
+            op,
+            types::to_float(&a, ta, result)?,
+            types::to_float(&b, tb, result)?,
+            result,
+        );
     }
     if result == SqlType::DateTime {
-        let (Value::Integer(a), Value::Integer(b)) = (a, b) else { return Err(SqlError::internal("datetime arithmetic")) };
+        let (Value::Integer(a), Value::Integer(b)) = (a, b) else {
+            return Err(SqlError::internal("datetime arithmetic"));
+        };
         let sum = if op == ArithmeticOp::Add { a + b } else { a - b };
         return Ok(Value::Integer(sum));
     }
-    let exact = |v: &Value| types::exact(v).ok_or_else(|| SqlError::internal("an exact number cannot be read"));
-    let scaled = types::exact_arithmetic(op, (exact(&a)?, types::exact_scale(ta)), (exact(&b)?, types::exact_scale(tb)), result)?;
+    let exact =
+        |v: &Value| types::exact(v).ok_or_else(|| SqlError::internal("an exact number cannot be read"));
+    let scaled = types::exact_arithmetic(
+        op,
+        (exact(&a)?, types::exact_scale(ta)),
+        (exact(&b)?, types::exact_scale(tb)),
+        result,
+    )?;
     types::exact_value(scaled, result)
 }
 
-fn integer_arithmetic(op: ArithmeticOp, a: i64, b: i64, result: SqlType) -> std::result::Result<Value, SqlError> {
+fn integer_arithmetic(
+    op: ArithmeticOp,
+    a: i64,
+    b: i64,
+    result: SqlType,
+) -> std::result::Result<Value, SqlError> {
     if b == 0 && matches!(op, ArithmeticOp::Div | ArithmeticOp::Mod) {
         return Err(SqlError::divide_by_zero());
     }
@@ -190,7 +230,12 @@ fn integer_arithmetic(op: ArithmeticOp, a: i64, b: i64, result: SqlType) -> std:
     types::exact_value(i128::from(value.ok_or_else(|| SqlError::overflow_to(result.name()))?), result)
 }
 
-fn float_arithmetic(op: ArithmeticOp, a: f64, b: f64, result: SqlType) -> std::result::Result<Value, SqlError> {
+fn float_arithmetic(
+    op: ArithmeticOp,
+    a: f64,
+    b: f64,
+    result: SqlType,
+) -> std::result::Result<Value, SqlError> {
     let value = match op {
         ArithmeticOp::Add => a + b,
         ArithmeticOp::Sub => a - b,

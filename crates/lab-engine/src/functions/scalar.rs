@@ -15,7 +15,9 @@ type Function = fn(&[Value]) -> Outcome;
 const STRICT: &[(&str, i32, Function)] = &[
     ("t_len", 1, |a| Ok(int(text(a, 0).trim_end_matches(' ').encode_utf16().count() as i64))),
     ("t_left", 2, |a| slice(a, "left", |t, n| t.chars().take(n).collect())),
-    ("t_right", 2, |a| slice(a, "right", |t, n| t.chars().skip(t.chars().count().saturating_sub(n)).collect())),
+    ("t_right", 2, |a| {
+        slice(a, "right", |t, n| t.chars().skip(t.chars().count().saturating_sub(n)).collect())
+    }),
     ("t_substring", 3, substring),
     ("t_charindex", 4, charindex),
     ("t_replace", 4, replace),
@@ -25,12 +27,16 @@ const STRICT: &[(&str, i32, Function)] = &[
     ("t_upper", 1, |a| Ok(Value::Text(text(a, 0).to_uppercase()))),
     ("t_lower", 1, |a| Ok(Value::Text(text(a, 0).to_lowercase()))),
     ("t_str", 3, str_function),
-    ("t_char", 1, |a| Ok(u8::try_from(integer(a, 0)).map_or(Value::Null, |b| Value::Text(types::decode_code_page(&[b]))))),
+    ("t_char", 1, |a| {
+        Ok(u8::try_from(integer(a, 0)).map_or(Value::Null, |b| Value::Text(types::decode_code_page(&[b]))))
+    }),
     ("t_nchar", 1, |a| {
         let c = u32::try_from(integer(a, 0)).ok().and_then(char::from_u32);
         Ok(c.map_or(Value::Null, |c| Value::Text(c.to_string())))
     }),
-    ("t_ascii", 1, |a| Ok(types::encode_code_page(text(a, 0)).first().map_or(Value::Null, |b| int(i64::from(*b))))),
+    ("t_ascii", 1, |a| {
+        Ok(types::encode_code_page(text(a, 0)).first().map_or(Value::Null, |b| int(i64::from(*b))))
+    }),
     ("t_unicode", 1, |a| Ok(text(a, 0).chars().next().map_or(Value::Null, |c| int(i64::from(u32::from(c)))))),
     ("t_quotename", 2, quotename),
     ("t_translate", 3, translate),
@@ -47,12 +53,16 @@ const STRICT: &[(&str, i32, Function)] = &[
     ("t_fromparts", 9, fromparts),
     ("t_datetrunc", 3, datetrunc),
     ("t_round", 4, round),
-    ("t_ceiling", 2, |a| whole(a, |s, unit| s.div_euclid(unit) + i128::from(s.rem_euclid(unit) != 0), f64::ceil)),
+    ("t_ceiling", 2, |a| {
+        whole(a, |s, unit| s.div_euclid(unit) + i128::from(s.rem_euclid(unit) != 0), f64::ceil)
+    }),
     ("t_floor", 2, |a| whole(a, i128::div_euclid, f64::floor)),
     ("t_power", 2, |a| float(real(a, 0).powf(real(a, 1)))),
     ("t_sqrt", 1, |a| if real(a, 0) < 0.0 { Err(invalid_float()) } else { float(real(a, 0).sqrt()) }),
     ("t_log", 1, |a| if real(a, 0) <= 0.0 { Err(invalid_float()) } else { float(real(a, 0).ln()) }),
-    ("t_logbase", 2, |a| if real(a, 0) <= 0.0 { Err(invalid_float()) } else { float(real(a, 0).ln() / real(a, 1).ln()) }),
+    ("t_logbase", 2, |a| {
+        if real(a, 0) <= 0.0 { Err(invalid_float()) } else { float(real(a, 0).ln() / real(a, 1).ln()) }
+    }),
     ("t_log10", 1, |a| if real(a, 0) <= 0.0 { Err(invalid_float()) } else { float(real(a, 0).log10()) }),
     ("t_exp", 1, |a| float(real(a, 0).exp())),
     ("t_math", 2, math),
@@ -63,7 +73,12 @@ const STRICT: &[(&str, i32, Function)] = &[
         Ok(part.filter(|p| !p.is_empty()).map_or(Value::Null, |p| Value::Text(p.to_owned())))
     }),
     ("t_json_value", 3, json_value),
-    ("t_isjson", 1, |a| Ok(int(i64::from(matches!(serde_json::from_str::<serde_json::Value>(text(a, 0)), Ok(serde_json::Value::Object(_) | serde_json::Value::Array(_))))))),
+    ("t_isjson", 1, |a| {
+        Ok(int(i64::from(matches!(
+            serde_json::from_str::<serde_json::Value>(text(a, 0)),
+            Ok(serde_json::Value::Object(_) | serde_json::Value::Array(_))
+        ))))
+    }),
     ("t_hashbytes", 2, hashbytes),
     ("t_escape_json", 1, |a| {
         let quoted = serde_json::to_string(text(a, 0)).unwrap_or_default().replace('/', "\\/");
@@ -87,7 +102,11 @@ const LAX: &[(&str, i32, Function)] = &[
     }),
     ("t_isnumeric", 1, |a| Ok(int(i64::from(a.first().is_some_and(|v| is_numeric(&as_text(v))))))),
     ("t_isdate", 1, |a| {
-        let good = a.first().is_some_and(|v| *v != Value::Null && types::parse_moment(&as_text(v), types::DateFormat::Mdy).is_ok() && !as_text(v).trim().is_empty());
+        let good = a.first().is_some_and(|v| {
+            *v != Value::Null
+                && types::parse_moment(&as_text(v), types::DateFormat::Mdy).is_ok()
+                && !as_text(v).trim().is_empty()
+        });
         Ok(int(i64::from(good)))
     }),
     ("t_checksum", -1, |a| {
@@ -123,7 +142,11 @@ pub(super) fn register(conn: &Connection) -> Result<()> {
     conn.create_scalar_function("t_newid", 0, volatile, |_| new_guid().map_err(|e| e.to_carrier()))?;
     conn.create_scalar_function("t_depth", 2, volatile, |c| {
         let (depth, max): (i64, i64) = (c.get(0)?, c.get(1)?);
-        if max > 0 && depth > max { Err(SqlError::recursion_exhausted(&max.to_string()).to_carrier()) } else { Ok(depth) }
+        if max > 0 && depth > max {
+            Err(SqlError::recursion_exhausted(&max.to_string()).to_carrier())
+        } else {
+            Ok(depth)
+        }
     })
 }
 
@@ -226,7 +249,9 @@ fn replace(a: &[Value]) -> Outcome {
     let mut out = String::new();
     let mut at = 0;
     while at < hay.len() {
-        let here = hay.get(at..at + needle.len()).is_some_and(|w| w.iter().map(|c| collation.fold(*c)).eq(needle.iter().copied()));
+        let here = hay
+            .get(at..at + needle.len())
+            .is_some_and(|w| w.iter().map(|c| collation.fold(*c)).eq(needle.iter().copied()));
         if here {
             out.push_str(text(a, 2));
             at += needle.len();
@@ -300,7 +325,12 @@ fn translate(a: &[Value]) -> Outcome {
     let from: Vec<char> = text(a, 1).chars().collect();
     let to: Vec<char> = text(a, 2).chars().collect();
     if from.len() != to.len() {
-        return Err(SqlError::new(9828, 16, 1, "The second and third arguments of the TRANSLATE built-in function must contain an equal number of characters."));
+        return Err(SqlError::new(
+            9828,
+            16,
+            1,
+            "The second and third arguments of the TRANSLATE built-in function must contain an equal number of characters.",
+        ));
     }
     let swap = |c: char| from.iter().position(|f| *f == c).and_then(|at| to.get(at)).copied().unwrap_or(c);
     Ok(Value::Text(text(a, 0).chars().map(swap).collect()))
@@ -336,7 +366,9 @@ fn soundex(word: &str) -> String {
 fn is_numeric(t: &str) -> bool {
     let t = t.trim();
     let plain: String = t.chars().filter(|c| !matches!(c, ',' | '$')).collect();
-    !plain.is_empty() && plain.chars().any(|c| c.is_ascii_digit()) && plain.parse::<f64>().is_ok_and(f64::is_finite)
+    !plain.is_empty()
+        && plain.chars().any(|c| c.is_ascii_digit())
+        && plain.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 fn datalength(a: &[Value]) -> Outcome {
@@ -387,12 +419,27 @@ fn part_of(part: &str, at: Moment, first: i64) -> std::result::Result<i64, SqlEr
         "microsecond" => at.ticks / 10 % 1_000_000,
         "nanosecond" => at.ticks % 10_000_000 * 100,
         "tzoffset" => i64::from(at.offset),
-        other => return Err(SqlError::new(155, 15, 1, format!("'{other}' is not a recognized datepart option."))),
+        other => {
+            return Err(SqlError::new(155, 15, 1, format!("'{other}' is not a recognized datepart option.")));
+        }
     })
 }
 
 fn datename(a: &[Value]) -> Outcome {
-    const MONTHS: [&str; 12] = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+    const MONTHS: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
     const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
     let ty = type_at(a, 2);
     let Some(at) = a.get(1).and_then(|v| types::moment(v, ty)) else { return Ok(Value::Null) };
@@ -409,7 +456,9 @@ fn dateadd(a: &[Value]) -> Outcome {
     let ty = type_at(a, 3);
     let n = integer(a, 1);
     let Some(at) = a.get(2).and_then(|v| types::moment(v, ty)) else { return Ok(Value::Null) };
-    let overflow = || SqlError::new(517, 16, 1, format!("Adding a value to a '{}' column caused an overflow.", ty.name()));
+    let overflow = || {
+        SqlError::new(517, 16, 1, format!("Adding a value to a '{}' column caused an overflow.", ty.name()))
+    };
     let months = |n: i64| -> std::result::Result<Moment, SqlError> {
         let (y, m, d) = types::civil(at.days);
         let total = n.checked_add(y * 12 + i64::from(m) - 1).ok_or_else(overflow)?;
@@ -433,7 +482,17 @@ fn dateadd(a: &[Value]) -> Outcome {
         "millisecond" => ticks(10_000)?,
         "microsecond" => ticks(10)?,
         "nanosecond" => Moment::from_total(at.total() + n / 100, at.offset),
-        other => return Err(SqlError::new(9810, 16, 0, format!("The datepart {other} is not supported by date function dateadd for data type {}.", ty.name()))),
+        other => {
+            return Err(SqlError::new(
+                9810,
+                16,
+                0,
+                format!(
+                    "The datepart {other} is not supported by date function dateadd for data type {}.",
+                    ty.name()
+                ),
+            ));
+        }
     };
     types::temporal_value(moved, ty).map_err(|_| overflow())
 }
@@ -441,8 +500,12 @@ fn dateadd(a: &[Value]) -> Outcome {
 /// `t_datediff(part, from, to, type of both, 1 if the result is bigint)`.
 fn datediff(a: &[Value]) -> Outcome {
     let ty = type_at(a, 3);
-    let utc = |v: &Value| types::moment(v, ty).map(|m| Moment::from_total(m.total() - i64::from(m.offset) * 600_000_000, 0));
-    let (Some(from), Some(to)) = (a.get(1).and_then(utc), a.get(2).and_then(utc)) else { return Ok(Value::Null) };
+    let utc = |v: &Value| {
+        types::moment(v, ty).map(|m| Moment::from_total(m.total() - i64::from(m.offset) * 600_000_000, 0))
+    };
+    let (Some(from), Some(to)) = (a.get(1).and_then(utc), a.get(2).and_then(utc)) else {
+        return Ok(Value::Null);
+    };
     let (y1, m1, _) = types::civil(from.days);
     let (y2, m2, _) = types::civil(to.days);
     let months = (y2 - y1) * 12 + i64::from(m2) - i64::from(m1);
@@ -460,10 +523,17 @@ fn datediff(a: &[Value]) -> Outcome {
         "millisecond" => units(10_000),
         "microsecond" => units(10),
         "nanosecond" => units(1).saturating_mul(100),
-        other => return Err(SqlError::new(155, 15, 1, format!("'{other}' is not a recognized datediff option."))),
+        other => {
+            return Err(SqlError::new(155, 15, 1, format!("'{other}' is not a recognized datediff option.")));
+        }
     };
     if integer(a, 4) == 0 && i32::try_from(n).is_err() {
-        return Err(SqlError::new(535, 16, 0, "The datediff function resulted in an overflow. The number of dateparts separating two date/time instances is too large. Try to use datediff with a less precise datepart."));
+        return Err(SqlError::new(
+            535,
+            16,
+            0,
+            "The datediff function resulted in an overflow. The number of dateparts separating two date/time instances is too large. Try to use datediff with a less precise datepart.",
+        ));
     }
     Ok(int(n))
 }
@@ -481,7 +551,17 @@ fn eomonth(a: &[Value]) -> Outcome {
 /// `t_fromparts(type, year, month, day, hour, minute, second, ticks, offset)`.
 fn fromparts(a: &[Value]) -> Outcome {
     let ty = type_at(a, 0);
-    let bad = || SqlError::new(289, 16, 1, format!("Cannot construct data type {}, some of the arguments have values which are not valid.", ty.name()));
+    let bad = || {
+        SqlError::new(
+            289,
+            16,
+            1,
+            format!(
+                "Cannot construct data type {}, some of the arguments have values which are not valid.",
+                ty.name()
+            ),
+        )
+    };
     let get = |n: usize| u32::try_from(integer(a, n)).map_err(|_| bad());
     let days = types::days_of(integer(a, 1), get(2)?, get(3)?).ok_or_else(bad)?;
     let (h, m, s, ticks) = (get(4)?, get(5)?, get(6)?, integer(a, 7));
@@ -511,7 +591,9 @@ fn datetrunc(a: &[Value]) -> Outcome {
         "second" => unit(10_000_000),
         "millisecond" => unit(10_000),
         "microsecond" => unit(10),
-        other => return Err(SqlError::new(155, 15, 1, format!("'{other}' is not a recognized datetrunc option."))),
+        other => {
+            return Err(SqlError::new(155, 15, 1, format!("'{other}' is not a recognized datetrunc option.")));
+        }
     };
     types::temporal_value(cut, ty)
 }
@@ -525,7 +607,9 @@ fn round(a: &[Value]) -> Outcome {
         let scaled = r * unit;
         return float(if truncate { scaled.trunc() / unit } else { scaled.round() / unit });
     }
-    let (Some(value), scale) = (a.first().and_then(types::exact), i32::from(types::exact_scale(ty))) else { return Ok(Value::Null) };
+    let (Some(value), scale) = (a.first().and_then(types::exact), i32::from(types::exact_scale(ty))) else {
+        return Ok(Value::Null);
+    };
     let drop = scale - digits;
     if drop <= 0 {
         return types::exact_value(value, ty);
@@ -535,7 +619,10 @@ fn round(a: &[Value]) -> Outcome {
     }
     let unit = types::pow10(drop as u8);
     let cut = if truncate { Some(value / unit) } else { types::rescale(value, drop as u8, 0) };
-    types::exact_value(cut.and_then(|c| c.checked_mul(unit)).ok_or_else(|| SqlError::overflow_to(ty.name()))?, ty)
+    types::exact_value(
+        cut.and_then(|c| c.checked_mul(unit)).ok_or_else(|| SqlError::overflow_to(ty.name()))?,
+        ty,
+    )
 }
 
 /// CEILING and FLOOR of `(value, type)`; exact results have scale 0 in storage where the type says so.
@@ -550,7 +637,9 @@ fn whole(a: &[Value], exact: fn(i128, i128) -> i128, approximate: fn(f64) -> f64
     // Money keeps its scale, decimals become (p, 0).
     match ty {
         t if t.is_money() => types::exact_value(whole * unit, ty),
-        SqlType::Decimal { precision, .. } | SqlType::Numeric { precision, .. } => types::decimal_value(whole, precision),
+        SqlType::Decimal { precision, .. } | SqlType::Numeric { precision, .. } => {
+            types::decimal_value(whole, precision)
+        }
         _ => types::exact_value(whole, ty),
     }
 }
@@ -578,9 +667,16 @@ fn json_value(a: &[Value]) -> Outcome {
         Some(rest) => (true, rest.trim()),
         None => (false, path.strip_prefix("lax ").unwrap_or(path).trim()),
     };
-    let json: serde_json::Value = serde_json::from_str(text(a, 0))
-        .map_err(|_| SqlError::new(13609, 16, 1, "JSON text is not properly formatted. Unexpected character is found."))?;
-    let missing = || if strict { Err(SqlError::new(13608, 16, 1, "Property cannot be found on the specified JSON path.")) } else { Ok(Value::Null) };
+    let json: serde_json::Value = serde_json::from_str(text(a, 0)).map_err(|_| {
+        SqlError::new(13609, 16, 1, "JSON text is not properly formatted. Unexpected character is found.")
+    })?;
+    let missing = || {
+        if strict {
+            Err(SqlError::new(13608, 16, 1, "Property cannot be found on the specified JSON path."))
+        } else {
+            Ok(Value::Null)
+        }
+    };
     let Some(found) = walk_json(&json, path)? else { return missing() };
     let container = found.is_object() || found.is_array();
     if container != (integer(a, 2) == 1) {
@@ -593,7 +689,10 @@ fn json_value(a: &[Value]) -> Outcome {
     })
 }
 
-fn walk_json<'j>(json: &'j serde_json::Value, path: &str) -> std::result::Result<Option<&'j serde_json::Value>, SqlError> {
+fn walk_json<'j>(
+    json: &'j serde_json::Value,
+    path: &str,
+) -> std::result::Result<Option<&'j serde_json::Value>, SqlError> {
     let bad = || SqlError::new(13607, 16, 4, "JSON path is not properly formatted.");
     let mut at = json;
     let mut rest = path.strip_prefix('$').ok_or_else(bad)?;
@@ -637,7 +736,11 @@ fn offset(a: &[Value], keep_instant: bool) -> Outcome {
     let ty = type_at(a, 2);
     let to = match a.get(1) {
         Some(Value::Integer(n)) => *n as i32,
-        Some(Value::Text(t)) => types::parse_moment(&format!("00:00:00 {t}"), types::DateFormat::Mdy).map_err(|_| SqlError::text_to_date(""))?.offset,
+        Some(Value::Text(t)) => {
+            types::parse_moment(&format!("00:00:00 {t}"), types::DateFormat::Mdy)
+                .map_err(|_| SqlError::text_to_date(""))?
+                .offset
+        }
         _ => 0,
     };
     let Some(at) = a.first().and_then(|v| types::moment(v, ty)) else { return Ok(Value::Null) };
@@ -699,7 +802,9 @@ fn unpack(a: &[Value]) -> Outcome {
             'r' => Value::Real(f64::from_bits(body.parse().map_err(|_| broken())?)),
             't' => Value::Text(body.to_owned()),
             _ => {
-                let byte = |n: usize| body.get(2 * n..2 * n + 2).and_then(|h| u8::from_str_radix(h, 16).ok()).ok_or_else(broken);
+                let byte = |n: usize| {
+                    body.get(2 * n..2 * n + 2).and_then(|h| u8::from_str_radix(h, 16).ok()).ok_or_else(broken)
+                };
                 Value::Blob((0..body.len() / 2).map(byte).collect::<std::result::Result<_, _>>()?)
             }
         });

@@ -30,7 +30,9 @@ impl std::fmt::Display for OpenError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             OpenError::Storage(why) => write!(f, "cannot open the data folder: {why}"),
-            OpenError::NoPassword => f.write_str("the first start needs a password for sa in MSSQL_SA_PASSWORD"),
+            OpenError::NoPassword => {
+                f.write_str("the first start needs a password for sa in MSSQL_SA_PASSWORD")
+            }
             OpenError::WeakPassword => f.write_str(
                 "the password for sa is too weak: it needs at least 8 characters of three kinds \
                  (upper case, lower case, digits, others)",
@@ -66,7 +68,8 @@ impl Server {
         let admin = connection().map_err(storage)?;
         attach(&admin, &master.0, "db1").map_err(storage)?;
         if first {
-            in_transaction(&admin, &master.0, "db1", super::entries::create_table).map_err(|e| OpenError::Storage(e.message))?;
+            in_transaction(&admin, &master.0, "db1", super::entries::create_table)
+                .map_err(|e| OpenError::Storage(e.message))?;
         }
         let entries = super::entries::load(&admin).map_err(storage)?;
         let collation = master.1.collation;
@@ -107,7 +110,10 @@ impl Server {
                 }
                 ServerEntry::Database(_) => {}
                 ServerEntry::Login(login) => {
-                    self.logins.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(login.id, *login);
+                    self.logins
+                        .write()
+                        .unwrap_or_else(std::sync::PoisonError::into_inner)
+                        .insert(login.id, *login);
                 }
                 ServerEntry::Setting(_, name, value) => {
                     lock(&self.configuration).insert(name, value);
@@ -115,17 +121,30 @@ impl Server {
             }
         }
         let (store, catalog) = master;
-        self.add_database(Arc::new(Database::online(system_entry(MASTER, "master", self.collation), store, catalog)));
+        self.add_database(Arc::new(Database::online(
+            system_entry(MASTER, "master", self.collation),
+            store,
+            catalog,
+        )));
         for (id, name) in [(MODEL, "model"), (MSDB, "msdb")] {
             let (store, catalog) = open_or_create(&self.disk, &dir.join(name), id, self.collation, true)?;
-            self.add_database(Arc::new(Database::online(system_entry(id, name, self.collation), store, catalog)));
+            self.add_database(Arc::new(Database::online(
+                system_entry(id, name, self.collation),
+                store,
+                catalog,
+            )));
         }
         let temp = dir.join("tempdb");
         if temp.exists() {
-            std::fs::remove_dir_all(&temp).map_err(|e| OpenError::Storage(format!("remove old tempdb: {e}")))?;
+            std::fs::remove_dir_all(&temp)
+                .map_err(|e| OpenError::Storage(format!("remove old tempdb: {e}")))?;
         }
         let (store, catalog) = open_or_create(&self.disk, &temp, TEMPDB, self.collation, false)?;
-        self.add_database(Arc::new(Database::online(system_entry(TEMPDB, "tempdb", self.collation), store, catalog)));
+        self.add_database(Arc::new(Database::online(
+            system_entry(TEMPDB, "tempdb", self.collation),
+            store,
+            catalog,
+        )));
         for entry in databases.into_values() {
             self.add_database(Arc::new(self.bring_up_entry(entry)));
         }
@@ -141,10 +160,13 @@ impl Server {
         if entry.restoring {
             return Database::down(entry, DatabaseState::Restoring, "in the middle of a restore".to_owned());
         }
-        let opened = Store::open(Arc::clone(&self.disk), &dir).map_err(|e| (failure_state(&e), e.to_string())).and_then(|store| {
-            let catalog = load_catalog(&store, entry.id).map_err(|e| (DatabaseState::Suspect, e.to_string()))?;
-            Ok((store, catalog))
-        });
+        let opened = Store::open(Arc::clone(&self.disk), &dir)
+            .map_err(|e| (failure_state(&e), e.to_string()))
+            .and_then(|store| {
+                let catalog =
+                    load_catalog(&store, entry.id).map_err(|e| (DatabaseState::Suspect, e.to_string()))?;
+                Ok((store, catalog))
+            });
         match opened {
             Ok((store, catalog)) => Database::online(entry, store, catalog),
             Err((state, why)) => Database::down(entry, state, why),
@@ -157,7 +179,8 @@ impl Server {
         if known.as_ref().is_some_and(|sa| self.verifier.verify(sa, password.expose())) {
             return Ok(());
         }
-        let hash = PasswordHash::new(password.expose()).map_err(|e| OpenError::Storage(format!("no randomness: {e}")))?;
+        let hash = PasswordHash::new(password.expose())
+            .map_err(|e| OpenError::Storage(format!("no randomness: {e}")))?;
         let now = now_datetime();
         let sa = Login {
             id: 1,
@@ -176,7 +199,12 @@ impl Server {
     }
 
     /// Makes the files of a new user database, hardened when it returns.
-    pub(crate) fn create_database_files(&self, folder: &Path, id: i32, collation: Collation) -> Result<(Store, Catalog), SqlError> {
+    pub(crate) fn create_database_files(
+        &self,
+        folder: &Path,
+        id: i32,
+        collation: Collation,
+    ) -> Result<(Store, Catalog), SqlError> {
         create(&self.disk, &self.config.data_dir.join(folder), id, collation, true)
     }
 }
@@ -251,8 +279,10 @@ fn open_or_create(
     if !dir.exists() {
         return create(disk, dir, id, collation, hardened).map_err(|e| OpenError::Storage(e.message));
     }
-    let store = Store::open(Arc::clone(disk), dir).map_err(|e| OpenError::Storage(format!("{}: {e}", dir.display())))?;
-    let catalog = load_catalog(&store, id).map_err(|e| OpenError::Storage(format!("{}: {e}", dir.display())))?;
+    let store = Store::open(Arc::clone(disk), dir)
+        .map_err(|e| OpenError::Storage(format!("{}: {e}", dir.display())))?;
+    let catalog =
+        load_catalog(&store, id).map_err(|e| OpenError::Storage(format!("{}: {e}", dir.display())))?;
     Ok((store, catalog))
 }
 

@@ -120,7 +120,12 @@ enum Live {
 impl Database {
     pub(crate) fn online(entry: DatabaseEntry, store: Store, catalog: Catalog) -> Database {
         let live = Live::Online { store: Arc::new(store), catalog: Arc::new(catalog) };
-        Database { id: entry.id, alias: format!("db{}", entry.id), entry: RwLock::new(entry), live: RwLock::new(live) }
+        Database {
+            id: entry.id,
+            alias: format!("db{}", entry.id),
+            entry: RwLock::new(entry),
+            live: RwLock::new(live),
+        }
     }
 
     pub(crate) fn down(entry: DatabaseEntry, state: DatabaseState, why: String) -> Database {
@@ -162,7 +167,9 @@ impl Database {
     /// 926/927/942/945 as SQL Server says why it cannot be opened.
     pub(crate) fn store(&self) -> Result<Arc<Store>, SqlError> {
         match self.live() {
-            Live::Online { store, .. } if store.failure().is_some() => Err(self.unavailable(DatabaseState::Suspect)),
+            Live::Online { store, .. } if store.failure().is_some() => {
+                Err(self.unavailable(DatabaseState::Suspect))
+            }
             Live::Online { store, .. } => Ok(store),
             Live::Down { state, .. } => Err(self.unavailable(state)),
         }
@@ -207,7 +214,9 @@ impl Database {
                 926,
                 14,
                 1,
-                format!("Database '{name}' cannot be opened. It has been marked SUSPECT by recovery. See the SQL Server errorlog for more information."),
+                format!(
+                    "Database '{name}' cannot be opened. It has been marked SUSPECT by recovery. See the SQL Server errorlog for more information."
+                ),
             ),
             DatabaseState::Restoring => SqlError::new(
                 927,
@@ -215,14 +224,19 @@ impl Database {
                 2,
                 format!("Database '{name}' cannot be opened. It is in the middle of a restore."),
             ),
-            DatabaseState::Offline | DatabaseState::Online => {
-                SqlError::new(942, 14, 4, format!("Database '{name}' cannot be opened because it is offline."))
-            }
+            DatabaseState::Offline | DatabaseState::Online => SqlError::new(
+                942,
+                14,
+                4,
+                format!("Database '{name}' cannot be opened because it is offline."),
+            ),
             DatabaseState::RecoveryPending => SqlError::new(
                 945,
                 14,
                 2,
-                format!("Database '{name}' cannot be opened due to inaccessible files or insufficient memory or disk space. See the SQL Server errorlog for details."),
+                format!(
+                    "Database '{name}' cannot be opened due to inaccessible files or insufficient memory or disk space. See the SQL Server errorlog for details."
+                ),
             ),
         }
     }

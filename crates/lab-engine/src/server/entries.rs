@@ -83,13 +83,15 @@ impl Server {
 
     pub(crate) fn remove_database_entry(&self, id: i32) -> Result<(), SqlError> {
         self.change_master(|conn| {
-            conn.execute("DELETE FROM db1._server WHERE kind = ?1 AND id = ?2", params![DATABASE, id]).map(|_| ())
+            conn.execute("DELETE FROM db1._server WHERE kind = ?1 AND id = ?2", params![DATABASE, id])
+                .map(|_| ())
         })
     }
 
     pub(crate) fn remove_login(&self, id: i32) -> Result<(), SqlError> {
         self.change_master(|conn| {
-            conn.execute("DELETE FROM db1._server WHERE kind = ?1 AND id = ?2", params![LOGIN, id]).map(|_| ())
+            conn.execute("DELETE FROM db1._server WHERE kind = ?1 AND id = ?2", params![LOGIN, id])
+                .map(|_| ())
         })?;
         self.logins.write().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&id);
         Ok(())
@@ -99,7 +101,10 @@ impl Server {
     ///
     /// It waits for master's write lock like any session: these statements are not allowed inside a user's transaction,
     /// so the caller cannot hold that lock itself.
-    fn change_master(&self, change: impl FnOnce(&Connection) -> rusqlite::Result<()>) -> Result<(), SqlError> {
+    fn change_master(
+        &self,
+        change: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<(), SqlError> {
         let conn = lock(&self.admin);
         let master = self.database(MASTER).ok_or_else(|| SqlError::internal("master is not open"))?;
         let store = master.store()?;

@@ -33,6 +33,8 @@ impl Barrier {
     /// The log of a database has failed: the answer must not leave.
     pub fn wait(&self) -> Result<(), SqlError> {
         let waits = std::mem::take(&mut *self.waits.lock().unwrap_or_else(PoisonError::into_inner));
-        waits.into_values().try_for_each(|(store, lsn)| store.wait_hardened(lsn).map_err(|e| SqlError::storage(&e)))
+        waits
+            .into_values()
+            .try_for_each(|(store, lsn)| store.wait_hardened(lsn).map_err(|e| SqlError::storage(&e)))
     }
 }

@@ -28,7 +28,9 @@ impl std::fmt::Debug for Interrupt {
 
 impl Interrupt {
     pub(crate) fn new(shared: Arc<Shared>) -> Interrupt {
-        Interrupt { inner: Arc::new(Inner { probe: Mutex::new(None), cancelled: AtomicBool::new(false), shared }) }
+        Interrupt {
+            inner: Arc::new(Inner { probe: Mutex::new(None), cancelled: AtomicBool::new(false), shared }),
+        }
     }
 
     pub(crate) fn set_probe(&self, probe: Probe) {

@@ -62,7 +62,12 @@ impl Server {
             return Err(refused());
         }
         if login.disabled {
-            return Err(SqlError::new(18470, 14, 1, format!("Login failed for user '{}'. Reason: The account is disabled.", request.user)));
+            return Err(SqlError::new(
+                18470,
+                14,
+                1,
+                format!("Login failed for user '{}'. Reason: The account is disabled.", request.user),
+            ));
         }
         let mut session = self.open_session(&login, request)?;
         session.enter_first_database(&login, &request.database)?;
@@ -106,7 +111,14 @@ impl Server {
             temp: Arc::clone(&temp),
             changed_catalogs: BTreeMap::new(),
         };
-        let full = || SqlError::new(17809, 20, 1, "Could not connect because the maximum number of user connections has been reached.");
+        let full = || {
+            SqlError::new(
+                17809,
+                20,
+                1,
+                "Could not connect because the maximum number of user connections has been reached.",
+            )
+        };
         let shared = self.register(|id| Shared::new(id, Arc::clone(self), state)).ok_or_else(full)?;
         let sqlite = |e: rusqlite::Error| SqlError::sqlite(&e);
         let conn = match crate::server::connection() {
@@ -164,7 +176,8 @@ impl Session {
         let name = if asked.is_empty() { login.default_database.as_str() } else { asked };
         let found = self.server.database_named(name).ok_or_else(|| SqlError::cannot_open_database(name))?;
         self.database(TEMPDB)?;
-        self.enter_database(found.id).map_err(|e| if e.number == 916 { e } else { SqlError::cannot_open_database(name) })?;
+        self.enter_database(found.id)
+            .map_err(|e| if e.number == 916 { e } else { SqlError::cannot_open_database(name) })?;
         self.login_database = found.id;
         Ok(())
     }
@@ -189,7 +202,15 @@ impl Session {
                 None if id <= crate::server::MSDB => "guest".to_owned(),
                 None => {
                     let login = self.shared.state().login.clone();
-                    return Err(SqlError::new(916, 14, 1, format!("The server principal \"{login}\" is not able to access the database \"{}\" under the current security context.", database.name())));
+                    return Err(SqlError::new(
+                        916,
+                        14,
+                        1,
+                        format!(
+                            "The server principal \"{login}\" is not able to access the database \"{}\" under the current security context.",
+                            database.name()
+                        ),
+                    ));
                 }
             }
         };

@@ -15,8 +15,8 @@ use rusqlite::Connection;
 
 pub use barrier::Barrier;
 pub(crate) use interrupt::Interrupt;
-pub use login::{LoginRefused, LoginRequest};
 pub(crate) use login::run_first_start;
+pub use login::{LoginRefused, LoginRequest};
 pub(crate) use settings::Settings;
 pub(crate) use shared::{Activity, Shared, SharedState};
 use transaction::Transaction;
@@ -104,7 +104,8 @@ impl Session {
 
     /// A database by its id, attached to this session's connection.
     pub(crate) fn database(&mut self, id: i32) -> Result<Arc<Database>, SqlError> {
-        let database = self.server.database(id).ok_or_else(|| SqlError::database_not_found(&id.to_string()))?;
+        let database =
+            self.server.database(id).ok_or_else(|| SqlError::database_not_found(&id.to_string()))?;
         let store = database.store()?;
         if self.attached.get(&id).is_some_and(|known| Arc::ptr_eq(known, &store)) {
             return Ok(database);
@@ -148,7 +149,11 @@ impl Session {
     }
 
     /// RESETCONNECTION: back to how the login left it.
-    pub fn reset(&mut self, keep_transaction: bool, sink: &mut dyn crate::sink::Sink) -> Result<(), SqlError> {
+    pub fn reset(
+        &mut self,
+        keep_transaction: bool,
+        sink: &mut dyn crate::sink::Sink,
+    ) -> Result<(), SqlError> {
         if !keep_transaction && self.tran.count > 0 {
             self.rollback_all(sink)?;
         }

@@ -86,7 +86,10 @@ impl Shared {
         if let Some(catalog) = self.state().changed_catalogs.get(&database) {
             return Ok(Arc::clone(catalog));
         }
-        self.server.database(database).ok_or_else(|| SqlError::new(911, 16, 1, "Database does not exist."))?.catalog()
+        self.server
+            .database(database)
+            .ok_or_else(|| SqlError::new(911, 16, 1, "Database does not exist."))?
+            .catalog()
     }
 
     pub(crate) fn kill(&self) {

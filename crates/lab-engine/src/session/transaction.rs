@@ -126,7 +126,12 @@ impl Session {
     /// SAVE TRANSACTION.
     pub(crate) fn save(&mut self, name: &str) -> Result<(), SqlError> {
         if self.tran.count == 0 {
-            return Err(SqlError::new(628, 16, 0, "Cannot issue SAVE TRANSACTION when there is no active transaction."));
+            return Err(SqlError::new(
+                628,
+                16,
+                0,
+                "Cannot issue SAVE TRANSACTION when there is no active transaction.",
+            ));
         }
         let point = self.make_savepoint(name)?;
         self.tran.savepoints.push(point);
@@ -317,7 +322,10 @@ impl Session {
                 && !changed.changes.is_empty()
             {
                 let alias = format!("db{database}");
-                changed.catalog.save(&self.conn, &alias, &changed.changes).map_err(|e| SqlError::sqlite(&e))?;
+                changed
+                    .catalog
+                    .save(&self.conn, &alias, &changed.changes)
+                    .map_err(|e| SqlError::sqlite(&e))?;
             }
             stores.push((*database, store));
         }

@@ -5,12 +5,20 @@ use crate::types::SqlType;
 
 /// `alias.t123`; temporary objects have negative ids and are written `t_5`.
 pub(crate) fn table_name(alias: &str, object_id: i32) -> String {
-    if object_id < 0 { format!("{alias}.t_{}", object_id.unsigned_abs()) } else { format!("{alias}.t{object_id}") }
+    if object_id < 0 {
+        format!("{alias}.t_{}", object_id.unsigned_abs())
+    } else {
+        format!("{alias}.t{object_id}")
+    }
 }
 
 /// The bare name of an index of a table.
 pub(crate) fn index_name(object_id: i32, index_id: i32) -> String {
-    if object_id < 0 { format!("i_{}_{index_id}", object_id.unsigned_abs()) } else { format!("i{object_id}_{index_id}") }
+    if object_id < 0 {
+        format!("i_{}_{index_id}", object_id.unsigned_abs())
+    } else {
+        format!("i{object_id}_{index_id}")
+    }
 }
 
 /// SQLite's type for a column's storage representation.
@@ -29,7 +37,11 @@ fn storage_class(ty: SqlType) -> &'static str {
         | SqlType::SmallDateTime
         | SqlType::DateTime2 { .. } => "INTEGER",
         SqlType::Decimal { precision, .. } | SqlType::Numeric { precision, .. } => {
-            if precision <= 18 { "INTEGER" } else { "BLOB" }
+            if precision <= 18 {
+                "INTEGER"
+            } else {
+                "BLOB"
+            }
         }
         SqlType::Real | SqlType::Float => "REAL",
         SqlType::Char { .. }
@@ -55,7 +67,8 @@ pub(crate) fn column_declaration(table: &Table, column: &Column) -> String {
     if table.rowid_column == Some(column.id) {
         return format!("c{} INTEGER PRIMARY KEY", column.id);
     }
-    let collate = if class == "TEXT" { format!(" COLLATE \"{}\"", column.collation.name()) } else { String::new() };
+    let collate =
+        if class == "TEXT" { format!(" COLLATE \"{}\"", column.collation.name()) } else { String::new() };
     format!("c{} {class}{collate}", column.id)
 }
 
@@ -69,7 +82,13 @@ pub(crate) fn create_table_sql(name: &str, table: &Table) -> String {
 ///
 /// A unique index over columns that may be NULL gets a companion: SQL Server holds two NULLs for equal there, SQLite
 /// does not, so the companion indexes just the rows with a NULL, with each NULL spelt out.
-pub(crate) fn create_index_sql(alias: &str, object_id: i32, table: &Table, index: &Index, filter: Option<&str>) -> Vec<String> {
+pub(crate) fn create_index_sql(
+    alias: &str,
+    object_id: i32,
+    table: &Table,
+    index: &Index,
+    filter: Option<&str>,
+) -> Vec<String> {
     if is_rowid(table, index) || index.disabled {
         return Vec::new();
     }
@@ -102,7 +121,8 @@ pub(crate) fn create_index_sql(alias: &str, object_id: i32, table: &Table, index
         keys.extend(index.included.iter().map(|id| format!("c{id}")));
     }
     let filtered = filter.map(|f| format!(" WHERE {f}")).unwrap_or_default();
-    let mut out = vec![format!("CREATE {unique}INDEX {alias}.{name} ON {bare}({}){filtered}", keys.join(", "))];
+    let mut out =
+        vec![format!("CREATE {unique}INDEX {alias}.{name} ON {bare}({}){filtered}", keys.join(", "))];
     if index.unique && !nullable.is_empty() {
         let also = filter.map(|f| format!(" AND ({f})")).unwrap_or_default();
         out.push(format!(

@@ -45,7 +45,13 @@ impl ForeignKeys<'_> {
         self.judge_at(object, changes, verb, 0)
     }
 
-    fn judge_at(&self, object: &Object, changes: &[Changed], verb: &str, depth: usize) -> Result<(), SqlError> {
+    fn judge_at(
+        &self,
+        object: &Object,
+        changes: &[Changed],
+        verb: &str,
+        depth: usize,
+    ) -> Result<(), SqlError> {
         if depth > DEPTH_MAX {
             return Err(SqlError::internal("a cascade of foreign keys does not end"));
         }
@@ -62,7 +68,14 @@ impl ForeignKeys<'_> {
         Ok(())
     }
 
-    fn child_changed(&self, object: &Object, table: &Table, fk: &ForeignKey, changes: &[Changed], verb: &str) -> Result<(), SqlError> {
+    fn child_changed(
+        &self,
+        object: &Object,
+        table: &Table,
+        fk: &ForeignKey,
+        changes: &[Changed],
+        verb: &str,
+    ) -> Result<(), SqlError> {
         let Some(parent) = self.catalog.object(fk.referenced_table) else { return Ok(()) };
         let sql = format!(
             "SELECT 1 FROM {} WHERE {} LIMIT 1",
@@ -113,7 +126,10 @@ impl ForeignKeys<'_> {
             let Some(old) = &change.old else { continue };
             let key = key_of(table, &fk.referenced_columns, old);
             let new_key = change.new.as_ref().map(|new| key_of(table, &fk.referenced_columns, new));
-            if new_key.as_ref() == Some(&key) || key.contains(&Value::Null) || self.exists(&still_there, &key)? {
+            if new_key.as_ref() == Some(&key)
+                || key.contains(&Value::Null)
+                || self.exists(&still_there, &key)?
+            {
                 continue;
             }
             let action = if new_key.is_some() { fk.on_update } else { fk.on_delete };
@@ -169,7 +185,8 @@ impl ForeignKeys<'_> {
                     *slot = value;
                 }
             }
-            let sets: Vec<String> = fk.columns.iter().enumerate().map(|(n, c)| format!("c{c}=?{}", n + 2)).collect();
+            let sets: Vec<String> =
+                fk.columns.iter().enumerate().map(|(n, c)| format!("c{c}=?{}", n + 2)).collect();
             let mut values = vec![Value::Integer(rowid)];
             values.extend(key_of(table, &fk.columns, &new));
             self.run(&format!("UPDATE {name} SET {} WHERE rowid=?1", sets.join(",")), values)?;
@@ -178,7 +195,13 @@ impl ForeignKeys<'_> {
         Ok(done)
     }
 
-    fn children(&self, child: &Object, table: &Table, fk: &ForeignKey, key: &[Value]) -> Result<Vec<(i64, Vec<Value>)>, SqlError> {
+    fn children(
+        &self,
+        child: &Object,
+        table: &Table,
+        fk: &ForeignKey,
+        key: &[Value],
+    ) -> Result<Vec<(i64, Vec<Value>)>, SqlError> {
         let columns: Vec<String> = table
             .columns
             .iter()
@@ -226,7 +249,12 @@ impl ForeignKeys<'_> {
 }
 
 fn constant_default(table: &Table, at: usize) -> Value {
-    table.columns.get(at).and_then(|c| c.default.as_ref()).and_then(|d| d.constant.clone()).map_or(Value::Null, |c| c.0)
+    table
+        .columns
+        .get(at)
+        .and_then(|c| c.default.as_ref())
+        .and_then(|d| d.constant.clone())
+        .map_or(Value::Null, |c| c.0)
 }
 
 fn equalities(columns: &[i32]) -> String {

@@ -65,7 +65,8 @@ impl<'a> RowWriter<'a> {
         let sqlite_name = table_name(alias, object.id);
         let stored: Vec<String> = table.stored_columns().map(|c| format!("c{}", c.id)).collect();
         let marks: Vec<String> = (1..=stored.len()).map(|n| format!("?{n}")).collect();
-        let insert_sql = format!("INSERT INTO {sqlite_name}({}) VALUES({})", stored.join(","), marks.join(","));
+        let insert_sql =
+            format!("INSERT INTO {sqlite_name}({}) VALUES({})", stored.join(","), marks.join(","));
         let check_sql = (!checks.is_empty()).then(|| {
             let tests: Vec<String> = checks.iter().map(|c| format!("({})", c.sql)).collect();
             format!("SELECT {}", tests.join(","))
@@ -130,7 +131,8 @@ impl<'a> RowWriter<'a> {
             .enumerate()
             .map(|(n, c)| format!("c{}=?{}", c.id, n + 1))
             .collect();
-        let sql = format!("UPDATE {} SET {} WHERE rowid=?{}", self.sqlite_name, sets.join(","), columns.len() + 1);
+        let sql =
+            format!("UPDATE {} SET {} WHERE rowid=?{}", self.sqlite_name, sets.join(","), columns.len() + 1);
         let mut statement = self.conn.prepare_cached(&sql).map_err(|e| SqlError::sqlite(&e))?;
         let id = Value::Integer(rowid);
         let values = columns.iter().filter_map(|at| row.get(*at)).chain(std::iter::once(&id));
@@ -147,7 +149,8 @@ impl<'a> RowWriter<'a> {
 
     /// Whether an UPDATE of these columns can clash with itself on the way: two rows trading unique keys.
     pub(crate) fn moves_keys(&self, columns: &[usize]) -> bool {
-        let changed = |id: i32| columns.iter().any(|at| self.table.columns.get(*at).is_some_and(|c| c.id == id));
+        let changed =
+            |id: i32| columns.iter().any(|at| self.table.columns.get(*at).is_some_and(|c| c.id == id));
         self.table.indexes.iter().any(|i| i.unique && i.keys.iter().any(|k| changed(k.column)))
     }
 
@@ -166,7 +169,9 @@ impl<'a> RowWriter<'a> {
         let sqlite = |e: rusqlite::Error| SqlError::sqlite(&e);
         let mut statement = self.conn.prepare_cached(sql).map_err(sqlite)?;
         let wanted = statement.parameter_count();
-        let mut rows = statement.query(params_from_iter(row.iter().chain(&self.check_values).take(wanted))).map_err(sqlite)?;
+        let mut rows = statement
+            .query(params_from_iter(row.iter().chain(&self.check_values).take(wanted)))
+            .map_err(sqlite)?;
         let Some(found) = rows.next().map_err(sqlite)? else { return Ok(()) };
         for (n, check) in self.checks.iter().enumerate() {
             // An unknown result passes, as a CHECK's does.
@@ -189,7 +194,9 @@ impl<'a> RowWriter<'a> {
     }
 
     fn explain(&self, error: &rusqlite::Error, row: &[Value]) -> SqlError {
-        let rusqlite::Error::SqliteFailure(code, Some(message)) = error else { return SqlError::sqlite(error) };
+        let rusqlite::Error::SqliteFailure(code, Some(message)) = error else {
+            return SqlError::sqlite(error);
+        };
         if code.code != rusqlite::ErrorCode::ConstraintViolation {
             return SqlError::sqlite(error);
         }
@@ -209,7 +216,11 @@ impl<'a> RowWriter<'a> {
         for key in &index.keys {
             let found = self.table.columns.iter().zip(row).find(|(c, _)| c.id == key.column);
             if let Some((column, value)) = found {
-                parts.push(if *value == Value::Null { "<NULL>".to_owned() } else { display_value(value, column.ty) });
+                parts.push(if *value == Value::Null {
+                    "<NULL>".to_owned()
+                } else {
+                    display_value(value, column.ty)
+                });
             }
         }
         format!("({})", parts.join(", "))

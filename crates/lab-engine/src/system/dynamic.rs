@@ -25,18 +25,44 @@ pub(super) const VIEWS: &[View] = &[
         schema: "sys",
         name: "databases",
         columns: &[
-            ("name", NAME, false), ("database_id", INT, false), ("source_database_id", INT, true), ("owner_sid", SID, true),
-            ("create_date", WHEN, false), ("compatibility_level", TINY, false), ("collation_name", NAME, true),
-            ("user_access", TINY, true), ("user_access_desc", WORDS, true), ("is_read_only", BIT, true), ("is_auto_close_on", BIT, false),
-            ("is_auto_shrink_on", BIT, true), ("state", TINY, true), ("state_desc", WORDS, true), ("is_in_standby", BIT, true),
-            ("snapshot_isolation_state", TINY, true), ("snapshot_isolation_state_desc", WORDS, true),
-            ("is_read_committed_snapshot_on", BIT, true), ("recovery_model", TINY, true), ("recovery_model_desc", WORDS, true),
-            ("page_verify_option", TINY, true), ("page_verify_option_desc", WORDS, true), ("is_encrypted", BIT, true),
-            ("is_cdc_enabled", BIT, false), ("is_published", BIT, false), ("is_subscribed", BIT, false),
-            ("is_merge_published", BIT, false), ("is_distributor", BIT, false), ("is_trustworthy_on", BIT, true),
-            ("is_fulltext_enabled", BIT, true), ("is_broker_enabled", BIT, false), ("log_reuse_wait", TINY, true),
-            ("log_reuse_wait_desc", WORDS, true), ("service_broker_guid", GUID, false), ("replica_id", GUID, true),
-            ("group_database_id", GUID, true), ("containment", TINY, true), ("containment_desc", WORDS, true),
+            ("name", NAME, false),
+            ("database_id", INT, false),
+            ("source_database_id", INT, true),
+            ("owner_sid", SID, true),
+            ("create_date", WHEN, false),
+            ("compatibility_level", TINY, false),
+            ("collation_name", NAME, true),
+            ("user_access", TINY, true),
+            ("user_access_desc", WORDS, true),
+            ("is_read_only", BIT, true),
+            ("is_auto_close_on", BIT, false),
+            ("is_auto_shrink_on", BIT, true),
+            ("state", TINY, true),
+            ("state_desc", WORDS, true),
+            ("is_in_standby", BIT, true),
+            ("snapshot_isolation_state", TINY, true),
+            ("snapshot_isolation_state_desc", WORDS, true),
+            ("is_read_committed_snapshot_on", BIT, true),
+            ("recovery_model", TINY, true),
+            ("recovery_model_desc", WORDS, true),
+            ("page_verify_option", TINY, true),
+            ("page_verify_option_desc", WORDS, true),
+            ("is_encrypted", BIT, true),
+            ("is_cdc_enabled", BIT, false),
+            ("is_published", BIT, false),
+            ("is_subscribed", BIT, false),
+            ("is_merge_published", BIT, false),
+            ("is_distributor", BIT, false),
+            ("is_trustworthy_on", BIT, true),
+            ("is_fulltext_enabled", BIT, true),
+            ("is_broker_enabled", BIT, false),
+            ("log_reuse_wait", TINY, true),
+            ("log_reuse_wait_desc", WORDS, true),
+            ("service_broker_guid", GUID, false),
+            ("replica_id", GUID, true),
+            ("group_database_id", GUID, true),
+            ("containment", TINY, true),
+            ("containment_desc", WORDS, true),
             ("is_accelerated_database_recovery_on", BIT, true),
         ],
         rows: databases,
@@ -44,7 +70,16 @@ pub(super) const VIEWS: &[View] = &[
     View {
         schema: "sys",
         name: "sysdatabases",
-        columns: &[("name", NAME, false), ("dbid", SMALL, false), ("mode", SMALL, true), ("status", INT, true), ("crdate", WHEN, false), ("cmptlevel", TINY, false), ("filename", SqlType::nvarchar(260), true), ("version", SMALL, true)],
+        columns: &[
+            ("name", NAME, false),
+            ("dbid", SMALL, false),
+            ("mode", SMALL, true),
+            ("status", INT, true),
+            ("crdate", WHEN, false),
+            ("cmptlevel", TINY, false),
+            ("filename", SqlType::nvarchar(260), true),
+            ("version", SMALL, true),
+        ],
         rows: sysdatabases,
     },
     View {
@@ -63,9 +98,17 @@ pub(super) const VIEWS: &[View] = &[
         schema: "sys",
         name: "server_principals",
         columns: &[
-            ("name", NAME, false), ("principal_id", INT, false), ("sid", SID, true), ("type", SqlType::Char { len: 1 }, false), ("type_desc", WORDS, true),
-            ("is_disabled", BIT, true), ("create_date", WHEN, false), ("modify_date", WHEN, false), ("default_database_name", NAME, true),
-            ("default_language_name", NAME, true), ("is_fixed_role", BIT, false),
+            ("name", NAME, false),
+            ("principal_id", INT, false),
+            ("sid", SID, true),
+            ("type", SqlType::Char { len: 1 }, false),
+            ("type_desc", WORDS, true),
+            ("is_disabled", BIT, true),
+            ("create_date", WHEN, false),
+            ("modify_date", WHEN, false),
+            ("default_database_name", NAME, true),
+            ("default_language_name", NAME, true),
+            ("is_fixed_role", BIT, false),
         ],
         rows: server_principals,
     },
@@ -73,9 +116,18 @@ pub(super) const VIEWS: &[View] = &[
         schema: "sys",
         name: "sql_logins",
         columns: &[
-            ("name", NAME, false), ("principal_id", INT, false), ("sid", SID, true), ("type", SqlType::Char { len: 1 }, false), ("type_desc", WORDS, true),
-            ("is_disabled", BIT, true), ("create_date", WHEN, false), ("modify_date", WHEN, false), ("default_database_name", NAME, true),
-            ("default_language_name", NAME, true), ("is_policy_checked", BIT, true), ("is_expiration_checked", BIT, true),
+            ("name", NAME, false),
+            ("principal_id", INT, false),
+            ("sid", SID, true),
+            ("type", SqlType::Char { len: 1 }, false),
+            ("type_desc", WORDS, true),
+            ("is_disabled", BIT, true),
+            ("create_date", WHEN, false),
+            ("modify_date", WHEN, false),
+            ("default_database_name", NAME, true),
+            ("default_language_name", NAME, true),
+            ("is_policy_checked", BIT, true),
+            ("is_expiration_checked", BIT, true),
         ],
         rows: sql_logins,
     },
@@ -84,33 +136,89 @@ pub(super) const VIEWS: &[View] = &[
         name: "server_role_members",
         columns: &[("role_principal_id", INT, false), ("member_principal_id", INT, false)],
         rows: |s, _| {
-            let role_id = |name: &str| SERVER_ROLES.iter().find(|(_, n)| n.eq_ignore_ascii_case(name)).map(|(id, _)| *id);
-            Ok(s.server.logins().iter().flat_map(|l| l.roles.iter().filter_map(|r| role_id(r).map(|id| vec![int(id), int(l.id)])).collect::<Vec<_>>()).collect())
+            let role_id = |name: &str| {
+                SERVER_ROLES.iter().find(|(_, n)| n.eq_ignore_ascii_case(name)).map(|(id, _)| *id)
+            };
+            Ok(s.server
+                .logins()
+                .iter()
+                .flat_map(|l| {
+                    l.roles
+                        .iter()
+                        .filter_map(|r| role_id(r).map(|id| vec![int(id), int(l.id)]))
+                        .collect::<Vec<_>>()
+                })
+                .collect())
         },
     },
     View {
         schema: "sys",
         name: "servers",
-        columns: &[("server_id", INT, false), ("name", NAME, false), ("product", NAME, false), ("provider", NAME, false), ("data_source", SqlType::nvarchar(4000), true), ("is_linked", BIT, false)],
-        rows: |s, _| Ok(vec![vec![int(0), text(&s.server.config.server_name), text("SQL Server"), text("SQLNCLI"), text(&s.server.config.server_name), bit(false)]]),
+        columns: &[
+            ("server_id", INT, false),
+            ("name", NAME, false),
+            ("product", NAME, false),
+            ("provider", NAME, false),
+            ("data_source", SqlType::nvarchar(4000), true),
+            ("is_linked", BIT, false),
+        ],
+        rows: |s, _| {
+            Ok(vec![vec![
+                int(0),
+                text(&s.server.config.server_name),
+                text("SQL Server"),
+                text("SQLNCLI"),
+                text(&s.server.config.server_name),
+                bit(false),
+            ]])
+        },
     },
     View {
         schema: "sys",
         name: "configurations",
-        columns: &[("configuration_id", INT, false), ("name", SqlType::nvarchar(35), false), ("value", SqlType::Variant, true), ("minimum", SqlType::Variant, true), ("maximum", SqlType::Variant, true), ("value_in_use", SqlType::Variant, true), ("description", SqlType::nvarchar(255), false), ("is_dynamic", BIT, false), ("is_advanced", BIT, false)],
+        columns: &[
+            ("configuration_id", INT, false),
+            ("name", SqlType::nvarchar(35), false),
+            ("value", SqlType::Variant, true),
+            ("minimum", SqlType::Variant, true),
+            ("maximum", SqlType::Variant, true),
+            ("value_in_use", SqlType::Variant, true),
+            ("description", SqlType::nvarchar(255), false),
+            ("is_dynamic", BIT, false),
+            ("is_advanced", BIT, false),
+        ],
         rows: configurations,
     },
     View {
         schema: "sys",
         name: "dm_exec_sessions",
         columns: &[
-            ("session_id", SMALL, false), ("login_time", WHEN, false), ("host_name", NAME, true), ("program_name", NAME, true), ("host_process_id", INT, true),
-            ("client_version", INT, true), ("client_interface_name", SqlType::nvarchar(32), true), ("security_id", SID, false), ("login_name", NAME, false),
-            ("original_login_name", NAME, false), ("status", SqlType::nvarchar(30), false), ("cpu_time", INT, false), ("memory_usage", INT, false),
-            ("last_request_start_time", WHEN, false), ("last_request_end_time", WHEN, true), ("is_user_process", BIT, false), ("language", NAME, true),
-            ("date_format", SqlType::nvarchar(3), true), ("date_first", SMALL, false), ("quoted_identifier", BIT, false), ("ansi_nulls", BIT, false),
-            ("transaction_isolation_level", SMALL, false), ("lock_timeout", INT, false), ("row_count", SqlType::BigInt, false),
-            ("open_transaction_count", INT, false), ("database_id", SMALL, false),
+            ("session_id", SMALL, false),
+            ("login_time", WHEN, false),
+            ("host_name", NAME, true),
+            ("program_name", NAME, true),
+            ("host_process_id", INT, true),
+            ("client_version", INT, true),
+            ("client_interface_name", SqlType::nvarchar(32), true),
+            ("security_id", SID, false),
+            ("login_name", NAME, false),
+            ("original_login_name", NAME, false),
+            ("status", SqlType::nvarchar(30), false),
+            ("cpu_time", INT, false),
+            ("memory_usage", INT, false),
+            ("last_request_start_time", WHEN, false),
+            ("last_request_end_time", WHEN, true),
+            ("is_user_process", BIT, false),
+            ("language", NAME, true),
+            ("date_format", SqlType::nvarchar(3), true),
+            ("date_first", SMALL, false),
+            ("quoted_identifier", BIT, false),
+            ("ansi_nulls", BIT, false),
+            ("transaction_isolation_level", SMALL, false),
+            ("lock_timeout", INT, false),
+            ("row_count", SqlType::BigInt, false),
+            ("open_transaction_count", INT, false),
+            ("database_id", SMALL, false),
         ],
         rows: sessions,
     },
@@ -118,10 +226,18 @@ pub(super) const VIEWS: &[View] = &[
         schema: "sys",
         name: "dm_exec_connections",
         columns: &[
-            ("session_id", INT, true), ("most_recent_session_id", INT, true), ("connect_time", WHEN, false), ("net_transport", SqlType::nvarchar(40), false),
-            ("protocol_type", SqlType::nvarchar(40), true), ("protocol_version", INT, true), ("encrypt_option", SqlType::nvarchar(40), false),
-            ("auth_scheme", SqlType::nvarchar(40), false), ("client_net_address", SqlType::varchar(48), true), ("net_packet_size", INT, true),
-            ("local_net_address", SqlType::varchar(48), true), ("local_tcp_port", INT, true),
+            ("session_id", INT, true),
+            ("most_recent_session_id", INT, true),
+            ("connect_time", WHEN, false),
+            ("net_transport", SqlType::nvarchar(40), false),
+            ("protocol_type", SqlType::nvarchar(40), true),
+            ("protocol_version", INT, true),
+            ("encrypt_option", SqlType::nvarchar(40), false),
+            ("auth_scheme", SqlType::nvarchar(40), false),
+            ("client_net_address", SqlType::varchar(48), true),
+            ("net_packet_size", INT, true),
+            ("local_net_address", SqlType::varchar(48), true),
+            ("local_tcp_port", INT, true),
         ],
         rows: connections,
     },
@@ -129,22 +245,41 @@ pub(super) const VIEWS: &[View] = &[
         schema: "sys",
         name: "dm_exec_requests",
         columns: &[
-            ("session_id", SMALL, false), ("request_id", INT, false), ("start_time", WHEN, false), ("status", SqlType::nvarchar(30), false),
-            ("command", SqlType::nvarchar(32), false), ("database_id", SMALL, false), ("blocking_session_id", SMALL, true), ("wait_type", SqlType::nvarchar(60), true),
-            ("wait_time", INT, false), ("percent_complete", SqlType::Real, false), ("open_transaction_count", INT, false), ("sql_handle", SID, true),
+            ("session_id", SMALL, false),
+            ("request_id", INT, false),
+            ("start_time", WHEN, false),
+            ("status", SqlType::nvarchar(30), false),
+            ("command", SqlType::nvarchar(32), false),
+            ("database_id", SMALL, false),
+            ("blocking_session_id", SMALL, true),
+            ("wait_type", SqlType::nvarchar(60), true),
+            ("wait_time", INT, false),
+            ("percent_complete", SqlType::Real, false),
+            ("open_transaction_count", INT, false),
+            ("sql_handle", SID, true),
         ],
         rows: requests,
     },
     View {
         schema: "sys",
         name: "dm_tran_locks",
-        columns: &[("resource_type", WORDS, false), ("resource_database_id", INT, false), ("request_mode", WORDS, false), ("request_status", WORDS, false), ("request_session_id", INT, false)],
+        columns: &[
+            ("resource_type", WORDS, false),
+            ("resource_database_id", INT, false),
+            ("request_mode", WORDS, false),
+            ("request_status", WORDS, false),
+            ("request_session_id", INT, false),
+        ],
         rows: locks,
     },
     View {
         schema: "sys",
         name: "dm_os_sys_info",
-        columns: &[("cpu_count", INT, false), ("sqlserver_start_time", WHEN, false), ("physical_memory_kb", SqlType::BigInt, false)],
+        columns: &[
+            ("cpu_count", INT, false),
+            ("sqlserver_start_time", WHEN, false),
+            ("physical_memory_kb", SqlType::BigInt, false),
+        ],
         rows: |s, _| {
             let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as i64);
             Ok(vec![vec![int(cpus), int(s.server.started), int(0)]])
@@ -153,14 +288,44 @@ pub(super) const VIEWS: &[View] = &[
     View {
         schema: "sys",
         name: "syslogins",
-        columns: &[("sid", SID, true), ("name", NAME, true), ("loginname", NAME, true), ("dbname", NAME, true), ("sysadmin", INT, true)],
-        rows: |s, _| Ok(s.server.logins().iter().map(|l| vec![sid(&l.sid), text(&l.name), text(&l.name), text(&l.default_database), int(i64::from(l.is_sysadmin()))]).collect()),
+        columns: &[
+            ("sid", SID, true),
+            ("name", NAME, true),
+            ("loginname", NAME, true),
+            ("dbname", NAME, true),
+            ("sysadmin", INT, true),
+        ],
+        rows: |s, _| {
+            Ok(s.server
+                .logins()
+                .iter()
+                .map(|l| {
+                    vec![
+                        sid(&l.sid),
+                        text(&l.name),
+                        text(&l.name),
+                        text(&l.default_database),
+                        int(i64::from(l.is_sysadmin())),
+                    ]
+                })
+                .collect())
+        },
     },
 ];
 
 const FILES: &[(&str, SqlType, bool)] = &[
-    ("database_id", INT, false), ("file_id", INT, false), ("type", TINY, false), ("type_desc", WORDS, true), ("data_space_id", INT, false), ("name", NAME, false),
-    ("physical_name", SqlType::nvarchar(260), false), ("state", TINY, true), ("state_desc", WORDS, true), ("size", INT, false), ("max_size", INT, false), ("growth", INT, false),
+    ("database_id", INT, false),
+    ("file_id", INT, false),
+    ("type", TINY, false),
+    ("type_desc", WORDS, true),
+    ("data_space_id", INT, false),
+    ("name", NAME, false),
+    ("physical_name", SqlType::nvarchar(260), false),
+    ("state", TINY, true),
+    ("state_desc", WORDS, true),
+    ("size", INT, false),
+    ("max_size", INT, false),
+    ("growth", INT, false),
 ];
 
 fn sid(hex: &str) -> Value {
@@ -175,18 +340,44 @@ fn databases(shared: &Shared, _: i32) -> Rows {
         let (access, access_desc) = if e.single_user { (1, "SINGLE_USER") } else { (0, "MULTI_USER") };
         let snapshot = e.snapshot_isolation;
         rows.push(vec![
-            text(&e.name), int(e.id), Value::Null, Value::Blob(vec![1]),
-            int(e.created), int(e.compatibility_level), if state == DatabaseState::Online { text(e.collation.name()) } else { Value::Null },
-            int(access), text(access_desc), bit(e.read_only), bit(false),
-            bit(false), int(state.number()), text(state.name()), bit(false),
-            int(i64::from(snapshot)), text(if snapshot { "ON" } else { "OFF" }),
-            bit(e.read_committed_snapshot), int(e.recovery_model.number()), text(e.recovery_model.name()),
-            int(2), text("CHECKSUM"), bit(false),
-            bit(false), bit(false), bit(false),
-            bit(false), bit(false), bit(false),
-            bit(false), bit(false), int(0),
-            text("NOTHING"), parse_hex(&e.guid).map_or_else(|| Value::Blob(vec![0; 16]), Value::Blob), Value::Null,
-            Value::Null, int(0), text("NONE"),
+            text(&e.name),
+            int(e.id),
+            Value::Null,
+            Value::Blob(vec![1]),
+            int(e.created),
+            int(e.compatibility_level),
+            if state == DatabaseState::Online { text(e.collation.name()) } else { Value::Null },
+            int(access),
+            text(access_desc),
+            bit(e.read_only),
+            bit(false),
+            bit(false),
+            int(state.number()),
+            text(state.name()),
+            bit(false),
+            int(i64::from(snapshot)),
+            text(if snapshot { "ON" } else { "OFF" }),
+            bit(e.read_committed_snapshot),
+            int(e.recovery_model.number()),
+            text(e.recovery_model.name()),
+            int(2),
+            text("CHECKSUM"),
+            bit(false),
+            bit(false),
+            bit(false),
+            bit(false),
+            bit(false),
+            bit(false),
+            bit(false),
+            bit(false),
+            bit(false),
+            int(0),
+            text("NOTHING"),
+            parse_hex(&e.guid).map_or_else(|| Value::Blob(vec![0; 16]), Value::Blob),
+            Value::Null,
+            Value::Null,
+            int(0),
+            text("NONE"),
             bit(false),
         ]);
     }
@@ -201,7 +392,16 @@ fn sysdatabases(shared: &Shared, _: i32) -> Rows {
         .map(|d| {
             let e = d.entry();
             let path = shared.server.config.data_dir.join(&e.folder).join("data.db");
-            vec![text(&e.name), int(e.id), int(0), int(0), int(e.created), int(e.compatibility_level), text(path.to_string_lossy()), int(957)]
+            vec![
+                text(&e.name),
+                int(e.id),
+                int(0),
+                int(0),
+                int(e.created),
+                int(e.compatibility_level),
+                text(path.to_string_lossy()),
+                int(957),
+            ]
         })
         .collect())
 }
@@ -213,11 +413,24 @@ fn files(shared: &Shared, id: i32, name: &str) -> Vec<Vec<Value>> {
     let file = |n: i64, kind: &str, logical: String, path: std::path::PathBuf| {
         let bytes = std::fs::metadata(&path).map_or(0, |m| m.len());
         vec![
-            int(id), int(n), int(n - 1), text(kind), int(2 - n), text(logical), text(path.to_string_lossy()), int(state.number()),
-            text(state.name()), int((bytes / 8192) as i64), int(-1), int(8192),
+            int(id),
+            int(n),
+            int(n - 1),
+            text(kind),
+            int(2 - n),
+            text(logical),
+            text(path.to_string_lossy()),
+            int(state.number()),
+            text(state.name()),
+            int((bytes / 8192) as i64),
+            int(-1),
+            int(8192),
         ]
     };
-    vec![file(1, "ROWS", name.to_owned(), dir.join("data.db")), file(2, "LOG", format!("{name}_log"), dir.join("log"))]
+    vec![
+        file(1, "ROWS", name.to_owned(), dir.join("data.db")),
+        file(2, "LOG", format!("{name}_log"), dir.join("log")),
+    ]
 }
 
 fn server_principals(shared: &Shared, _: i32) -> Rows {
@@ -227,16 +440,34 @@ fn server_principals(shared: &Shared, _: i32) -> Rows {
         .iter()
         .map(|l| {
             vec![
-                text(&l.name), int(l.id), sid(&l.sid), text("S"), text("SQL_LOGIN"), bit(l.disabled), int(l.created), int(l.modified),
-                text(&l.default_database), text(&l.default_language), bit(false),
+                text(&l.name),
+                int(l.id),
+                sid(&l.sid),
+                text("S"),
+                text("SQL_LOGIN"),
+                bit(l.disabled),
+                int(l.created),
+                int(l.modified),
+                text(&l.default_database),
+                text(&l.default_language),
+                bit(false),
             ]
         })
         .collect();
     for (id, name) in SERVER_ROLES {
         let started = shared.server.started;
         rows.push(vec![
-            text(*name), int(*id), Value::Blob(vec![*id as u8]), text("R"), text("SERVER_ROLE"), bit(false), int(started), int(started), Value::Null,
-            Value::Null, bit(*id != 2),
+            text(*name),
+            int(*id),
+            Value::Blob(vec![*id as u8]),
+            text("R"),
+            text("SERVER_ROLE"),
+            bit(false),
+            int(started),
+            int(started),
+            Value::Null,
+            Value::Null,
+            bit(*id != 2),
         ]);
     }
     Ok(rows)
@@ -249,8 +480,18 @@ fn sql_logins(shared: &Shared, _: i32) -> Rows {
         .iter()
         .map(|l| {
             vec![
-                text(&l.name), int(l.id), sid(&l.sid), text("S"), text("SQL_LOGIN"), bit(l.disabled), int(l.created), int(l.modified),
-                text(&l.default_database), text(&l.default_language), bit(l.check_policy), bit(false),
+                text(&l.name),
+                int(l.id),
+                sid(&l.sid),
+                text("S"),
+                text("SQL_LOGIN"),
+                bit(l.disabled),
+                int(l.created),
+                int(l.modified),
+                text(&l.default_database),
+                text(&l.default_language),
+                bit(l.check_policy),
+                bit(false),
             ]
         })
         .collect())
@@ -277,7 +518,17 @@ fn configurations(shared: &Shared, _: i32) -> Rows {
         .iter()
         .map(|(id, name, default, least, most, advanced)| {
             let value = changed.get(*name).copied().unwrap_or(*default);
-            vec![int(*id), text(*name), variant(value), variant(*least), variant(*most), variant(value), text(*name), bit(true), bit(*advanced)]
+            vec![
+                int(*id),
+                text(*name),
+                variant(value),
+                variant(*least),
+                variant(*most),
+                variant(value),
+                text(*name),
+                bit(true),
+                bit(*advanced),
+            ]
         })
         .collect())
 }
@@ -288,13 +539,32 @@ fn sessions(shared: &Shared, _: i32) -> Rows {
         let s = session.state();
         let status = if s.activity == Activity::Sleeping { "sleeping" } else { "running" };
         rows.push(vec![
-            int(session.id), int(s.login_time), text(&s.host), text(&s.program), int(s.host_process),
-            int(7), text(&s.client_interface), sid(&s.login_sid), text(&s.login),
-            text(&s.login), text(status), int(0), int(0),
-            int(s.last_request_start), int(s.last_request_end), bit(true), text(&s.language),
-            text(&s.date_format), int(s.date_first), bit(s.quoted_identifier), bit(s.ansi_nulls),
-            int(isolation_number(s.isolation)), int(s.lock_timeout_ms), int(s.row_count),
-            int(s.open_transactions), int(s.database),
+            int(session.id),
+            int(s.login_time),
+            text(&s.host),
+            text(&s.program),
+            int(s.host_process),
+            int(7),
+            text(&s.client_interface),
+            sid(&s.login_sid),
+            text(&s.login),
+            text(&s.login),
+            text(status),
+            int(0),
+            int(0),
+            int(s.last_request_start),
+            int(s.last_request_end),
+            bit(true),
+            text(&s.language),
+            text(&s.date_format),
+            int(s.date_first),
+            bit(s.quoted_identifier),
+            bit(s.ansi_nulls),
+            int(isolation_number(s.isolation)),
+            int(s.lock_timeout_ms),
+            int(s.row_count),
+            int(s.open_transactions),
+            int(s.database),
         ]);
     }
     Ok(rows)
@@ -316,8 +586,18 @@ fn connections(shared: &Shared, _: i32) -> Rows {
     for session in shared.server.sessions() {
         let s = session.state();
         rows.push(vec![
-            int(session.id), int(session.id), int(s.login_time), text("TCP"), text("TSQL"), int(s.tds_version),
-            text(if s.encrypted { "TRUE" } else { "FALSE" }), text("SQL"), text(&s.client_address), int(s.packet_size), Value::Null, Value::Null,
+            int(session.id),
+            int(session.id),
+            int(s.login_time),
+            text("TCP"),
+            text("TSQL"),
+            int(s.tds_version),
+            text(if s.encrypted { "TRUE" } else { "FALSE" }),
+            text("SQL"),
+            text(&s.client_address),
+            int(s.packet_size),
+            Value::Null,
+            Value::Null,
         ]);
     }
     Ok(rows)
@@ -338,8 +618,18 @@ fn requests(shared: &Shared, _: i32) -> Rows {
             .map_or(0, |(owner, _, _)| owner.0 as i64);
         let suspended = s.activity == Activity::Suspended;
         rows.push(vec![
-            int(session.id), int(0), int(s.last_request_start), text(if suspended { "suspended" } else { "running" }), text(&s.command), int(s.database),
-            int(blocker), if suspended { text("LCK_M_X") } else { Value::Null }, int(0), Value::Real(0.0), int(s.open_transactions), Value::Null,
+            int(session.id),
+            int(0),
+            int(s.last_request_start),
+            text(if suspended { "suspended" } else { "running" }),
+            text(&s.command),
+            int(s.database),
+            int(blocker),
+            if suspended { text("LCK_M_X") } else { Value::Null },
+            int(0),
+            Value::Real(0.0),
+            int(s.open_transactions),
+            Value::Null,
         ]);
     }
     Ok(rows)
@@ -347,7 +637,13 @@ fn requests(shared: &Shared, _: i32) -> Rows {
 
 fn locks(shared: &Shared, _: i32) -> Rows {
     let row = |(session, database, granted): &(lab_store::SessionId, lab_store::DbKey, bool)| {
-        vec![text("DATABASE"), int(database.0), text("X"), text(if *granted { "GRANT" } else { "WAIT" }), int(session.0 as i64)]
+        vec![
+            text("DATABASE"),
+            int(database.0),
+            text("X"),
+            text(if *granted { "GRANT" } else { "WAIT" }),
+            int(session.0 as i64),
+        ]
     };
     Ok(shared.server.locks.snapshot().iter().map(row).collect())
 }

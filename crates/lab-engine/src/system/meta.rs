@@ -20,19 +20,57 @@ const SID: SqlType = SqlType::VarBinary { len: crate::types::Len::N(85) };
 
 /// The functions by name, with what they return.
 pub(crate) const META_FUNCTIONS: &[(&str, SqlType)] = &[
-    ("object_id", INT), ("object_name", NAME), ("object_schema_name", NAME), ("object_definition", TEXT),
-    ("db_id", SMALL), ("db_name", NAME), ("original_db_name", NAME), ("schema_id", INT), ("schema_name", NAME),
-    ("col_name", NAME), ("col_length", SMALL), ("type_name", NAME), ("type_id", INT),
-    ("objectproperty", INT), ("objectpropertyex", ANY), ("columnproperty", INT), ("indexproperty", INT),
-    ("serverproperty", ANY), ("databaseproperty", INT), ("databasepropertyex", ANY), ("connectionproperty", ANY),
-    ("suser_sname", NAME), ("suser_name", NAME), ("suser_sid", SID), ("suser_id", INT), ("user_name", NAME), ("user_id", INT),
-    ("current_user", NAME), ("system_user", NAME), ("session_user", NAME), ("user", NAME), ("original_login", NAME),
-    ("database_principal_id", INT), ("ident_current", SqlType::Numeric { precision: 38, scale: 0 }),
-    ("ident_seed", SqlType::Numeric { precision: 38, scale: 0 }), ("ident_incr", SqlType::Numeric { precision: 38, scale: 0 }),
-    ("has_dbaccess", INT), ("has_perms_by_name", INT), ("is_member", INT), ("is_rolemember", INT), ("is_srvrolemember", INT),
-    ("app_name", NAME), ("host_name", NAME), ("host_id", SqlType::Char { len: 10 }), ("session_context", ANY),
-    ("context_info", SqlType::VarBinary { len: crate::types::Len::N(128) }), ("sessionproperty", ANY), ("collationproperty", ANY),
-    ("fulltextserviceproperty", INT), ("index_col", NAME), ("stats_date", SqlType::DateTime),
+    ("object_id", INT),
+    ("object_name", NAME),
+    ("object_schema_name", NAME),
+    ("object_definition", TEXT),
+    ("db_id", SMALL),
+    ("db_name", NAME),
+    ("original_db_name", NAME),
+    ("schema_id", INT),
+    ("schema_name", NAME),
+    ("col_name", NAME),
+    ("col_length", SMALL),
+    ("type_name", NAME),
+    ("type_id", INT),
+    ("objectproperty", INT),
+    ("objectpropertyex", ANY),
+    ("columnproperty", INT),
+    ("indexproperty", INT),
+    ("serverproperty", ANY),
+    ("databaseproperty", INT),
+    ("databasepropertyex", ANY),
+    ("connectionproperty", ANY),
+    ("suser_sname", NAME),
+    ("suser_name", NAME),
+    ("suser_sid", SID),
+    ("suser_id", INT),
+    ("user_name", NAME),
+    ("user_id", INT),
+    ("current_user", NAME),
+    ("system_user", NAME),
+    ("session_user", NAME),
+    ("user", NAME),
+    ("original_login", NAME),
+    ("database_principal_id", INT),
+    ("ident_current", SqlType::Numeric { precision: 38, scale: 0 }),
+    ("ident_seed", SqlType::Numeric { precision: 38, scale: 0 }),
+    ("ident_incr", SqlType::Numeric { precision: 38, scale: 0 }),
+    ("has_dbaccess", INT),
+    ("has_perms_by_name", INT),
+    ("is_member", INT),
+    ("is_rolemember", INT),
+    ("is_srvrolemember", INT),
+    ("app_name", NAME),
+    ("host_name", NAME),
+    ("host_id", SqlType::Char { len: 10 }),
+    ("session_context", ANY),
+    ("context_info", SqlType::VarBinary { len: crate::types::Len::N(128) }),
+    ("sessionproperty", ANY),
+    ("collationproperty", ANY),
+    ("fulltextserviceproperty", INT),
+    ("index_col", NAME),
+    ("stats_date", SqlType::DateTime),
 ];
 
 type Answer = Result<Value, SqlError>;
@@ -41,10 +79,11 @@ type Answer = Result<Value, SqlError>;
 pub(super) fn call(shared: &Shared, name: &str, database: i32, args: &[Value]) -> Answer {
     let ask = Ask { shared, database, args };
     match name {
-        "object_id" | "object_name" | "object_schema_name" | "object_definition" | "objectproperty" | "objectpropertyex"
-        | "ident_current" | "ident_seed" | "ident_incr" => ask.object(name),
+        "object_id" | "object_name" | "object_schema_name" | "object_definition" | "objectproperty"
+        | "objectpropertyex" | "ident_current" | "ident_seed" | "ident_incr" => ask.object(name),
         "col_name" | "col_length" | "columnproperty" | "indexproperty" | "index_col" => ask.column(name),
-        "db_id" | "db_name" | "original_db_name" | "databaseproperty" | "databasepropertyex" | "has_dbaccess" => ask.databases(name),
+        "db_id" | "db_name" | "original_db_name" | "databaseproperty" | "databasepropertyex"
+        | "has_dbaccess" => ask.databases(name),
         "serverproperty" => Ok(ask.server_property()),
         "schema_id" | "schema_name" | "type_name" | "type_id" | "database_principal_id" => ask.names(name),
         _ => ask.session(name),
@@ -114,11 +153,15 @@ impl Ask<'_> {
         }
         let Some(id) = self.int(0).and_then(|i| i32::try_from(i).ok()) else { return Ok(Value::Null) };
         let catalog = match self.int(1) {
-            Some(db) if matches!(name, "object_name" | "object_schema_name") => self.shared.catalog(db as i32)?,
+            Some(db) if matches!(name, "object_name" | "object_schema_name") => {
+                self.shared.catalog(db as i32)?
+            }
             _ if id < 0 => Arc::clone(&self.shared.state().temp),
             _ => self.catalog()?,
         };
-        let Some(object) = catalog.object(id).or_else(|| catalog.constraint_table(id)) else { return Ok(Value::Null) };
+        let Some(object) = catalog.object(id).or_else(|| catalog.constraint_table(id)) else {
+            return Ok(Value::Null);
+        };
         Ok(match name {
             "object_name" if object.id == id => text(&object.name),
             "object_name" => constraint_name(object, id).map_or(Value::Null, text),
@@ -127,14 +170,25 @@ impl Ask<'_> {
             _ => {
                 let found = self.text(1).and_then(|p| object_property(object, id, p));
                 let value = found.map_or(Value::Null, int);
-                if name == "objectpropertyex" && value != Value::Null { variant_value(&value, INT) } else { value }
+                if name == "objectpropertyex" && value != Value::Null {
+                    variant_value(&value, INT)
+                } else {
+                    value
+                }
             }
         })
     }
 
     fn identity(&self, name: &str) -> Value {
-        let Some((database, catalog, id)) = self.text(0).and_then(|n| self.by_name(n)) else { return Value::Null };
-        let Some(identity) = catalog.object(id).and_then(|o| o.table()).and_then(|t| t.identity_column()).and_then(|c| c.identity) else {
+        let Some((database, catalog, id)) = self.text(0).and_then(|n| self.by_name(n)) else {
+            return Value::Null;
+        };
+        let Some(identity) = catalog
+            .object(id)
+            .and_then(|o| o.table())
+            .and_then(|t| t.identity_column())
+            .and_then(|c| c.identity)
+        else {
             return Value::Null;
         };
         let value = match name {
@@ -162,7 +216,9 @@ impl Ask<'_> {
         };
         let column = self.text(1).and_then(|c| table.column_named(c));
         Ok(match name {
-            "col_name" => self.int(1).and_then(|n| table.column(n as i32)).map_or(Value::Null, |c| text(&c.name)),
+            "col_name" => {
+                self.int(1).and_then(|n| table.column(n as i32)).map_or(Value::Null, |c| text(&c.name))
+            }
             "col_length" => column.map_or(Value::Null, |c| int(c.ty.max_length())),
             "indexproperty" => {
                 let index = self.text(1).and_then(|n| table.indexes.iter().find(|i| same_name(&i.name, n)));
@@ -178,7 +234,8 @@ impl Ask<'_> {
             "index_col" => {
                 let index = self.int(1).and_then(|n| table.indexes.iter().find(|i| i64::from(i.id) == n));
                 let key = self.int(2).and_then(|n| usize::try_from(n - 1).ok());
-                let column = index.zip(key).and_then(|(i, k)| i.keys.get(k)).and_then(|k| table.column(k.column));
+                let column =
+                    index.zip(key).and_then(|(i, k)| i.keys.get(k)).and_then(|k| table.column(k.column));
                 column.map_or(Value::Null, |c| text(&c.name))
             }
             _ => {
@@ -188,11 +245,16 @@ impl Ask<'_> {
                     (Some(c), "iscomputed") => bit(c.computed.is_some()),
                     (Some(c), "allowsnull") => bit(c.nullable),
                     (Some(c), "columnid" | "ordinal") => int(c.id),
-                    (Some(c), "precision") => int(c.ty.char_length().map_or(i64::from(c.ty.precision()), i64::from)),
+                    (Some(c), "precision") => {
+                        int(c.ty.char_length().map_or(i64::from(c.ty.precision()), i64::from))
+                    }
                     (Some(c), "scale") => int(c.ty.scale()),
                     (Some(c), "charmaxlen") => c.ty.char_length().map_or(int(-1), int),
                     (Some(c), "isrowguidcol") => bit(c.rowguidcol),
-                    (Some(_), "ishidden" | "issparse" | "iscolumnset" | "isxmlindexable" | "isidnotforrepl") => int(0),
+                    (
+                        Some(_),
+                        "ishidden" | "issparse" | "iscolumnset" | "isxmlindexable" | "isidnotforrepl",
+                    ) => int(0),
                     _ => Value::Null,
                 }
             }
@@ -247,9 +309,18 @@ impl Ask<'_> {
             "lcid" => int(1033),
             "ishadrenabled" | "isxtpsupported" => int(1),
             "hadrmanagerstatus" => int(1),
-            "isclustered" | "isfulltextinstalled" | "isintegratedsecurityonly" | "issingleuser" | "islocaldb" | "isadvancedanalyticsinstalled" | "ispolybaseinstalled" | "istempdbmetadatamemoryoptimized" => int(0),
+            "isclustered"
+            | "isfulltextinstalled"
+            | "isintegratedsecurityonly"
+            | "issingleuser"
+            | "islocaldb"
+            | "isadvancedanalyticsinstalled"
+            | "ispolybaseinstalled"
+            | "istempdbmetadatamemoryoptimized" => int(0),
             "processid" => int(std::process::id()),
-            "instancedefaultdatapath" | "instancedefaultlogpath" | "instancedefaultbackuppath" => text(config.data_dir.to_string_lossy()),
+            "instancedefaultdatapath" | "instancedefaultlogpath" | "instancedefaultbackuppath" => {
+                text(config.data_dir.to_string_lossy())
+            }
             "licensetype" => text("DISABLED"),
             "buildclrversion" => text("v4.0.30319"),
             "pathseparator" => text("/"),
@@ -273,12 +344,16 @@ impl Ask<'_> {
             },
             "type_name" => match self.int(0) {
                 Some(256) => text("sysname"),
-                Some(id) => all_types().find(|t| i64::from(t.system_type_id()) == id).map_or(Value::Null, |t| text(t.name())),
+                Some(id) => all_types()
+                    .find(|t| i64::from(t.system_type_id()) == id)
+                    .map_or(Value::Null, |t| text(t.name())),
                 None => Value::Null,
             },
             "type_id" => match self.text(0) {
                 Some(n) if same_name(n, "sysname") => int(256),
-                Some(n) => all_types().find(|t| same_name(t.name(), n)).map_or(Value::Null, |t| int(t.system_type_id())),
+                Some(n) => all_types()
+                    .find(|t| same_name(t.name(), n))
+                    .map_or(Value::Null, |t| int(t.system_type_id())),
                 None => Value::Null,
             },
             _ => {
@@ -295,23 +370,40 @@ impl Ask<'_> {
             "suser_sname" | "suser_name" => match (self.args.first(), self.int(0)) {
                 (None, _) => text(state.login),
                 (Some(Value::Blob(sid)), _) => {
-                    let found = self.shared.server.logins().into_iter().find(|l| parse_hex(&l.sid).as_deref() == Some(sid));
+                    let found = self
+                        .shared
+                        .server
+                        .logins()
+                        .into_iter()
+                        .find(|l| parse_hex(&l.sid).as_deref() == Some(sid));
                     found.map_or(Value::Null, |l| text(l.name))
                 }
-                (_, Some(id)) => self.shared.server.logins().into_iter().find(|l| i64::from(l.id) == id).map_or(Value::Null, |l| text(l.name)),
+                (_, Some(id)) => self
+                    .shared
+                    .server
+                    .logins()
+                    .into_iter()
+                    .find(|l| i64::from(l.id) == id)
+                    .map_or(Value::Null, |l| text(l.name)),
                 _ => Value::Null,
             },
             "system_user" | "original_login" => text(state.login),
             "suser_sid" => {
                 let login = self.text(0).map(str::to_owned).unwrap_or(state.login);
-                self.shared.server.login_named(&login).and_then(|l| parse_hex(&l.sid)).map_or(Value::Null, Value::Blob)
+                self.shared
+                    .server
+                    .login_named(&login)
+                    .and_then(|l| parse_hex(&l.sid))
+                    .map_or(Value::Null, Value::Blob)
             }
             "suser_id" => {
                 let login = self.text(0).map(str::to_owned).unwrap_or(state.login);
                 self.shared.server.login_named(&login).map_or(Value::Null, |l| int(l.id))
             }
             "user_name" => match self.int(0) {
-                Some(id) => self.catalog()?.principals.get(&(id as i32)).map_or(Value::Null, |p| text(&p.name)),
+                Some(id) => {
+                    self.catalog()?.principals.get(&(id as i32)).map_or(Value::Null, |p| text(&p.name))
+                }
                 None => text(state.user),
             },
             "current_user" | "session_user" | "user" => text(state.user),
@@ -320,7 +412,8 @@ impl Ask<'_> {
                 self.catalog()?.principal_named(&name).map_or(Value::Null, |p| int(p.id))
             }
             "is_member" | "is_rolemember" => {
-                let user = if name == "is_rolemember" { self.text(1).map(str::to_owned) } else { None }.unwrap_or(state.user);
+                let user = if name == "is_rolemember" { self.text(1).map(str::to_owned) } else { None }
+                    .unwrap_or(state.user);
                 self.role_member(&user)?
             }
             "is_srvrolemember" => {
@@ -329,7 +422,9 @@ impl Ask<'_> {
                 let known = crate::server::SERVER_ROLES.iter().any(|(_, r)| same_name(r, role));
                 let login = self.shared.server.login_named(&login);
                 match login {
-                    Some(l) if known => bit(same_name(role, "public") || l.is_sysadmin() || l.roles.iter().any(|r| same_name(r, role))),
+                    Some(l) if known => bit(same_name(role, "public")
+                        || l.is_sysadmin()
+                        || l.roles.iter().any(|r| same_name(r, role))),
                     _ => Value::Null,
                 }
             }
@@ -337,7 +432,10 @@ impl Ask<'_> {
             "app_name" => text(state.program),
             "host_name" => text(state.host),
             "host_id" => text(format!("{:<10}", state.host_process)),
-            "session_context" => self.text(0).and_then(|k| state.session_context.get(&k.to_lowercase()).cloned()).unwrap_or(Value::Null),
+            "session_context" => self
+                .text(0)
+                .and_then(|k| state.session_context.get(&k.to_lowercase()).cloned())
+                .unwrap_or(Value::Null),
             "context_info" if state.context_info.is_empty() => Value::Null,
             "context_info" => Value::Blob(state.context_info),
             "connectionproperty" => match self.text(0).unwrap_or_default().to_ascii_lowercase().as_str() {
@@ -350,7 +448,9 @@ impl Ask<'_> {
             "sessionproperty" => match self.text(0).unwrap_or_default().to_ascii_lowercase().as_str() {
                 "ansi_nulls" => variant(&bit(state.ansi_nulls)),
                 "quoted_identifier" => variant(&bit(state.quoted_identifier)),
-                "ansi_padding" | "ansi_warnings" | "arithabort" | "concat_null_yields_null" => variant(&bit(true)),
+                "ansi_padding" | "ansi_warnings" | "arithabort" | "concat_null_yields_null" => {
+                    variant(&bit(true))
+                }
                 "numeric_roundabort" => variant(&bit(false)),
                 _ => Value::Null,
             },
@@ -369,8 +469,11 @@ impl Ask<'_> {
 
     fn role_member(&self, user: &str) -> Answer {
         let catalog = self.catalog()?;
-        let Some(role) = self.text(0).and_then(|r| catalog.principal_named(r)) else { return Ok(Value::Null) };
-        let member = catalog.principal_named(user).is_some_and(|p| p.id == 1 || p.member_of.contains(&role.id));
+        let Some(role) = self.text(0).and_then(|r| catalog.principal_named(r)) else {
+            return Ok(Value::Null);
+        };
+        let member =
+            catalog.principal_named(user).is_some_and(|p| p.id == 1 || p.member_of.contains(&role.id));
         Ok(bit(role.id == 0 || member))
     }
 }
@@ -432,15 +535,21 @@ fn object_property(object: &Object, id: i32, property: &str) -> Option<i64> {
         "isinlinefunction" | "istablefunction" => kind("IF"),
         "isforeignkey" => i64::from(table.is_some_and(|t| t.foreign_keys.iter().any(|f| f.object_id == id))),
         "ischeckcnst" => i64::from(table.is_some_and(|t| t.checks.iter().any(|c| c.object_id == id))),
-        "isprimarykey" => i64::from(table.is_some_and(|t| t.indexes.iter().any(|i| i.role == IndexRole::PrimaryKey(id)))),
-        "isuniquecnst" => i64::from(table.is_some_and(|t| t.indexes.iter().any(|i| i.role == IndexRole::Unique(id)))),
+        "isprimarykey" => {
+            i64::from(table.is_some_and(|t| t.indexes.iter().any(|i| i.role == IndexRole::PrimaryKey(id))))
+        }
+        "isuniquecnst" => {
+            i64::from(table.is_some_and(|t| t.indexes.iter().any(|i| i.role == IndexRole::Unique(id))))
+        }
         "tablehasidentity" => i64::from(table.is_some_and(|t| t.identity_column().is_some())),
         "tablehasprimarykey" => i64::from(table.is_some_and(|t| t.primary_key().is_some())),
         "tablehasforeignkey" => i64::from(table.is_some_and(|t| !t.foreign_keys.is_empty())),
         "tablehasclustindex" => i64::from(table.is_some_and(|t| t.indexes.iter().any(|i| i.clustered))),
         "ismsshipped" | "istrigger" | "isencrypted" | "issystemtable" => 0,
         "isschemabound" => i64::from(object.kind.module().is_some_and(|m| m.schema_bound)),
-        "execisquotedidenton" | "isquotedidenton" => i64::from(object.kind.module().is_none_or(|m| m.quoted_identifier)),
+        "execisquotedidenton" | "isquotedidenton" => {
+            i64::from(object.kind.module().is_none_or(|m| m.quoted_identifier))
+        }
         "execisansinullson" | "isansinullson" => i64::from(object.kind.module().is_none_or(|m| m.ansi_nulls)),
         "ownerid" => 1,
         "schemaid" => i64::from(object.schema),
@@ -462,8 +571,13 @@ fn database_property(database: &Database, property: &str) -> Option<Value> {
         "lcid" => int(1033),
         "sqlsortorder" => int(52),
         "edition" => return None,
-        "isinstandby" | "isautoclose" | "isautoshrink" | "isfulltextenabled" | "ispublished" | "issubscribed" | "ismergepublished" | "isxtpsupported" => int(0),
-        "isnullconcat" | "isansinullsenabled" | "isansipaddingenabled" | "isansiwarningsenabled" | "isquotedidentifiersenabled" => bit(true),
+        "isinstandby" | "isautoclose" | "isautoshrink" | "isfulltextenabled" | "ispublished"
+        | "issubscribed" | "ismergepublished" | "isxtpsupported" => int(0),
+        "isnullconcat"
+        | "isansinullsenabled"
+        | "isansipaddingenabled"
+        | "isansiwarningsenabled"
+        | "isquotedidentifiersenabled" => bit(true),
         "isautocreatestatistics" | "isautoupdatestatistics" => bit(true),
         _ => return None,
     })

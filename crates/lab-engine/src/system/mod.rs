@@ -44,7 +44,8 @@ impl View {
 }
 
 /// The old names of catalog views live in every schema that a script may write in front of them.
-const COMPATIBILITY: &[&str] = &["sysobjects", "sysdatabases", "sysusers", "syscolumns", "systypes", "sysindexes", "syslogins"];
+const COMPATIBILITY: &[&str] =
+    &["sysobjects", "sysdatabases", "sysusers", "syscolumns", "systypes", "sysindexes", "syslogins"];
 
 /// The system view of that name.
 pub(crate) fn view_named(name: &ObjectName) -> Option<&'static View> {
@@ -68,7 +69,8 @@ pub(crate) fn register(conn: &Connection, shared: &Arc<Shared>) -> rusqlite::Res
     let session = Arc::clone(shared);
     conn.create_scalar_function("t_view", 2, flags, move |c| {
         let (key, database): (String, i32) = (c.get(0)?, c.get(1)?);
-        let view = all().find(|v| v.key() == key).ok_or_else(|| SqlError::invalid_object(&key).to_carrier())?;
+        let view =
+            all().find(|v| v.key() == key).ok_or_else(|| SqlError::invalid_object(&key).to_carrier())?;
         let rows = (view.rows)(&session, database).map_err(|e| e.to_carrier())?;
         let packed: Vec<String> = rows.iter().map(|r| crate::functions::pack(r)).collect();
         serde_json::to_string(&packed).map_err(|e| SqlError::internal(e).to_carrier())

@@ -40,7 +40,15 @@ pub(super) const VIEWS: &[View] = &[
     View {
         schema: "sys",
         name: "tables",
-        columns: object_columns!(("lob_data_space_id", INT, false), ("is_memory_optimized", BIT, false), ("temporal_type", TINY, true), ("is_filetable", BIT, false), ("is_external", BIT, false), ("is_node", BIT, false), ("is_edge", BIT, false)),
+        columns: object_columns!(
+            ("lob_data_space_id", INT, false),
+            ("is_memory_optimized", BIT, false),
+            ("temporal_type", TINY, true),
+            ("is_filetable", BIT, false),
+            ("is_external", BIT, false),
+            ("is_node", BIT, false),
+            ("is_edge", BIT, false)
+        ),
         rows: |s, d| {
             let mut rows = objects(s, d, "U ")?;
             rows.iter_mut().for_each(|r| r.extend((0..7).map(|_| int(0))));
@@ -50,44 +58,91 @@ pub(super) const VIEWS: &[View] = &[
     View {
         schema: "sys",
         name: "sysobjects",
-        columns: &[("name", NAME, false), ("id", INT, false), ("xtype", CODE, false), ("uid", SMALL, true), ("type", CODE, true), ("crdate", WHEN, false), ("sysstat", SMALL, true), ("parent_obj", INT, false), ("category", INT, false)],
+        columns: &[
+            ("name", NAME, false),
+            ("id", INT, false),
+            ("xtype", CODE, false),
+            ("uid", SMALL, true),
+            ("type", CODE, true),
+            ("crdate", WHEN, false),
+            ("sysstat", SMALL, true),
+            ("parent_obj", INT, false),
+            ("category", INT, false),
+        ],
         rows: sysobjects,
     },
-    View {
-        schema: "sys",
-        name: "columns",
-        columns: COLUMN_COLUMNS,
-        rows: columns,
-    },
+    View { schema: "sys", name: "columns", columns: COLUMN_COLUMNS, rows: columns },
     View { schema: "sys", name: "all_columns", columns: COLUMN_COLUMNS, rows: columns },
     View {
         schema: "sys",
         name: "identity_columns",
-        columns: &[("object_id", INT, false), ("name", NAME, true), ("column_id", INT, false), ("seed_value", SqlType::Variant, true), ("increment_value", SqlType::Variant, true), ("last_value", SqlType::Variant, true), ("is_identity", BIT, false)],
+        columns: &[
+            ("object_id", INT, false),
+            ("name", NAME, true),
+            ("column_id", INT, false),
+            ("seed_value", SqlType::Variant, true),
+            ("increment_value", SqlType::Variant, true),
+            ("last_value", SqlType::Variant, true),
+            ("is_identity", BIT, false),
+        ],
         rows: identity_columns,
     },
     View {
         schema: "sys",
         name: "computed_columns",
-        columns: &[("object_id", INT, false), ("name", NAME, true), ("column_id", INT, false), ("definition", TEXT, true), ("is_persisted", BIT, false)],
+        columns: &[
+            ("object_id", INT, false),
+            ("name", NAME, true),
+            ("column_id", INT, false),
+            ("definition", TEXT, true),
+            ("is_persisted", BIT, false),
+        ],
         rows: computed_columns,
     },
     View {
         schema: "sys",
         name: "schemas",
         columns: &[("name", NAME, false), ("schema_id", INT, false), ("principal_id", INT, true)],
-        rows: |s, d| Ok(s.catalog(d)?.schemas.values().map(|x| vec![text(&x.name), int(x.id), int(x.owner)]).collect()),
+        rows: |s, d| {
+            Ok(s.catalog(d)?.schemas.values().map(|x| vec![text(&x.name), int(x.id), int(x.owner)]).collect())
+        },
     },
     View {
         schema: "sys",
         name: "indexes",
-        columns: &[("object_id", INT, false), ("name", NAME, true), ("index_id", INT, false), ("type", TINY, false), ("type_desc", WORDS, true), ("is_unique", BIT, true), ("data_space_id", INT, true), ("ignore_dup_key", BIT, true), ("is_primary_key", BIT, true), ("is_unique_constraint", BIT, true), ("fill_factor", TINY, false), ("is_padded", BIT, true), ("is_disabled", BIT, true), ("is_hypothetical", BIT, true), ("has_filter", BIT, false), ("filter_definition", TEXT, true)],
+        columns: &[
+            ("object_id", INT, false),
+            ("name", NAME, true),
+            ("index_id", INT, false),
+            ("type", TINY, false),
+            ("type_desc", WORDS, true),
+            ("is_unique", BIT, true),
+            ("data_space_id", INT, true),
+            ("ignore_dup_key", BIT, true),
+            ("is_primary_key", BIT, true),
+            ("is_unique_constraint", BIT, true),
+            ("fill_factor", TINY, false),
+            ("is_padded", BIT, true),
+            ("is_disabled", BIT, true),
+            ("is_hypothetical", BIT, true),
+            ("has_filter", BIT, false),
+            ("filter_definition", TEXT, true),
+        ],
         rows: indexes,
     },
     View {
         schema: "sys",
         name: "index_columns",
-        columns: &[("object_id", INT, false), ("index_id", INT, false), ("index_column_id", INT, false), ("column_id", INT, false), ("key_ordinal", TINY, false), ("partition_ordinal", TINY, false), ("is_descending_key", BIT, true), ("is_included_column", BIT, true)],
+        columns: &[
+            ("object_id", INT, false),
+            ("index_id", INT, false),
+            ("index_column_id", INT, false),
+            ("column_id", INT, false),
+            ("key_ordinal", TINY, false),
+            ("partition_ordinal", TINY, false),
+            ("is_descending_key", BIT, true),
+            ("is_included_column", BIT, true),
+        ],
         rows: index_columns,
     },
     View {
@@ -99,55 +154,136 @@ pub(super) const VIEWS: &[View] = &[
     View {
         schema: "sys",
         name: "check_constraints",
-        columns: object_columns!(("is_disabled", BIT, false), ("is_not_trusted", BIT, false), ("parent_column_id", INT, false), ("definition", TEXT, true), ("is_system_named", BIT, false)),
+        columns: object_columns!(
+            ("is_disabled", BIT, false),
+            ("is_not_trusted", BIT, false),
+            ("parent_column_id", INT, false),
+            ("definition", TEXT, true),
+            ("is_system_named", BIT, false)
+        ),
         rows: |s, d| constraints(s, d, "C"),
     },
     View {
         schema: "sys",
         name: "default_constraints",
-        columns: object_columns!(("parent_column_id", INT, false), ("definition", TEXT, true), ("is_system_named", BIT, false)),
+        columns: object_columns!(
+            ("parent_column_id", INT, false),
+            ("definition", TEXT, true),
+            ("is_system_named", BIT, false)
+        ),
         rows: |s, d| constraints(s, d, "D"),
     },
     View {
         schema: "sys",
         name: "foreign_keys",
-        columns: object_columns!(("referenced_object_id", INT, true), ("key_index_id", INT, true), ("is_disabled", BIT, false), ("is_not_for_replication", BIT, false), ("is_not_trusted", BIT, false), ("delete_referential_action", TINY, true), ("delete_referential_action_desc", WORDS, true), ("update_referential_action", TINY, true), ("update_referential_action_desc", WORDS, true), ("is_system_named", BIT, false)),
+        columns: object_columns!(
+            ("referenced_object_id", INT, true),
+            ("key_index_id", INT, true),
+            ("is_disabled", BIT, false),
+            ("is_not_for_replication", BIT, false),
+            ("is_not_trusted", BIT, false),
+            ("delete_referential_action", TINY, true),
+            ("delete_referential_action_desc", WORDS, true),
+            ("update_referential_action", TINY, true),
+            ("update_referential_action_desc", WORDS, true),
+            ("is_system_named", BIT, false)
+        ),
         rows: |s, d| constraints(s, d, "F"),
     },
     View {
         schema: "sys",
         name: "foreign_key_columns",
-        columns: &[("constraint_object_id", INT, false), ("constraint_column_id", INT, false), ("parent_object_id", INT, false), ("parent_column_id", INT, false), ("referenced_object_id", INT, false), ("referenced_column_id", INT, false)],
+        columns: &[
+            ("constraint_object_id", INT, false),
+            ("constraint_column_id", INT, false),
+            ("parent_object_id", INT, false),
+            ("parent_column_id", INT, false),
+            ("referenced_object_id", INT, false),
+            ("referenced_column_id", INT, false),
+        ],
         rows: foreign_key_columns,
     },
     View {
         schema: "sys",
         name: "sql_modules",
-        columns: &[("object_id", INT, false), ("definition", TEXT, true), ("uses_ansi_nulls", BIT, true), ("uses_quoted_identifier", BIT, true), ("is_schema_bound", BIT, true)],
+        columns: &[
+            ("object_id", INT, false),
+            ("definition", TEXT, true),
+            ("uses_ansi_nulls", BIT, true),
+            ("uses_quoted_identifier", BIT, true),
+            ("is_schema_bound", BIT, true),
+        ],
         rows: |s, d| {
             let catalog = s.catalog(d)?;
             Ok(catalog
                 .objects()
-                .filter_map(|o| o.kind.module().map(|m| vec![int(o.id), text(&m.definition), bit(m.ansi_nulls), bit(m.quoted_identifier), bit(m.schema_bound)]))
+                .filter_map(|o| {
+                    o.kind.module().map(|m| {
+                        vec![
+                            int(o.id),
+                            text(&m.definition),
+                            bit(m.ansi_nulls),
+                            bit(m.quoted_identifier),
+                            bit(m.schema_bound),
+                        ]
+                    })
+                })
                 .collect())
         },
     },
     View {
         schema: "sys",
         name: "parameters",
-        columns: &[("object_id", INT, false), ("name", NAME, true), ("parameter_id", INT, false), ("system_type_id", TINY, false), ("user_type_id", INT, false), ("max_length", SMALL, false), ("precision", TINY, false), ("scale", TINY, false), ("is_output", BIT, false), ("has_default_value", BIT, false)],
+        columns: &[
+            ("object_id", INT, false),
+            ("name", NAME, true),
+            ("parameter_id", INT, false),
+            ("system_type_id", TINY, false),
+            ("user_type_id", INT, false),
+            ("max_length", SMALL, false),
+            ("precision", TINY, false),
+            ("scale", TINY, false),
+            ("is_output", BIT, false),
+            ("has_default_value", BIT, false),
+        ],
         rows: parameters,
     },
     View {
         schema: "sys",
         name: "database_principals",
-        columns: &[("name", NAME, false), ("principal_id", INT, false), ("type", SqlType::Char { len: 1 }, false), ("type_desc", WORDS, true), ("default_schema_name", NAME, true), ("create_date", WHEN, false), ("modify_date", WHEN, false), ("owning_principal_id", INT, true), ("sid", SqlType::VarBinary { len: crate::types::Len::N(85) }, true), ("is_fixed_role", BIT, false), ("authentication_type_desc", WORDS, true)],
+        columns: &[
+            ("name", NAME, false),
+            ("principal_id", INT, false),
+            ("type", SqlType::Char { len: 1 }, false),
+            ("type_desc", WORDS, true),
+            ("default_schema_name", NAME, true),
+            ("create_date", WHEN, false),
+            ("modify_date", WHEN, false),
+            ("owning_principal_id", INT, true),
+            ("sid", SqlType::VarBinary { len: crate::types::Len::N(85) }, true),
+            ("is_fixed_role", BIT, false),
+            ("authentication_type_desc", WORDS, true),
+        ],
         rows: |s, d| {
             let role = |p: &crate::catalog::Principal| p.kind == crate::catalog::PrincipalKind::Role;
             Ok(s.catalog(d)?
                 .principals
                 .values()
-                .map(|p| vec![text(&p.name), int(p.id), text(if role(p) { "R" } else { "S" }), text(if role(p) { "DATABASE_ROLE" } else { "SQL_USER" }), p.default_schema.clone().map_or(Value::Null, text), int(p.created), int(p.created), if role(p) { int(1) } else { Value::Null }, p.sid.as_deref().and_then(crate::types::parse_hex).map_or(Value::Null, Value::Blob), bit(p.fixed_role), text(if p.sid.is_some() { "INSTANCE" } else { "NONE" })])
+                .map(|p| {
+                    vec![
+                        text(&p.name),
+                        int(p.id),
+                        text(if role(p) { "R" } else { "S" }),
+                        text(if role(p) { "DATABASE_ROLE" } else { "SQL_USER" }),
+                        p.default_schema.clone().map_or(Value::Null, text),
+                        int(p.created),
+                        int(p.created),
+                        if role(p) { int(1) } else { Value::Null },
+                        p.sid.as_deref().and_then(crate::types::parse_hex).map_or(Value::Null, Value::Blob),
+                        bit(p.fixed_role),
+                        text(if p.sid.is_some() { "INSTANCE" } else { "NONE" }),
+                    ]
+                })
                 .collect())
         },
     },
@@ -155,36 +291,102 @@ pub(super) const VIEWS: &[View] = &[
         schema: "sys",
         name: "database_role_members",
         columns: &[("role_principal_id", INT, false), ("member_principal_id", INT, false)],
-        rows: |s, d| Ok(s.catalog(d)?.principals.values().flat_map(|p| p.member_of.iter().map(|r| vec![int(*r), int(p.id)]).collect::<Vec<_>>()).collect()),
+        rows: |s, d| {
+            Ok(s.catalog(d)?
+                .principals
+                .values()
+                .flat_map(|p| p.member_of.iter().map(|r| vec![int(*r), int(p.id)]).collect::<Vec<_>>())
+                .collect())
+        },
     },
     View {
         schema: "sys",
         name: "extended_properties",
-        columns: &[("class", TINY, false), ("major_id", INT, false), ("minor_id", INT, false), ("name", NAME, false), ("value", SqlType::Variant, true)],
+        columns: &[
+            ("class", TINY, false),
+            ("major_id", INT, false),
+            ("minor_id", INT, false),
+            ("name", NAME, false),
+            ("value", SqlType::Variant, true),
+        ],
         rows: |_, _| Ok(Vec::new()),
     },
-    View { schema: "sys", name: "triggers", columns: &[("name", NAME, false), ("object_id", INT, false), ("parent_id", INT, false)], rows: |_, _| Ok(Vec::new()) },
-    View { schema: "sys", name: "synonyms", columns: object_columns!(("base_object_name", SqlType::nvarchar(1035), true)), rows: |_, _| Ok(Vec::new()) },
+    View {
+        schema: "sys",
+        name: "triggers",
+        columns: &[("name", NAME, false), ("object_id", INT, false), ("parent_id", INT, false)],
+        rows: |_, _| Ok(Vec::new()),
+    },
+    View {
+        schema: "sys",
+        name: "synonyms",
+        columns: object_columns!(("base_object_name", SqlType::nvarchar(1035), true)),
+        rows: |_, _| Ok(Vec::new()),
+    },
     View { schema: "sys", name: "sequences", columns: object_columns!(), rows: |_, _| Ok(Vec::new()) },
-    View { schema: "sys", name: "table_types", columns: &[("name", NAME, false), ("type_table_object_id", INT, false)], rows: |_, _| Ok(Vec::new()) },
+    View {
+        schema: "sys",
+        name: "table_types",
+        columns: &[("name", NAME, false), ("type_table_object_id", INT, false)],
+        rows: |_, _| Ok(Vec::new()),
+    },
 ];
 
 const COLUMN_COLUMNS: &[(&str, SqlType, bool)] = &[
-    ("object_id", INT, false), ("name", NAME, true), ("column_id", INT, false), ("system_type_id", TINY, false), ("user_type_id", INT, false),
-    ("max_length", SMALL, false), ("precision", TINY, false), ("scale", TINY, false), ("collation_name", NAME, true), ("is_nullable", BIT, true),
-    ("is_ansi_padded", BIT, false), ("is_rowguidcol", BIT, false), ("is_identity", BIT, false), ("is_computed", BIT, false),
-    ("default_object_id", INT, false), ("is_sparse", BIT, true), ("generated_always_type", TINY, true), ("is_hidden", BIT, false),
+    ("object_id", INT, false),
+    ("name", NAME, true),
+    ("column_id", INT, false),
+    ("system_type_id", TINY, false),
+    ("user_type_id", INT, false),
+    ("max_length", SMALL, false),
+    ("precision", TINY, false),
+    ("scale", TINY, false),
+    ("collation_name", NAME, true),
+    ("is_nullable", BIT, true),
+    ("is_ansi_padded", BIT, false),
+    ("is_rowguidcol", BIT, false),
+    ("is_identity", BIT, false),
+    ("is_computed", BIT, false),
+    ("default_object_id", INT, false),
+    ("is_sparse", BIT, true),
+    ("generated_always_type", TINY, true),
+    ("is_hidden", BIT, false),
 ];
 
-fn object_row(name: &str, id: i32, schema: i32, parent: i32, kind: (&str, &str), when: (i64, i64)) -> Vec<Value> {
-    vec![text(name), int(id), Value::Null, int(schema), int(parent), text(format!("{:<2}", kind.0)), text(kind.1), int(when.0), int(when.1), bit(false)]
+fn object_row(
+    name: &str,
+    id: i32,
+    schema: i32,
+    parent: i32,
+    kind: (&str, &str),
+    when: (i64, i64),
+) -> Vec<Value> {
+    vec![
+        text(name),
+        int(id),
+        Value::Null,
+        int(schema),
+        int(parent),
+        text(format!("{:<2}", kind.0)),
+        text(kind.1),
+        int(when.0),
+        int(when.1),
+        bit(false),
+    ]
 }
 
 fn objects(shared: &Shared, database: i32, only: &str) -> Rows {
     let catalog = shared.catalog(database)?;
     let mut rows = Vec::new();
     for o in catalog.objects() {
-        rows.push(object_row(&o.name, o.id, o.schema, 0, (o.kind.code(), o.kind.description()), (o.created, o.modified)));
+        rows.push(object_row(
+            &o.name,
+            o.id,
+            o.schema,
+            0,
+            (o.kind.code(), o.kind.description()),
+            (o.created, o.modified),
+        ));
     }
     if only.is_empty() {
         for kind in ["K", "C", "D", "F"] {
@@ -212,10 +414,33 @@ fn sysobjects(shared: &Shared, database: i32) -> Rows {
     };
     let pick = |r: &Vec<Value>, n: usize| r.get(n).cloned().unwrap_or(Value::Null);
     let rows = objects(shared, database, "")?;
-    Ok(rows.iter().map(|r| vec![pick(r, 0), pick(r, 1), pick(r, 5), pick(r, 3), pick(r, 5), pick(r, 7), int(stat(&pick(r, 5))), pick(r, 4), int(0)]).collect())
+    Ok(rows
+        .iter()
+        .map(|r| {
+            vec![
+                pick(r, 0),
+                pick(r, 1),
+                pick(r, 5),
+                pick(r, 3),
+                pick(r, 5),
+                pick(r, 7),
+                int(stat(&pick(r, 5))),
+                pick(r, 4),
+                int(0),
+            ]
+        })
+        .collect())
 }
 
-fn column_row(object: i32, id: i32, name: &str, ty: SqlType, nullable: bool, collation: &str, column: Option<&Column>) -> Vec<Value> {
+fn column_row(
+    object: i32,
+    id: i32,
+    name: &str,
+    ty: SqlType,
+    nullable: bool,
+    collation: &str,
+    column: Option<&Column>,
+) -> Vec<Value> {
     vec![
         int(object),
         text(name),
@@ -243,9 +468,15 @@ fn columns(shared: &Shared, database: i32) -> Rows {
     let mut rows = Vec::new();
     for o in catalog.objects() {
         if let ObjectKind::Table(t) = &o.kind {
-            rows.extend(t.columns.iter().map(|c| column_row(o.id, c.id, &c.name, c.ty, c.nullable, c.collation.name(), Some(c))));
+            rows.extend(
+                t.columns
+                    .iter()
+                    .map(|c| column_row(o.id, c.id, &c.name, c.ty, c.nullable, c.collation.name(), Some(c))),
+            );
         } else if let Some(m) = o.kind.module() {
-            rows.extend(m.columns.iter().enumerate().map(|(n, c)| column_row(o.id, n as i32 + 1, &c.name, c.ty, c.nullable, c.collation.name(), None)));
+            rows.extend(m.columns.iter().enumerate().map(|(n, c)| {
+                column_row(o.id, n as i32 + 1, &c.name, c.ty, c.nullable, c.collation.name(), None)
+            }));
         }
     }
     Ok(rows)
@@ -258,8 +489,19 @@ fn identity_columns(shared: &Shared, database: i32) -> Rows {
     for o in catalog.objects() {
         let Some(c) = o.table().and_then(|t| t.identity_column()) else { continue };
         let Some(identity) = c.identity else { continue };
-        let last = shared.server.last_identity((database, o.id)).map_or(Value::Null, |n| variant(n, SqlType::BigInt));
-        rows.push(vec![int(o.id), text(&c.name), int(c.id), variant(identity.seed, SqlType::BigInt), variant(identity.increment, SqlType::BigInt), last, bit(true)]);
+        let last = shared
+            .server
+            .last_identity((database, o.id))
+            .map_or(Value::Null, |n| variant(n, SqlType::BigInt));
+        rows.push(vec![
+            int(o.id),
+            text(&c.name),
+            int(c.id),
+            variant(identity.seed, SqlType::BigInt),
+            variant(identity.increment, SqlType::BigInt),
+            last,
+            bit(true),
+        ]);
     }
     Ok(rows)
 }
@@ -270,7 +512,13 @@ fn computed_columns(shared: &Shared, database: i32) -> Rows {
     for o in catalog.objects() {
         for c in o.table().iter().flat_map(|t| t.columns.iter()) {
             if let Some(computed) = &c.computed {
-                rows.push(vec![int(o.id), text(&c.name), int(c.id), text(&computed.definition), bit(computed.persisted)]);
+                rows.push(vec![
+                    int(o.id),
+                    text(&c.name),
+                    int(c.id),
+                    text(&computed.definition),
+                    bit(computed.persisted),
+                ]);
             }
         }
     }
@@ -320,11 +568,29 @@ fn index_columns(shared: &Shared, database: i32) -> Rows {
         for i in o.table().iter().flat_map(|t| t.indexes.iter()) {
             for (n, key) in i.keys.iter().enumerate() {
                 let n = n as i64 + 1;
-                rows.push(vec![int(o.id), int(i.id), int(n), int(key.column), int(n), int(0), bit(key.descending), bit(false)]);
+                rows.push(vec![
+                    int(o.id),
+                    int(i.id),
+                    int(n),
+                    int(key.column),
+                    int(n),
+                    int(0),
+                    bit(key.descending),
+                    bit(false),
+                ]);
             }
             for (n, column) in i.included.iter().enumerate() {
                 let n = (i.keys.len() + n) as i64 + 1;
-                rows.push(vec![int(o.id), int(i.id), int(n), int(*column), int(0), int(0), bit(false), bit(true)]);
+                rows.push(vec![
+                    int(o.id),
+                    int(i.id),
+                    int(n),
+                    int(*column),
+                    int(0),
+                    int(0),
+                    bit(false),
+                    bit(true),
+                ]);
             }
         }
     }
@@ -346,7 +612,9 @@ fn constraints(shared: &Shared, database: i32, kind: &str) -> Rows {
     let mut rows = Vec::new();
     for o in catalog.objects() {
         let Some(t) = o.table() else { continue };
-        let row = |name: &str, id: i32, code: &str, desc: &str| object_row(name, id, o.schema, o.id, (code, desc), (o.created, o.modified));
+        let row = |name: &str, id: i32, code: &str, desc: &str| {
+            object_row(name, id, o.schema, o.id, (code, desc), (o.created, o.modified))
+        };
         match kind {
             "K" => {
                 for i in &t.indexes {
@@ -362,7 +630,13 @@ fn constraints(shared: &Shared, database: i32, kind: &str) -> Rows {
             "C" => {
                 for c in &t.checks {
                     let mut r = row(&c.name, c.object_id, "C", "CHECK_CONSTRAINT");
-                    r.extend([bit(c.disabled), bit(c.not_trusted), int(c.column), text(&c.definition), bit(c.system_named)]);
+                    r.extend([
+                        bit(c.disabled),
+                        bit(c.not_trusted),
+                        int(c.column),
+                        text(&c.definition),
+                        bit(c.system_named),
+                    ]);
                     rows.push(r);
                 }
             }
@@ -377,7 +651,18 @@ fn constraints(shared: &Shared, database: i32, kind: &str) -> Rows {
                 for f in &t.foreign_keys {
                     let mut r = row(&f.name, f.object_id, "F", "FOREIGN_KEY_CONSTRAINT");
                     let (delete, update) = (action(f.on_delete), action(f.on_update));
-                    r.extend([int(f.referenced_table), int(f.key_index_id), bit(f.disabled), bit(false), bit(f.not_trusted), int(delete.0), text(delete.1), int(update.0), text(update.1), bit(f.system_named)]);
+                    r.extend([
+                        int(f.referenced_table),
+                        int(f.key_index_id),
+                        bit(f.disabled),
+                        bit(false),
+                        bit(f.not_trusted),
+                        int(delete.0),
+                        text(delete.1),
+                        int(update.0),
+                        text(update.1),
+                        bit(f.system_named),
+                    ]);
                     rows.push(r);
                 }
             }
@@ -392,7 +677,14 @@ fn foreign_key_columns(shared: &Shared, database: i32) -> Rows {
     for o in catalog.objects() {
         for f in o.table().iter().flat_map(|t| t.foreign_keys.iter()) {
             for (n, (c, r)) in f.columns.iter().zip(&f.referenced_columns).enumerate() {
-                rows.push(vec![int(f.object_id), int(n as i64 + 1), int(o.id), int(*c), int(f.referenced_table), int(*r)]);
+                rows.push(vec![
+                    int(f.object_id),
+                    int(n as i64 + 1),
+                    int(o.id),
+                    int(*c),
+                    int(f.referenced_table),
+                    int(*r),
+                ]);
             }
         }
     }
@@ -404,7 +696,18 @@ fn parameters(shared: &Shared, database: i32) -> Rows {
     let mut rows = Vec::new();
     for o in catalog.objects() {
         for (n, p) in o.kind.module().iter().flat_map(|m| m.parameters.iter()).enumerate() {
-            rows.push(vec![int(o.id), text(&p.name), int(n as i64 + 1), int(p.ty.system_type_id()), int(p.ty.system_type_id()), int(p.ty.max_length()), int(p.ty.precision()), int(p.ty.scale()), bit(p.output), bit(p.has_default)]);
+            rows.push(vec![
+                int(o.id),
+                text(&p.name),
+                int(n as i64 + 1),
+                int(p.ty.system_type_id()),
+                int(p.ty.system_type_id()),
+                int(p.ty.max_length()),
+                int(p.ty.precision()),
+                int(p.ty.scale()),
+                bit(p.output),
+                bit(p.has_default),
+            ]);
         }
     }
     Ok(rows)

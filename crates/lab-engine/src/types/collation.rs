@@ -33,22 +33,106 @@ struct Facts {
     wire: [u8; 5],
 }
 
-const fn facts(collation: Collation, name: &'static str, sensitive: (bool, bool), binary: bool, utf8: bool, wire: [u8; 5]) -> Facts {
+const fn facts(
+    collation: Collation,
+    name: &'static str,
+    sensitive: (bool, bool),
+    binary: bool,
+    utf8: bool,
+    wire: [u8; 5],
+) -> Facts {
     Facts { collation, name, case: sensitive.0, accent: sensitive.1, binary, utf8, wire }
 }
 
 const ALL: &[Facts] = &[
-    facts(Collation::SqlLatin1GeneralCp1CiAs, "SQL_Latin1_General_CP1_CI_AS", (false, true), false, false, [0x09, 0x04, 0xD0, 0x00, 0x34]),
-    facts(Collation::SqlLatin1GeneralCp1CsAs, "SQL_Latin1_General_CP1_CS_AS", (true, true), false, false, [0x09, 0x04, 0xC0, 0x00, 0x33]),
-    facts(Collation::Latin1GeneralCiAs, "Latin1_General_CI_AS", (false, true), false, false, [0x09, 0x04, 0xD0, 0x00, 0x00]),
-    facts(Collation::Latin1General100CiAs, "Latin1_General_100_CI_AS", (false, true), false, false, [0x09, 0x04, 0xD0, 0x20, 0x00]),
-    facts(Collation::Latin1General100CsAs, "Latin1_General_100_CS_AS", (true, true), false, false, [0x09, 0x04, 0xC0, 0x20, 0x00]),
-    facts(Collation::Latin1General100CiAi, "Latin1_General_100_CI_AI", (false, false), false, false, [0x09, 0x04, 0xF0, 0x20, 0x00]),
-    facts(Collation::Latin1General100CiAsScUtf8, "Latin1_General_100_CI_AS_SC_UTF8", (false, true), false, true, [0x09, 0x04, 0xD0, 0x24, 0x00]),
-    facts(Collation::Latin1GeneralBin, "Latin1_General_BIN", (true, true), true, false, [0x09, 0x04, 0x00, 0x01, 0x00]),
-    facts(Collation::Latin1GeneralBin2, "Latin1_General_BIN2", (true, true), true, false, [0x09, 0x04, 0x00, 0x02, 0x00]),
-    facts(Collation::Latin1General100Bin2, "Latin1_General_100_BIN2", (true, true), true, false, [0x09, 0x04, 0x00, 0x22, 0x00]),
-    facts(Collation::Latin1General100Bin2Utf8, "Latin1_General_100_BIN2_UTF8", (true, true), true, true, [0x09, 0x04, 0x00, 0x26, 0x00]),
+    facts(
+        Collation::SqlLatin1GeneralCp1CiAs,
+        "SQL_Latin1_General_CP1_CI_AS",
+        (false, true),
+        false,
+        false,
+        [0x09, 0x04, 0xD0, 0x00, 0x34],
+    ),
+    facts(
+        Collation::SqlLatin1GeneralCp1CsAs,
+        "SQL_Latin1_General_CP1_CS_AS",
+        (true, true),
+        false,
+        false,
+        [0x09, 0x04, 0xC0, 0x00, 0x33],
+    ),
+    facts(
+        Collation::Latin1GeneralCiAs,
+        "Latin1_General_CI_AS",
+        (false, true),
+        false,
+        false,
+        [0x09, 0x04, 0xD0, 0x00, 0x00],
+    ),
+    facts(
+        Collation::Latin1General100CiAs,
+        "Latin1_General_100_CI_AS",
+        (false, true),
+        false,
+        false,
+        [0x09, 0x04, 0xD0, 0x20, 0x00],
+    ),
+    facts(
+        Collation::Latin1General100CsAs,
+        "Latin1_General_100_CS_AS",
+        (true, true),
+        false,
+        false,
+        [0x09, 0x04, 0xC0, 0x20, 0x00],
+    ),
+    facts(
+        Collation::Latin1General100CiAi,
+        "Latin1_General_100_CI_AI",
+        (false, false),
+        false,
+        false,
+        [0x09, 0x04, 0xF0, 0x20, 0x00],
+    ),
+    facts(
+        Collation::Latin1General100CiAsScUtf8,
+        "Latin1_General_100_CI_AS_SC_UTF8",
+        (false, true),
+        false,
+        true,
+        [0x09, 0x04, 0xD0, 0x24, 0x00],
+    ),
+    facts(
+        Collation::Latin1GeneralBin,
+        "Latin1_General_BIN",
+        (true, true),
+        true,
+        false,
+        [0x09, 0x04, 0x00, 0x01, 0x00],
+    ),
+    facts(
+        Collation::Latin1GeneralBin2,
+        "Latin1_General_BIN2",
+        (true, true),
+        true,
+        false,
+        [0x09, 0x04, 0x00, 0x02, 0x00],
+    ),
+    facts(
+        Collation::Latin1General100Bin2,
+        "Latin1_General_100_BIN2",
+        (true, true),
+        true,
+        false,
+        [0x09, 0x04, 0x00, 0x22, 0x00],
+    ),
+    facts(
+        Collation::Latin1General100Bin2Utf8,
+        "Latin1_General_100_BIN2_UTF8",
+        (true, true),
+        true,
+        true,
+        [0x09, 0x04, 0x00, 0x26, 0x00],
+    ),
 ];
 
 impl Collation {
@@ -112,8 +196,20 @@ impl Collation {
         // First the letters, then what the collation tells apart in them.
         let primary = weights(a).map(|w| w.0).cmp(weights(b).map(|w| w.0));
         primary
-            .then_with(|| if facts.accent { weights(a).map(|w| w.1).cmp(weights(b).map(|w| w.1)) } else { Ordering::Equal })
-            .then_with(|| if facts.case { weights(a).map(|w| w.2).cmp(weights(b).map(|w| w.2)) } else { Ordering::Equal })
+            .then_with(|| {
+                if facts.accent {
+                    weights(a).map(|w| w.1).cmp(weights(b).map(|w| w.1))
+                } else {
+                    Ordering::Equal
+                }
+            })
+            .then_with(|| {
+                if facts.case {
+                    weights(a).map(|w| w.2).cmp(weights(b).map(|w| w.2))
+                } else {
+                    Ordering::Equal
+                }
+            })
     }
 
     /// The form of a character under which the collation takes it for the same.
@@ -132,9 +228,7 @@ fn weights(text: &str) -> impl Iterator<Item = ((u8, char), char, bool)> {
     text.chars().map(|c| {
         let lower = if c.is_ascii() { c.to_ascii_lowercase() } else { c.to_lowercase().next().unwrap_or(c) };
         let base = base_letter(lower);
-        let class = if base.is_alphabetic() {
-            2
-        } else { u8::from(base.is_numeric()) };
+        let class = if base.is_alphabetic() { 2 } else { u8::from(base.is_numeric()) };
         ((class, base), lower, c.is_uppercase())
     })
 }

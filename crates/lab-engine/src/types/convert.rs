@@ -3,8 +3,9 @@
 use rusqlite::types::Value;
 
 use super::{
-    Collation, DAY, DAYS_1900, DateFormat, Len, Moment, SqlType, exact, exact_scale, exact_value, guid::parse_guid, moment,
-    parse_exact, parse_moment, rescale, temporal_value, text_of, truncate_scale, variant_parts, variant_value,
+    Collation, DAY, DAYS_1900, DateFormat, Len, Moment, SqlType, exact, exact_scale, exact_value,
+    guid::parse_guid, moment, parse_exact, parse_moment, rescale, temporal_value, text_of, truncate_scale,
+    variant_parts, variant_value,
 };
 use crate::error::SqlError;
 
@@ -64,7 +65,8 @@ pub(crate) fn convert(
         return Ok(if from == SqlType::Variant { value.clone() } else { variant_value(value, from) });
     }
     if from == SqlType::Variant {
-        let (inner, value) = variant_parts(value).ok_or_else(|| SqlError::internal("a sql_variant cannot be read"))?;
+        let (inner, value) =
+            variant_parts(value).ok_or_else(|| SqlError::internal("a sql_variant cannot be read"))?;
         return convert(&value, inner, to, style, kind, context);
     }
     if to.is_character() {
@@ -93,7 +95,9 @@ pub(crate) fn convert(
 fn to_exact(value: &Value, from: SqlType, to: SqlType) -> Result<Value, SqlError> {
     let scale = exact_scale(to);
     let overflow = || match (to, from) {
-        (SqlType::TinyInt | SqlType::SmallInt, f) if f.is_integer() => SqlError::overflow_small(to.name(), &super::display_value(value, from)),
+        (SqlType::TinyInt | SqlType::SmallInt, f) if f.is_integer() => {
+            SqlError::overflow_small(to.name(), &super::display_value(value, from))
+        }
         (SqlType::Int | SqlType::TinyInt | SqlType::SmallInt, f) if f.is_character() => {
             SqlError::text_overflow(from.name(), &super::display_value(value, from), to.name())
         }
@@ -126,7 +130,11 @@ fn to_exact(value: &Value, from: SqlType, to: SqlType) -> Result<Value, SqlError
         Value::Integer(_) if from.is_temporal() => {
             let at = moment(value, from).ok_or_else(overflow)?;
             let days = (at.total() - DAYS_1900 * DAY) as f64 / DAY as f64;
-            return to_exact(&Value::Real(if to.is_integer() { days.round() } else { days }), SqlType::Float, to);
+            return to_exact(
+                &Value::Real(if to.is_integer() { days.round() } else { days }),
+                SqlType::Float,
+                to,
+            );
         }
         _ => {
             let have = exact(value).ok_or_else(|| SqlError::internal("an exact number cannot be read"))?;
@@ -143,7 +151,13 @@ fn to_exact(value: &Value, from: SqlType, to: SqlType) -> Result<Value, SqlError
     exact_value(scaled, to).map_err(|_| overflow())
 }
 
-fn text_to_exact(text: &str, from: SqlType, to: SqlType, scale: u8, overflow: impl Fn() -> SqlError) -> Result<Value, SqlError> {
+fn text_to_exact(
+    text: &str,
+    from: SqlType,
+    to: SqlType,
+    scale: u8,
+    overflow: impl Fn() -> SqlError,
+) -> Result<Value, SqlError> {
     let trimmed = text.trim();
     if to == SqlType::Bit {
         match trimmed.to_ascii_lowercase().as_str() {
@@ -175,7 +189,8 @@ fn text_to_exact(text: &str, from: SqlType, to: SqlType, scale: u8, overflow: im
     if trimmed.contains(['e', 'E']) {
         return Err(SqlError::error_converting(from.name(), "numeric"));
     }
-    let scaled = parse_exact(trimmed, scale).ok_or_else(|| SqlError::error_converting(from.name(), "numeric"))?;
+    let scaled =
+        parse_exact(trimmed, scale).ok_or_else(|| SqlError::error_converting(from.name(), "numeric"))?;
     exact_value(scaled, to).map_err(|_| SqlError::overflow(from.name(), "numeric"))
 }
 
@@ -186,8 +201,12 @@ pub(crate) fn to_float(value: &Value, from: SqlType, to: SqlType) -> Result<f64,
         Value::Text(t) if t.trim().is_empty() => Ok(0.0),
         Value::Text(t) => {
             let t = t.trim();
-            let numeric = t.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));
-            t.parse().ok().filter(|_| numeric).ok_or_else(|| SqlError::error_converting(from.name(), to.name()))
+            let numeric =
+                t.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));
+            t.parse()
+                .ok()
+                .filter(|_| numeric)
+                .ok_or_else(|| SqlError::error_converting(from.name(), to.name()))
         }
         _ if from.is_temporal() => {
             let at = moment(value, from).ok_or_else(|| SqlError::internal("a date cannot be read"))?;
@@ -200,12 +219,20 @@ pub(crate) fn to_float(value: &Value, from: SqlType, to: SqlType) -> Result<f64,
                 return Ok(scaled as f64);
             }
             // By way of text, so that 0.1 becomes the float nearest to 0.1.
-            super::exact_text(scaled, scale).parse().map_err(|_| SqlError::error_converting(from.name(), to.name()))
+            super::exact_text(scaled, scale)
+                .parse()
+                .map_err(|_| SqlError::error_converting(from.name(), to.name()))
         }
     }
 }
 
-fn to_temporal(value: &Value, from: SqlType, to: SqlType, style: Option<i32>, context: &ConvertContext) -> Result<Value, SqlError> {
+fn to_temporal(
+    value: &Value,
+    from: SqlType,
+    to: SqlType,
+    style: Option<i32>,
+    context: &ConvertContext,
+) -> Result<Value, SqlError> {
     let at = match value {
         Value::Text(text) => {
             let format = match style {
@@ -215,12 +242,19 @@ fn to_temporal(value: &Value, from: SqlType, to: SqlType, style: Option<i32>, co
                 _ => context.date_format,
             };
             parse_moment(text, format).map_err(|exists| {
-                if exists { SqlError::text_date_out_of_range(from.name(), to.name()) } else { SqlError::text_to_date(to.name()) }
+                if exists {
+                    SqlError::text_date_out_of_range(from.name(), to.name())
+                } else {
+                    SqlError::text_to_date(to.name())
+                }
             })?
         }
-        _ if from.is_temporal() => moment(value, from).ok_or_else(|| SqlError::internal("a date cannot be read"))?,
+        _ if from.is_temporal() => {
+            moment(value, from).ok_or_else(|| SqlError::internal("a date cannot be read"))?
+        }
         _ => {
-            let days = to_float(value, if from.is_binary() { SqlType::BigInt } else { from }, SqlType::DateTime)?;
+            let days =
+                to_float(value, if from.is_binary() { SqlType::BigInt } else { from }, SqlType::DateTime)?;
             if days.abs() > 3_700_000.0 {
                 return Err(SqlError::overflow("expression", to.name()));
             }
@@ -247,11 +281,21 @@ fn to_guid(value: &Value, from: SqlType) -> Result<Value, SqlError> {
     }
 }
 
-fn to_text(value: &Value, from: SqlType, to: SqlType, style: Option<i32>, kind: ConvertKind, context: &ConvertContext) -> Result<Value, SqlError> {
+fn to_text(
+    value: &Value,
+    from: SqlType,
+    to: SqlType,
+    style: Option<i32>,
+    kind: ConvertKind,
+    context: &ConvertContext,
+) -> Result<Value, SqlError> {
     let text = if from.is_binary() && style.unwrap_or(0) == 0 && to.is_national() {
         match value {
             Value::Blob(b) => {
-                let units: Vec<u16> = b.chunks(2).map(|p| p.iter().rev().fold(0, |n, byte| (n << 8) | u16::from(*byte))).collect();
+                let units: Vec<u16> = b
+                    .chunks(2)
+                    .map(|p| p.iter().rev().fold(0, |n, byte| (n << 8) | u16::from(*byte)))
+                    .collect();
                 String::from_utf16_lossy(&units)
             }
             _ => String::new(),
@@ -259,7 +303,11 @@ fn to_text(value: &Value, from: SqlType, to: SqlType, style: Option<i32>, kind: 
     } else {
         text_of(value, from, style).ok_or_else(|| SqlError::bad_style(style.unwrap_or(0), from.name()))?
     };
-    let text = if !to.is_national() && !context.collation.is_utf8() && !text.is_ascii() { to_code_page(&text) } else { text };
+    let text = if !to.is_national() && !context.collation.is_utf8() && !text.is_ascii() {
+        to_code_page(&text)
+    } else {
+        text
+    };
     fit_text(text, from, to, kind).map(Value::Text)
 }
 
@@ -270,8 +318,35 @@ pub(crate) fn to_code_page(text: &str) -> String {
 
 fn in_code_page(c: char) -> bool {
     (c as u32) < 0x100
-        || matches!(c, '€' | '‚' | 'ƒ' | '„' | '…' | '†' | '‡' | 'ˆ' | '‰' | 'Š' | '‹' | 'Œ' | 'Ž' | '‘' | '’' | '“' | '”' | '•'
-            | '–' | '—' | '˜' | '™' | 'š' | '›' | 'œ' | 'ž' | 'Ÿ')
+        || matches!(
+            c,
+            '€' | '‚'
+                | 'ƒ'
+                | '„'
+                | '…'
+                | '†'
+                | '‡'
+                | 'ˆ'
+                | '‰'
+                | 'Š'
+                | '‹'
+                | 'Œ'
+                | 'Ž'
+                | '‘'
+                | '’'
+                | '“'
+                | '”'
+                | '•'
+                | '–'
+                | '—'
+                | '˜'
+                | '™'
+                | 'š'
+                | '›'
+                | 'œ'
+                | 'ž'
+                | 'Ÿ'
+        )
 }
 
 /// Brings text to the length of a type.
@@ -282,7 +357,13 @@ fn fit_text(text: String, from: SqlType, to: SqlType, kind: ConvertKind) -> Resu
         _ => return Ok(text),
     };
     let limit = usize::from(limit);
-    let have = if text.is_ascii() { text.len() } else if to.is_national() { text.encode_utf16().count() } else { text.chars().count() };
+    let have = if text.is_ascii() {
+        text.len()
+    } else if to.is_national() {
+        text.encode_utf16().count()
+    } else {
+        text.chars().count()
+    };
     if have > limit {
         let cut: String = text.chars().take(limit).collect();
         let blank = text.chars().skip(limit).all(|c| c == ' ');
@@ -292,7 +373,9 @@ fn fit_text(text: String, from: SqlType, to: SqlType, kind: ConvertKind) -> Resu
         if !from.is_character() && !from.is_binary() {
             // A number that does not fit is `*` in old types and an error in new ones.
             return match from {
-                SqlType::TinyInt | SqlType::SmallInt | SqlType::Int if !to.is_national() => Ok("*".to_owned()),
+                SqlType::TinyInt | SqlType::SmallInt | SqlType::Int if !to.is_national() => {
+                    Ok("*".to_owned())
+                }
                 f if f.is_temporal() => Ok(cut),
                 _ => Err(SqlError::overflow(from.name(), to.name())),
             };
@@ -305,11 +388,20 @@ fn fit_text(text: String, from: SqlType, to: SqlType, kind: ConvertKind) -> Resu
     Ok(text)
 }
 
-fn to_binary(value: &Value, from: SqlType, to: SqlType, style: Option<i32>, kind: ConvertKind) -> Result<Value, SqlError> {
+fn to_binary(
+    value: &Value,
+    from: SqlType,
+    to: SqlType,
+    style: Option<i32>,
+    kind: ConvertKind,
+) -> Result<Value, SqlError> {
     let mut bytes = match value {
-        Value::Blob(b) if from == SqlType::UniqueIdentifier => super::guid_to_wire(b).map_or_else(Vec::new, |w| w.to_vec()),
+        Value::Blob(b) if from == SqlType::UniqueIdentifier => {
+            super::guid_to_wire(b).map_or_else(Vec::new, |w| w.to_vec())
+        }
         Value::Blob(b) => b.clone(),
-        Value::Text(t) if matches!(style, Some(1 | 2)) => parse_hex(t.trim(), style == Some(1)).ok_or_else(|| SqlError::error_converting(from.name(), "varbinary"))?,
+        Value::Text(t) if matches!(style, Some(1 | 2)) => parse_hex(t.trim(), style == Some(1))
+            .ok_or_else(|| SqlError::error_converting(from.name(), "varbinary"))?,
         Value::Text(t) if from.is_national() => t.encode_utf16().flat_map(u16::to_le_bytes).collect(),
         Value::Text(t) => super::encode_code_page(t),
         Value::Integer(n) => {

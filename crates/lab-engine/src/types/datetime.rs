@@ -81,7 +81,8 @@ pub(crate) fn civil(days: i64) -> (i64, u32, u32) {
 
 /// Day count of a date, which must exist.
 pub(crate) fn days_of(year: i64, month: u32, day: u32) -> Option<i64> {
-    if !(1..=9999).contains(&year) || !(1..=12).contains(&month) || day < 1 || day > month_length(year, month) {
+    if !(1..=9999).contains(&year) || !(1..=12).contains(&month) || day < 1 || day > month_length(year, month)
+    {
         return None;
     }
     let y = if month <= 2 { year - 1 } else { year };
@@ -198,7 +199,18 @@ pub(crate) fn datetime_from_ymd(year: i64, month: u32, day: u32) -> i64 {
 }
 
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
 
 #[derive(Debug, Clone, PartialEq)]
@@ -268,7 +280,9 @@ fn split_time(all: &[Piece]) -> (Vec<Piece>, Option<Vec<Piece>>) {
     };
     let Some(start) = start else { return (all.to_vec(), None) };
     let mut date = all.get(..start).unwrap_or_default().to_vec();
-    while matches!(date.last(), Some(Piece::Mark(' '))) || matches!(date.last(), Some(Piece::Word(w)) if w == "t") {
+    while matches!(date.last(), Some(Piece::Mark(' ')))
+        || matches!(date.last(), Some(Piece::Word(w)) if w == "t")
+    {
         date.pop();
     }
     // A time may stand in front of its date: `3:04PM Jan 5 1998` is rare enough to be left out.
@@ -300,7 +314,8 @@ fn parse_clock(pieces: &[Piece]) -> Option<(i64, i32)> {
             // `12:30:15:123` has milliseconds behind the last colon.
             Some(Piece::Mark(':')) => {
                 let (value, len) = number(at + 1)?;
-                fraction = value * 10_i64.pow(7_u32.checked_sub(3)?) * if len <= 3 { 1 } else { return None };
+                fraction =
+                    value * 10_i64.pow(7_u32.checked_sub(3)?) * if len <= 3 { 1 } else { return None };
                 at += 2;
                 break;
             }
@@ -336,7 +351,8 @@ fn parse_clock(pieces: &[Piece]) -> Option<(i64, i32)> {
     }
     if let Some(Piece::Mark(sign @ ('+' | '-'))) = pieces.get(at) {
         let (hours, _) = number(at + 1)?;
-        let (minutes, _) = if pieces.get(at + 2) == Some(&Piece::Mark(':')) { number(at + 3)? } else { return None };
+        let (minutes, _) =
+            if pieces.get(at + 2) == Some(&Piece::Mark(':')) { number(at + 3)? } else { return None };
         let total = i32::try_from(hours * 60 + minutes).ok()?;
         if total > 840 {
             return None;
@@ -352,9 +368,12 @@ fn parse_clock(pieces: &[Piece]) -> Option<(i64, i32)> {
 
 /// `Ok(None)` if there is no date at all.
 fn parse_date(pieces: &[Piece], format: DateFormat) -> Result<Option<i64>, bool> {
-    let numbers: Vec<(i64, usize)> =
-        pieces.iter().filter_map(|p| if let Piece::Number(v, len) = p { Some((*v, *len)) } else { None }).collect();
-    let words: Vec<&String> = pieces.iter().filter_map(|p| if let Piece::Word(w) = p { Some(w) } else { None }).collect();
+    let numbers: Vec<(i64, usize)> = pieces
+        .iter()
+        .filter_map(|p| if let Piece::Number(v, len) = p { Some((*v, *len)) } else { None })
+        .collect();
+    let words: Vec<&String> =
+        pieces.iter().filter_map(|p| if let Piece::Word(w) = p { Some(w) } else { None }).collect();
     let month = |w: &str| MONTHS.iter().position(|m| *m == w || (w.len() >= 3 && m.get(..3) == Some(w)));
     let full_year = |(year, len): (i64, usize)| match len {
         1 | 2 => Some(if year < 50 { 2000 + year } else { 1900 + year }),
@@ -363,7 +382,9 @@ fn parse_date(pieces: &[Piece], format: DateFormat) -> Result<Option<i64>, bool>
     };
     let date = |year: Option<i64>, month: i64, day: i64| -> Result<Option<i64>, bool> {
         let year = year.ok_or(false)?;
-        days_of(year, u32::try_from(month).map_err(|_| true)?, u32::try_from(day).map_err(|_| true)?).map(Some).ok_or(true)
+        days_of(year, u32::try_from(month).map_err(|_| true)?, u32::try_from(day).map_err(|_| true)?)
+            .map(Some)
+            .ok_or(true)
     };
     match (numbers.as_slice(), words.as_slice()) {
         ([], []) if pieces.is_empty() => Ok(None),
@@ -415,7 +436,14 @@ mod tests {
             let m = parse_moment(text, DateFormat::Mdy).unwrap_or_else(|_| panic!("{text}"));
             let (y, mo, d) = civil(m.days);
             let s = m.ticks / 10_000_000;
-            format!("{y:04}-{mo:02}-{d:02} {:02}:{:02}:{:02}.{:07} {}", s / 3600, s / 60 % 60, s % 60, m.ticks % 10_000_000, m.offset)
+            format!(
+                "{y:04}-{mo:02}-{d:02} {:02}:{:02}:{:02}.{:07} {}",
+                s / 3600,
+                s / 60 % 60,
+                s % 60,
+                m.ticks % 10_000_000,
+                m.offset
+            )
         };
         assert_eq!(read("1998-05-06T07:08:09.123"), "1998-05-06 07:08:09.1230000 0");
         assert_eq!(read("5/6/1998"), "1998-05-06 00:00:00.0000000 0");
@@ -430,8 +458,14 @@ mod tests {
     #[test]
     fn datetime_rounds_to_three_hundredths() {
         let at = |ms: i64| Moment { days: DAYS_1900, ticks: ms * 10_000, offset: 0 };
-        let shown = |ms| moment(&temporal_value(at(ms), SqlType::DateTime).unwrap(), SqlType::DateTime).unwrap().ticks / 10_000;
+        let shown = |ms| {
+            moment(&temporal_value(at(ms), SqlType::DateTime).unwrap(), SqlType::DateTime).unwrap().ticks
+                / 10_000
+        };
         // The documented table: .990-.991 → .990, .992-.994 → .993, .995-.998 → .997, .999 → 1.000.
-        assert_eq!([shown(990), shown(991), shown(992), shown(994), shown(995), shown(998), shown(999)], [990, 990, 993, 993, 997, 997, 1000]);
+        assert_eq!(
+            [shown(990), shown(991), shown(992), shown(994), shown(995), shown(998), shown(999)],
+            [990, 990, 993, 993, 997, 997, 1000]
+        );
     }
 }

@@ -88,7 +88,8 @@ pub(crate) fn parse_exact(text: &str, scale: u8) -> Option<i128> {
         return if number == BigInt::from(0) { Some(0) } else { None };
     }
     let ten = BigInt::from(10);
-    let scaled = if shift >= 0 { number * ten.pow(shift as u32) } else { rounded(&number, &ten.pow((-shift) as u32)) };
+    let scaled =
+        if shift >= 0 { number * ten.pow(shift as u32) } else { rounded(&number, &ten.pow((-shift) as u32)) };
     let scaled = i128::try_from(scaled).ok()?;
     Some(if negative { -scaled } else { scaled })
 }
@@ -133,7 +134,12 @@ pub(crate) enum ArithmeticOp {
 ///
 /// # Errors
 /// 8134 for division by zero, 8115 for overflow.
-pub(crate) fn exact_arithmetic(op: ArithmeticOp, a: (i128, u8), b: (i128, u8), result: SqlType) -> Result<i128, SqlError> {
+pub(crate) fn exact_arithmetic(
+    op: ArithmeticOp,
+    a: (i128, u8),
+    b: (i128, u8),
+    result: SqlType,
+) -> Result<i128, SqlError> {
     let scale = exact_scale(result);
     let big = |n: i128, up: u8| BigInt::from(n) * BigInt::from(10).pow(u32::from(up));
     let common = a.1.max(b.1);
@@ -184,7 +190,11 @@ pub(crate) fn exact_arithmetic(op: ArithmeticOp, a: (i128, u8), b: (i128, u8), r
 /// 8115 or 220 if it does not fit.
 pub(crate) fn exact_value(scaled: i128, ty: SqlType) -> Result<Value, SqlError> {
     let within = |low: i128, high: i128| {
-        if scaled < low || scaled > high { Err(SqlError::overflow_to(ty.name())) } else { Ok(Value::Integer(scaled as i64)) }
+        if scaled < low || scaled > high {
+            Err(SqlError::overflow_to(ty.name()))
+        } else {
+            Ok(Value::Integer(scaled as i64))
+        }
     };
     match ty {
         SqlType::Bit => Ok(Value::Integer(i64::from(scaled != 0))),
@@ -192,7 +202,9 @@ pub(crate) fn exact_value(scaled: i128, ty: SqlType) -> Result<Value, SqlError> 
         SqlType::SmallInt => within(i128::from(i16::MIN), i128::from(i16::MAX)),
         SqlType::Int | SqlType::SmallMoney => within(i128::from(i32::MIN), i128::from(i32::MAX)),
         SqlType::BigInt | SqlType::Money => within(i128::from(i64::MIN), i128::from(i64::MAX)),
-        SqlType::Decimal { precision, .. } | SqlType::Numeric { precision, .. } => decimal_value(scaled, precision),
+        SqlType::Decimal { precision, .. } | SqlType::Numeric { precision, .. } => {
+            decimal_value(scaled, precision)
+        }
         _ => Err(SqlError::internal(format!("{ty} is no exact number"))),
     }
 }
@@ -206,7 +218,16 @@ mod tests {
         let ty = SqlType::Decimal { precision: 8, scale: 6 };
         // 1.0 / 3 is 0.333333 in T-SQL.
         assert_eq!(exact_arithmetic(ArithmeticOp::Div, (10, 1), (3, 0), ty).unwrap(), 333_333);
-        assert_eq!(exact_arithmetic(ArithmeticOp::Mul, (-15, 1), (15, 1), SqlType::Decimal { precision: 5, scale: 2 }).unwrap(), -225);
+        assert_eq!(
+            exact_arithmetic(
+                ArithmeticOp::Mul,
+                (-15, 1),
+                (15, 1),
+                SqlType::Decimal { precision: 5, scale: 2 }
+            )
+            .unwrap(),
+            -225
+        );
         assert_eq!(exact_arithmetic(ArithmeticOp::Div, (1, 0), (0, 0), ty).unwrap_err().number, 8134);
         assert_eq!(rescale(-125, 2, 1), Some(-13));
         assert_eq!(parse_exact("-1.25e1", 2), Some(-1250));

@@ -4,7 +4,8 @@ use rusqlite::types::Value;
 
 use super::{SqlType, civil, exact, exact_scale, exact_text, guid::guid_text, moment, variant_parts};
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// A value as CONVERT without a style makes it text. NULL is empty.
 pub fn display_value(value: &Value, ty: SqlType) -> String {
@@ -42,7 +43,10 @@ pub(crate) fn parse_hex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) {
         return None;
     }
-    (0..text.len()).step_by(2).map(|at| text.get(at..at + 2).and_then(|h| u8::from_str_radix(h, 16).ok())).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|at| text.get(at..at + 2).and_then(|h| u8::from_str_radix(h, 16).ok()))
+        .collect()
 }
 
 /// Upper-case hexadecimal digits.
@@ -80,7 +84,13 @@ pub(crate) fn float_text(value: f64, single: bool, style: i32) -> String {
     match style {
         1 => return exponent(&format!("{value:.7e}")),
         2 => return exponent(&format!("{value:.15e}")),
-        3 => return if single { exponent(&format!("{value:.8e}")) } else { exponent(&format!("{value:.16e}")) },
+        3 => {
+            return if single {
+                exponent(&format!("{value:.8e}"))
+            } else {
+                exponent(&format!("{value:.16e}"))
+            };
+        }
         _ => {}
     }
     if value == 0.0 {
@@ -90,7 +100,11 @@ pub(crate) fn float_text(value: f64, single: bool, style: i32) -> String {
     if (-5.0..6.0).contains(&magnitude) {
         let decimals = (5.0 - magnitude).max(0.0) as usize;
         let text = format!("{value:.decimals$}");
-        return if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text };
+        return if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text
+        };
     }
     let text = format!("{value:.5e}");
     let (mantissa, power) = text.split_once('e').unwrap_or((&text, "0"));
@@ -115,7 +129,12 @@ struct Clock {
 impl Clock {
     fn of(ticks: i64) -> Clock {
         let seconds = ticks / 10_000_000;
-        Clock { hour: seconds / 3600, minute: seconds / 60 % 60, second: seconds % 60, ticks: ticks % 10_000_000 }
+        Clock {
+            hour: seconds / 3600,
+            minute: seconds / 60 % 60,
+            second: seconds % 60,
+            ticks: ticks % 10_000_000,
+        }
     }
 
     fn short(&self) -> String {
@@ -149,7 +168,11 @@ fn temporal_text(value: &Value, ty: SqlType, style: Option<i32>) -> Option<Strin
         let sign = if at.offset < 0 { '-' } else { '+' };
         format!("{sign}{:02}:{:02}", at.offset.abs() / 60, at.offset.abs() % 60)
     };
-    let iso_time = format!("{}{}", c.short(), if ty == SqlType::SmallDateTime { String::new() } else { c.fraction(scale) });
+    let iso_time = format!(
+        "{}{}",
+        c.short(),
+        if ty == SqlType::SmallDateTime { String::new() } else { c.fraction(scale) }
+    );
     let Some(style) = style.or(if old { Some(0) } else { None }) else {
         return Some(match ty {
             SqlType::Date => iso_date,
@@ -181,7 +204,8 @@ fn temporal_text(value: &Value, ty: SqlType, style: Option<i32>) -> Option<Strin
     };
     let milli = format!("{:03}", c.ticks / 10_000);
     let fraction = if old { milli.clone() } else { c.fraction(scale).trim_start_matches('.').to_owned() };
-    let with = |sep: char| if fraction.is_empty() { c.short() } else { format!("{}{sep}{fraction}", c.short()) };
+    let with =
+        |sep: char| if fraction.is_empty() { c.short() } else { format!("{}{sep}{fraction}", c.short()) };
     let clock = match style % 100 {
         0 => c.twelve(""),
         9 => {
@@ -193,7 +217,13 @@ fn temporal_text(value: &Value, ty: SqlType, style: Option<i32>) -> Option<Strin
         13 | 14 => with(':'),
         20 => c.short(),
         21 | 25 => with('.'),
-        26 | 27 => if old && c.ticks == 0 { c.short() } else { with('.') },
+        26 | 27 => {
+            if old && c.ticks == 0 {
+                c.short()
+            } else {
+                with('.')
+            }
+        }
         _ => String::new(),
     };
     let zone = match ty {
@@ -202,10 +232,27 @@ fn temporal_text(value: &Value, ty: SqlType, style: Option<i32>) -> Option<Strin
         }
         _ => String::new(),
     };
-    let zulu = if style == 127 && !matches!(ty, SqlType::Date) && matches!(ty, SqlType::DateTimeOffset { .. }) { "Z" } else { "" };
+    let zulu = if style == 127 && !matches!(ty, SqlType::Date) && matches!(ty, SqlType::DateTimeOffset { .. })
+    {
+        "Z"
+    } else {
+        ""
+    };
     Some(match ty {
-        SqlType::Date => if date.is_empty() { return None } else { date },
-        SqlType::Time { .. } => if clock.is_empty() { return None } else { clock.trim_start().to_owned() },
+        SqlType::Date => {
+            if date.is_empty() {
+                return None;
+            } else {
+                date
+            }
+        }
+        SqlType::Time { .. } => {
+            if clock.is_empty() {
+                return None;
+            } else {
+                clock.trim_start().to_owned()
+            }
+        }
         _ if date.is_empty() => format!("{clock}{zone}"),
         _ if clock.is_empty() => date,
         _ => format!("{date}{}{clock}{zone}{zulu}", if matches!(style, 126 | 127) { "T" } else { " " }),
@@ -218,7 +265,8 @@ mod tests {
 
     #[test]
     fn styles_of_convert() {
-        let at = super::super::parse_moment("1998-05-06 15:04:09.123", super::super::DateFormat::Mdy).unwrap();
+        let at =
+            super::super::parse_moment("1998-05-06 15:04:09.123", super::super::DateFormat::Mdy).unwrap();
         let v = super::super::temporal_value(at, SqlType::DateTime).unwrap();
         for (style, wanted) in [
             (0, "May  6 1998  3:04PM"),
@@ -241,7 +289,13 @@ mod tests {
 
     #[test]
     fn floats_print_six_digits() {
-        for (value, wanted) in [(1.0, "1"), (0.1, "0.1"), (123_456_789.0, "1.23457e+008"), (1e-7, "1e-007"), (2.718_281_9, "2.71828")] {
+        for (value, wanted) in [
+            (1.0, "1"),
+            (0.1, "0.1"),
+            (123_456_789.0, "1.23457e+008"),
+            (1e-7, "1e-007"),
+            (2.718_281_9, "2.71828"),
+        ] {
             assert_eq!(float_text(value, false, 0), wanted);
         }
     }

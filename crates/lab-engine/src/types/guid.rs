@@ -46,7 +46,9 @@ pub(crate) fn parse_guid(text: &str) -> Option<Vec<u8>> {
         }
     }
     let b: [u8; 16] = bytes.try_into().ok()?;
-    let wire = [b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]];
+    let wire = [
+        b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15],
+    ];
     Some(guid_from_wire(wire))
 }
 

@@ -37,11 +37,11 @@ use serde::{Deserialize, Serialize};
 pub use collation::Collation;
 pub(crate) use convert::*;
 pub use convert::{decode_code_page, encode_code_page};
-pub use decimal::{decimal_value, exact};
 pub(crate) use datetime::*;
 pub(crate) use decimal::*;
-pub(crate) use format::*;
+pub use decimal::{decimal_value, exact};
 pub use format::display_value;
+pub(crate) use format::*;
 pub use guid::{guid_from_wire, guid_to_wire};
 pub(crate) use rules::*;
 pub use variant::{variant_parts, variant_value};
@@ -128,7 +128,10 @@ impl SqlType {
 
     /// Binary types.
     pub const fn is_binary(self) -> bool {
-        matches!(self, SqlType::Binary { .. } | SqlType::VarBinary { .. } | SqlType::Image | SqlType::RowVersion)
+        matches!(
+            self,
+            SqlType::Binary { .. } | SqlType::VarBinary { .. } | SqlType::Image | SqlType::RowVersion
+        )
     }
 
     /// bit to bigint.
@@ -208,8 +211,12 @@ impl SqlType {
     /// The type in one integer, to be passed to SQLite functions.
     pub const fn code(self) -> i64 {
         let (a, b) = match self {
-            SqlType::Decimal { precision, scale } | SqlType::Numeric { precision, scale } => (precision as i64, scale as i64),
-            SqlType::Time { scale } | SqlType::DateTime2 { scale } | SqlType::DateTimeOffset { scale } => (0, scale as i64),
+            SqlType::Decimal { precision, scale } | SqlType::Numeric { precision, scale } => {
+                (precision as i64, scale as i64)
+            }
+            SqlType::Time { scale } | SqlType::DateTime2 { scale } | SqlType::DateTimeOffset { scale } => {
+                (0, scale as i64)
+            }
             SqlType::Char { len } | SqlType::NChar { len } | SqlType::Binary { len } => (len as i64, 0),
             SqlType::VarChar { len } | SqlType::NVarChar { len } | SqlType::VarBinary { len } => match len {
                 Len::N(n) => (n as i64, 0),
@@ -264,9 +271,36 @@ impl SqlType {
     /// The type's name without length.
     pub const fn name(self) -> &'static str {
         const NAMES: [&str; 30] = [
-            "bit", "tinyint", "smallint", "int", "bigint", "decimal", "numeric", "money", "smallmoney", "real", "float",
-            "date", "time", "datetime", "smalldatetime", "datetime2", "datetimeoffset", "char", "varchar", "text", "nchar",
-            "nvarchar", "ntext", "binary", "varbinary", "image", "uniqueidentifier", "xml", "sql_variant", "timestamp",
+            "bit",
+            "tinyint",
+            "smallint",
+            "int",
+            "bigint",
+            "decimal",
+            "numeric",
+            "money",
+            "smallmoney",
+            "real",
+            "float",
+            "date",
+            "time",
+            "datetime",
+            "smalldatetime",
+            "datetime2",
+            "datetimeoffset",
+            "char",
+            "varchar",
+            "text",
+            "nchar",
+            "nvarchar",
+            "ntext",
+            "binary",
+            "varbinary",
+            "image",
+            "uniqueidentifier",
+            "xml",
+            "sql_variant",
+            "timestamp",
         ];
         NAMES[self.kind() as usize]
     }
@@ -274,8 +308,8 @@ impl SqlType {
     /// `sys.types.system_type_id`.
     pub const fn system_type_id(self) -> u8 {
         const IDS: [u8; 30] = [
-            104, 48, 52, 56, 127, 106, 108, 60, 122, 59, 62, 40, 41, 61, 58, 42, 43, 175, 167, 35, 239, 231, 99, 173, 165,
-            34, 36, 241, 98, 189,
+            104, 48, 52, 56, 127, 106, 108, 60, 122, 59, 62, 40, 41, 61, 58, 42, 43, 175, 167, 35, 239, 231,
+            99, 173, 165, 34, 36, 241, 98, 189,
         ];
         IDS[self.kind() as usize]
     }
@@ -326,9 +360,27 @@ impl SqlType {
             SqlType::Float => 53,
             SqlType::DateTime => 23,
             SqlType::SmallDateTime => 16,
-            SqlType::Time { scale } => if scale == 0 { 8 } else { 9 + scale },
-            SqlType::DateTime2 { scale } => if scale == 0 { 19 } else { 20 + scale },
-            SqlType::DateTimeOffset { scale } => if scale == 0 { 26 } else { 27 + scale },
+            SqlType::Time { scale } => {
+                if scale == 0 {
+                    8
+                } else {
+                    9 + scale
+                }
+            }
+            SqlType::DateTime2 { scale } => {
+                if scale == 0 {
+                    19
+                } else {
+                    20 + scale
+                }
+            }
+            SqlType::DateTimeOffset { scale } => {
+                if scale == 0 {
+                    26
+                } else {
+                    27 + scale
+                }
+            }
             _ => 0,
         }
     }
@@ -351,7 +403,9 @@ impl SqlType {
     pub const fn char_length(self) -> Option<u16> {
         match self {
             SqlType::Char { len } | SqlType::NChar { len } | SqlType::Binary { len } => Some(len),
-            SqlType::VarChar { len: Len::N(n) } | SqlType::NVarChar { len: Len::N(n) } | SqlType::VarBinary { len: Len::N(n) } => Some(n),
+            SqlType::VarChar { len: Len::N(n) }
+            | SqlType::NVarChar { len: Len::N(n) }
+            | SqlType::VarBinary { len: Len::N(n) } => Some(n),
             _ => None,
         }
     }
@@ -383,9 +437,15 @@ impl std::fmt::Display for SqlType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let name = self.name();
         match self {
-            SqlType::Decimal { precision, scale } | SqlType::Numeric { precision, scale } => write!(f, "{name}({precision},{scale})"),
-            SqlType::Time { scale } | SqlType::DateTime2 { scale } | SqlType::DateTimeOffset { scale } => write!(f, "{name}({scale})"),
-            SqlType::Char { len } | SqlType::NChar { len } | SqlType::Binary { len } => write!(f, "{name}({len})"),
+            SqlType::Decimal { precision, scale } | SqlType::Numeric { precision, scale } => {
+                write!(f, "{name}({precision},{scale})")
+            }
+            SqlType::Time { scale } | SqlType::DateTime2 { scale } | SqlType::DateTimeOffset { scale } => {
+                write!(f, "{name}({scale})")
+            }
+            SqlType::Char { len } | SqlType::NChar { len } | SqlType::Binary { len } => {
+                write!(f, "{name}({len})")
+            }
             SqlType::VarChar { len } | SqlType::NVarChar { len } | SqlType::VarBinary { len } => match len {
                 Len::N(n) => write!(f, "{name}({n})"),
                 Len::Max => write!(f, "{name}(max)"),

@@ -70,13 +70,24 @@ pub(crate) fn combine(a: SqlType, b: SqlType) -> Result<SqlType, SqlError> {
     let (high, low) = if precedence(a) >= precedence(b) { (a, b) } else { (b, a) };
     check_conversion(low, high, ConvertKind::Implicit)?;
     Ok(match high {
-        SqlType::Decimal { .. } | SqlType::Numeric { .. } if low.is_integer() || low.is_money() || low.is_decimal() => {
+        SqlType::Decimal { .. } | SqlType::Numeric { .. }
+            if low.is_integer() || low.is_money() || low.is_decimal() =>
+        {
             let ((p1, s1), (p2, s2)) = (as_decimal(a), as_decimal(b));
             let scale = s1.max(s2);
-            fit(i32::from((p1 - s1).max(p2 - s2)) + i32::from(scale), i32::from(scale), false, matches!(high, SqlType::Numeric { .. }))
+            fit(
+                i32::from((p1 - s1).max(p2 - s2)) + i32::from(scale),
+                i32::from(scale),
+                false,
+                matches!(high, SqlType::Numeric { .. }),
+            )
         }
         SqlType::NVarChar { .. } | SqlType::NChar { .. } if low.is_character() => {
-            if a.is_large() || b.is_large() { SqlType::NVARCHAR_MAX } else { SqlType::NVarChar { len: clip(longer(a, b), 4000) } }
+            if a.is_large() || b.is_large() {
+                SqlType::NVARCHAR_MAX
+            } else {
+                SqlType::NVarChar { len: clip(longer(a, b), 4000) }
+            }
         }
         SqlType::VarChar { .. } if low.is_character() => SqlType::VarChar { len: longer(a, b) },
         SqlType::Char { len } => match low {
@@ -89,8 +100,12 @@ pub(crate) fn combine(a: SqlType, b: SqlType) -> Result<SqlType, SqlError> {
             _ => SqlType::VarBinary { len: longer(a, b) },
         },
         SqlType::Time { scale } => SqlType::Time { scale: scale.max(low.scale()) },
-        SqlType::DateTime2 { scale } if low.is_temporal() => SqlType::DateTime2 { scale: scale.max(low.scale()) },
-        SqlType::DateTimeOffset { scale } if low.is_temporal() => SqlType::DateTimeOffset { scale: scale.max(low.scale()) },
+        SqlType::DateTime2 { scale } if low.is_temporal() => {
+            SqlType::DateTime2 { scale: scale.max(low.scale()) }
+        }
+        SqlType::DateTimeOffset { scale } if low.is_temporal() => {
+            SqlType::DateTimeOffset { scale: scale.max(low.scale()) }
+        }
         other => other,
     })
 }
@@ -134,15 +149,25 @@ pub(crate) fn arithmetic(op: ArithmeticOp, a: SqlType, b: SqlType) -> Result<Ari
     let invalid = || Err(SqlError::incompatible_types(a.name(), b.name(), operator_name(op)));
     let bitwise = matches!(op, ArithmeticOp::BitAnd | ArithmeticOp::BitOr | ArithmeticOp::BitXor);
     if a.is_temporal() || b.is_temporal() {
-        let number = |t: SqlType| t.is_integer() || t.is_decimal() || t.is_approximate() || t.is_money() || t.is_character();
+        let number = |t: SqlType| {
+            t.is_integer() || t.is_decimal() || t.is_approximate() || t.is_money() || t.is_character()
+        };
         let old = |t: SqlType| matches!(t, SqlType::DateTime | SqlType::SmallDateTime);
-        let ok = matches!(op, ArithmeticOp::Add | ArithmeticOp::Sub) && (old(a) || number(a)) && (old(b) || number(b));
+        let ok = matches!(op, ArithmeticOp::Add | ArithmeticOp::Sub)
+            && (old(a) || number(a))
+            && (old(b) || number(b));
         return if ok { same(SqlType::DateTime) } else { invalid() };
     }
-    if matches!(a, SqlType::UniqueIdentifier | SqlType::Variant) || matches!(b, SqlType::UniqueIdentifier | SqlType::Variant) {
+    if matches!(a, SqlType::UniqueIdentifier | SqlType::Variant)
+        || matches!(b, SqlType::UniqueIdentifier | SqlType::Variant)
+    {
         return invalid();
     }
-    if !a.is_comparable() || !b.is_comparable() || (a.is_character() && b.is_character()) || (a.is_binary() && b.is_binary()) {
+    if !a.is_comparable()
+        || !b.is_comparable()
+        || (a.is_character() && b.is_character())
+        || (a.is_binary() && b.is_binary())
+    {
         return invalid();
     }
     let high = combine_numbers(a, b);
@@ -204,12 +229,24 @@ pub(crate) fn concat_type(a: SqlType, b: SqlType) -> SqlType {
     };
     let large = a.is_large() || b.is_large();
     if a.is_binary() && b.is_binary() {
-        return if large { SqlType::VarBinary { len: Len::Max } } else { SqlType::VarBinary { len: Len::N(sum.unwrap_or(8000).min(8000) as u16) } };
+        return if large {
+            SqlType::VarBinary { len: Len::Max }
+        } else {
+            SqlType::VarBinary { len: Len::N(sum.unwrap_or(8000).min(8000) as u16) }
+        };
     }
     if a.is_national() || b.is_national() {
-        return if large { SqlType::NVARCHAR_MAX } else { SqlType::nvarchar(sum.unwrap_or(4000).min(4000) as u16) };
+        return if large {
+            SqlType::NVARCHAR_MAX
+        } else {
+            SqlType::nvarchar(sum.unwrap_or(4000).min(4000) as u16)
+        };
     }
-    if large { SqlType::VarChar { len: Len::Max } } else { SqlType::varchar(sum.unwrap_or(8000).min(8000) as u16) }
+    if large {
+        SqlType::VarChar { len: Len::Max }
+    } else {
+        SqlType::varchar(sum.unwrap_or(8000).min(8000) as u16)
+    }
 }
 
 const fn a_large(_: u16, _: u16) -> bool {
@@ -247,15 +284,18 @@ pub(crate) fn same_representation(a: SqlType, b: SqlType) -> bool {
         return true;
     }
     match (a, b) {
-        (SqlType::Decimal { precision: p1, scale: s1 } | SqlType::Numeric { precision: p1, scale: s1 },
-         SqlType::Decimal { precision: p2, scale: s2 } | SqlType::Numeric { precision: p2, scale: s2 }) => {
-            s1 == s2 && (p1 <= 18) == (p2 <= 18)
-        }
+        (
+            SqlType::Decimal { precision: p1, scale: s1 } | SqlType::Numeric { precision: p1, scale: s1 },
+            SqlType::Decimal { precision: p2, scale: s2 } | SqlType::Numeric { precision: p2, scale: s2 },
+        ) => s1 == s2 && (p1 <= 18) == (p2 <= 18),
         (SqlType::Money, SqlType::SmallMoney) | (SqlType::SmallMoney, SqlType::Money) => true,
         (SqlType::Real | SqlType::Float, SqlType::Real | SqlType::Float) => true,
-        (SqlType::Time { .. }, SqlType::Time { .. }) | (SqlType::DateTime2 { .. }, SqlType::DateTime2 { .. }) => true,
+        (SqlType::Time { .. }, SqlType::Time { .. })
+        | (SqlType::DateTime2 { .. }, SqlType::DateTime2 { .. }) => true,
         (SqlType::DateTimeOffset { .. }, SqlType::DateTimeOffset { .. }) => true,
-        (a, b) if a.is_binary() && b.is_binary() => !matches!((a, b), (SqlType::Binary { .. }, _) | (_, SqlType::Binary { .. })) || a == b,
+        (a, b) if a.is_binary() && b.is_binary() => {
+            !matches!((a, b), (SqlType::Binary { .. }, _) | (_, SqlType::Binary { .. })) || a == b
+        }
         (a, b) => a == b,
     }
 }
@@ -274,22 +314,38 @@ pub(crate) fn check_conversion(from: SqlType, to: SqlType, kind: ConvertKind) ->
             }
             false
         }
-        (f, t) if f.is_temporal() && (t.is_integer() || t.is_decimal() || t.is_money() || t.is_approximate()) => {
+        (f, t)
+            if f.is_temporal()
+                && (t.is_integer() || t.is_decimal() || t.is_money() || t.is_approximate()) =>
+        {
             if !matches!(f, SqlType::DateTime | SqlType::SmallDateTime) {
                 return no_conversion(from, to, kind);
             }
             true
         }
-        (f, t) if t.is_temporal() && (f.is_integer() || f.is_decimal() || f.is_money() || f.is_approximate()) => {
+        (f, t)
+            if t.is_temporal()
+                && (f.is_integer() || f.is_decimal() || f.is_money() || f.is_approximate()) =>
+        {
             if !matches!(t, SqlType::DateTime | SqlType::SmallDateTime) {
                 return no_conversion(from, to, kind);
             }
             false
         }
-        (SqlType::Date, SqlType::Time { .. }) | (SqlType::Time { .. }, SqlType::Date) => return no_conversion(from, to, kind),
-        (SqlType::UniqueIdentifier, t) if !t.is_character() && !t.is_binary() => return no_conversion(from, to, kind),
-        (f, SqlType::UniqueIdentifier) if !f.is_character() && !f.is_binary() => return no_conversion(from, to, kind),
-        (f, t) if (f.is_large() || t.is_large()) && !(f.is_character() || f.is_binary()) && !t.is_character() => {
+        (SqlType::Date, SqlType::Time { .. }) | (SqlType::Time { .. }, SqlType::Date) => {
+            return no_conversion(from, to, kind);
+        }
+        (SqlType::UniqueIdentifier, t) if !t.is_character() && !t.is_binary() => {
+            return no_conversion(from, to, kind);
+        }
+        (f, SqlType::UniqueIdentifier) if !f.is_character() && !f.is_binary() => {
+            return no_conversion(from, to, kind);
+        }
+        (f, t)
+            if (f.is_large() || t.is_large())
+                && !(f.is_character() || f.is_binary())
+                && !t.is_character() =>
+        {
             return no_conversion(from, to, kind);
         }
         (f, t) if f.is_character() && t.is_binary() => true,

@@ -48,7 +48,11 @@ pub fn variant_parts(stored: &Value) -> Option<(SqlType, Value)> {
         Value::Text(String::from_utf8_lossy(rest).into_owned())
     } else if ty.is_approximate() {
         Value::Real(f64::from_be_bytes(eight()?))
-    } else if ty.is_binary() || ty == SqlType::UniqueIdentifier || wide || matches!(ty, SqlType::DateTimeOffset { .. }) {
+    } else if ty.is_binary()
+        || ty == SqlType::UniqueIdentifier
+        || wide
+        || matches!(ty, SqlType::DateTimeOffset { .. })
+    {
         Value::Blob(rest.to_vec())
     } else {
         Value::Integer(i64::from_be_bytes(eight()?) ^ i64::MIN)

@@ -1,7 +1,7 @@
 //! What a batch answered.
 
-use lab_engine::{ColumnMeta, Done, EnvChange, ReturnValue, Sink, SinkClosed, SqlError};
 use lab_engine::types::display_value;
+use lab_engine::{ColumnMeta, Done, EnvChange, ReturnValue, Sink, SinkClosed, SqlError};
 use rusqlite::types::Value;
 
 #[derive(Debug, Default)]
@@ -19,8 +19,12 @@ impl Answers {
     /// The rows of the last result set, columns joined by `|`.
     pub(crate) fn last_rows(&self) -> Vec<String> {
         let Some((columns, rows)) = self.sets.last() else { return Vec::new() };
-        let cell = |v: &Value, c: &ColumnMeta| if *v == Value::Null { "NULL".to_owned() } else { display_value(v, c.ty) };
-        rows.iter().map(|r| r.iter().zip(columns).map(|(v, c)| cell(v, c)).collect::<Vec<_>>().join("|")).collect()
+        let cell = |v: &Value, c: &ColumnMeta| {
+            if *v == Value::Null { "NULL".to_owned() } else { display_value(v, c.ty) }
+        };
+        rows.iter()
+            .map(|r| r.iter().zip(columns).map(|(v, c)| cell(v, c)).collect::<Vec<_>>().join("|"))
+            .collect()
     }
 }
 

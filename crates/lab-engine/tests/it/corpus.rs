@@ -24,7 +24,10 @@ fn corpus(name: &str) -> Option<String> {
         let units: Vec<u16> = rest.chunks_exact(2).map(|c| u16::from_le_bytes([c[0], c[1]])).collect();
         String::from_utf16(&units).unwrap()
     } else {
-        String::from_utf8(bytes.clone()).unwrap_or_else(|_| lab_engine::types::decode_code_page(&bytes)).trim_start_matches('\u{feff}').to_owned()
+        String::from_utf8(bytes.clone())
+            .unwrap_or_else(|_| lab_engine::types::decode_code_page(&bytes))
+            .trim_start_matches('\u{feff}')
+            .to_owned()
     })
 }
 
@@ -48,7 +51,10 @@ fn chinook_loads() {
     let mut s = load(&lab, "", "Chinook_SqlServer.sql");
     assert_eq!(rows(&mut s, "SELECT COUNT(*) FROM Track"), ["3503"]);
     assert_eq!(rows(&mut s, "SELECT TOP 1 Name FROM Artist ORDER BY ArtistId"), ["AC/DC"]);
-    assert_eq!(rows(&mut s, "SELECT COUNT(*) FROM InvoiceLine il JOIN Invoice i ON i.InvoiceId = il.InvoiceId"), ["2240"]);
+    assert_eq!(
+        rows(&mut s, "SELECT COUNT(*) FROM InvoiceLine il JOIN Invoice i ON i.InvoiceId = il.InvoiceId"),
+        ["2240"]
+    );
     assert_eq!(rows(&mut s, "SELECT SUM(Total) FROM Invoice"), ["2328.60"]);
 }
 
@@ -59,5 +65,8 @@ fn northwind_loads() {
     assert_eq!(rows(&mut s, "USE Northwind SELECT COUNT(*) FROM Orders"), ["830"]);
     assert_eq!(rows(&mut s, "SELECT COUNT(*) FROM [Order Details]"), ["2155"]);
     assert_eq!(rows(&mut s, "EXEC CustOrdersOrders 'ALFKI'").len(), 6);
-    assert_eq!(rows(&mut s, "SELECT TOP 3 ProductName FROM [Alphabetical list of products] ORDER BY ProductName"), ["Aniseed Syrup", "Boston Crab Meat", "Camembert Pierrot"]);
+    assert_eq!(
+        rows(&mut s, "SELECT TOP 3 ProductName FROM [Alphabetical list of products] ORDER BY ProductName"),
+        ["Aniseed Syrup", "Boston Crab Meat", "Camembert Pierrot"]
+    );
 }

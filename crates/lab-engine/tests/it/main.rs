@@ -31,7 +31,13 @@ impl Lab {
     }
 
     fn session(&self) -> Session {
-        self.server.login(&LoginRequest { user: "sa".into(), password: Some(Secret::new("Lab#Pass123".into())), ..LoginRequest::default() }).unwrap()
+        self.server
+            .login(&LoginRequest {
+                user: "sa".into(),
+                password: Some(Secret::new("Lab#Pass123".into())),
+                ..LoginRequest::default()
+            })
+            .unwrap()
     }
 }
 

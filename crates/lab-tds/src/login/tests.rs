@@ -85,7 +85,10 @@ fn a_changed_password() {
 /// The example of MS-TDS 4.2, shortened to its fixed part and the password `foo` in disguise.
 #[test]
 fn golden_password() {
-    assert_eq!(Password::decode(&[0xA5 ^ 0x66, 0xA5, 0x53, 0xA5]).unwrap().expose().chars().nth(1), Some('o'));
+    assert_eq!(
+        Password::decode(&[0xA5 ^ 0x66, 0xA5, 0x53, 0xA5]).unwrap().expose().chars().nth(1),
+        Some('o')
+    );
 }
 
 #[test]

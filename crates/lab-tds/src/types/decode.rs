@@ -70,16 +70,18 @@ pub(crate) fn decode_at<'a>(ty: TypeInfo, r: &mut Reader<'a>, place: Place) -> R
 /// Decodes a value of which `body` is all.
 pub(super) fn sized(ty: TypeInfo, body: &[u8]) -> Result<Value<'_>> {
     Ok(match ty {
-        TypeInfo::Char { collation, .. } | TypeInfo::VarChar { collation, .. } | TypeInfo::Text { collation } => {
-            Value::Text(Cow::Owned(collation.text(body)))
-        }
+        TypeInfo::Char { collation, .. }
+        | TypeInfo::VarChar { collation, .. }
+        | TypeInfo::Text { collation } => Value::Text(Cow::Owned(collation.text(body))),
         TypeInfo::LegacyVarChar { .. } => Value::Text(Cow::Owned(super::Collation::default().text(body))),
-        TypeInfo::NChar { .. } | TypeInfo::NVarChar { .. } | TypeInfo::NText { .. } | TypeInfo::TemporalText { .. } => {
-            Value::Text(Cow::Owned(utf16(body)?))
-        }
-        TypeInfo::Binary { .. } | TypeInfo::VarBinary { .. } | TypeInfo::LegacyVarBinary { .. } | TypeInfo::Image => {
-            Value::Bytes(Cow::Borrowed(body))
-        }
+        TypeInfo::NChar { .. }
+        | TypeInfo::NVarChar { .. }
+        | TypeInfo::NText { .. }
+        | TypeInfo::TemporalText { .. } => Value::Text(Cow::Owned(utf16(body)?)),
+        TypeInfo::Binary { .. }
+        | TypeInfo::VarBinary { .. }
+        | TypeInfo::LegacyVarBinary { .. }
+        | TypeInfo::Image => Value::Bytes(Cow::Borrowed(body)),
         _ => {
             let mut r = Reader::new(body);
             let value = scalar::decode(ty, &mut r)?;

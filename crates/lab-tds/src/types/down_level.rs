@@ -9,16 +9,24 @@ impl TypeInfo {
     /// nvarchar; in 7.1 also `(max)` types as text, ntext and image, and xml as ntext.
     pub fn for_version(self, version: TdsVersion) -> TypeInfo {
         match self {
-            TypeInfo::Date if !version.has_date_types() => TypeInfo::TemporalText { of: Temporal::Date, scale: 0 },
-            TypeInfo::Time { scale } if !version.has_date_types() => TypeInfo::TemporalText { of: Temporal::Time, scale },
+            TypeInfo::Date if !version.has_date_types() => {
+                TypeInfo::TemporalText { of: Temporal::Date, scale: 0 }
+            }
+            TypeInfo::Time { scale } if !version.has_date_types() => {
+                TypeInfo::TemporalText { of: Temporal::Time, scale }
+            }
             TypeInfo::DateTime2 { scale } if !version.has_date_types() => {
                 TypeInfo::TemporalText { of: Temporal::DateTime2, scale }
             }
             TypeInfo::DateTimeOffset { scale } if !version.has_date_types() => {
                 TypeInfo::TemporalText { of: Temporal::DateTimeOffset, scale }
             }
-            TypeInfo::VarChar { max: Length::Max, collation } if !version.is_7_2() => TypeInfo::Text { collation },
-            TypeInfo::NVarChar { max: Length::Max, collation } if !version.is_7_2() => TypeInfo::NText { collation },
+            TypeInfo::VarChar { max: Length::Max, collation } if !version.is_7_2() => {
+                TypeInfo::Text { collation }
+            }
+            TypeInfo::NVarChar { max: Length::Max, collation } if !version.is_7_2() => {
+                TypeInfo::NText { collation }
+            }
             TypeInfo::VarBinary { max: Length::Max } if !version.is_7_2() => TypeInfo::Image,
             TypeInfo::Xml if !version.is_7_2() => TypeInfo::NText { collation: super::Collation::default() },
             other => other,
@@ -74,7 +82,8 @@ mod tests {
 
     #[test]
     fn dates_as_text() {
-        let check = |value: Value<'_>, scale, expect: &str| assert_eq!(text(&value, scale).as_deref(), Some(expect));
+        let check =
+            |value: Value<'_>, scale, expect: &str| assert_eq!(text(&value, scale).as_deref(), Some(expect));
         check(Value::Date(0), 0, "0001-01-01");
         check(Value::Date(3_652_058), 0, "9999-12-31");
         check(Value::Date(693_595), 0, "1900-01-01");
@@ -91,7 +100,10 @@ mod tests {
         let max = TypeInfo::VarBinary { max: Length::Max };
         assert_eq!(max.for_version(TdsVersion::V7_1), TypeInfo::Image);
         assert_eq!(max.for_version(TdsVersion::V7_2), max);
-        assert_eq!(TypeInfo::Date.for_version(TdsVersion::V7_2), TypeInfo::TemporalText { of: Temporal::Date, scale: 0 });
+        assert_eq!(
+            TypeInfo::Date.for_version(TdsVersion::V7_2),
+            TypeInfo::TemporalText { of: Temporal::Date, scale: 0 }
+        );
         assert_eq!(TypeInfo::Date.for_version(TdsVersion::V7_3A), TypeInfo::Date);
     }
 }

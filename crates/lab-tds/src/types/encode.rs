@@ -23,10 +23,16 @@ pub fn encode_value(out: &mut Vec<u8>, ty: TypeInfo, value: &Value<'_>) {
             length(out, fixed, size);
             scalar::encode_int(out, size, *v);
         }
-        (TypeInfo::NVarChar { max: Length::Bytes(max), .. } | TypeInfo::NChar { max, .. }, Value::Text(v)) => {
+        (
+            TypeInfo::NVarChar { max: Length::Bytes(max), .. } | TypeInfo::NChar { max, .. },
+            Value::Text(v),
+        ) => {
             write::us_varchar_bytes(out, v, usize::from(max) / 2);
         }
-        (TypeInfo::VarChar { max: Length::Bytes(max), collation } | TypeInfo::Char { max, collation }, Value::Text(v)) => {
+        (
+            TypeInfo::VarChar { max: Length::Bytes(max), collation } | TypeInfo::Char { max, collation },
+            Value::Text(v),
+        ) => {
             let at = write::reserve_u16(out);
             collation.bytes(out, v, usize::from(max));
             let written = out.len() - at - 2;
@@ -119,8 +125,12 @@ fn encode_large(out: &mut Vec<u8>, ty: TypeInfo, value: &Value<'_>) -> bool {
         (TypeInfo::VarChar { max: Length::Max, collation }, Value::Text(v)) => {
             plp::encode(out, |out| collation.bytes(out, v, usize::MAX));
         }
-        (TypeInfo::VarBinary { max: Length::Max }, Value::Bytes(v)) => plp::encode(out, |out| out.extend_from_slice(v)),
-        (TypeInfo::Text { collation }, Value::Text(v)) => long(out, |out| collation.bytes(out, v, usize::MAX)),
+        (TypeInfo::VarBinary { max: Length::Max }, Value::Bytes(v)) => {
+            plp::encode(out, |out| out.extend_from_slice(v))
+        }
+        (TypeInfo::Text { collation }, Value::Text(v)) => {
+            long(out, |out| collation.bytes(out, v, usize::MAX))
+        }
         (TypeInfo::NText { .. }, Value::Text(v)) => long(out, |out| _ = write::utf16(out, v, usize::MAX)),
         (TypeInfo::Image, Value::Bytes(v)) => long(out, |out| out.extend_from_slice(v)),
         (TypeInfo::LegacyVarChar { max }, Value::Text(v)) => {
@@ -128,7 +138,9 @@ fn encode_large(out: &mut Vec<u8>, ty: TypeInfo, value: &Value<'_>) -> bool {
             super::Collation::default().bytes(&mut bytes, v, usize::from(max));
             write::b_varbyte(out, &bytes);
         }
-        (TypeInfo::LegacyVarBinary { max }, Value::Bytes(v)) => write::b_varbyte(out, v.get(..usize::from(max)).unwrap_or(v)),
+        (TypeInfo::LegacyVarBinary { max }, Value::Bytes(v)) => {
+            write::b_varbyte(out, v.get(..usize::from(max)).unwrap_or(v))
+        }
         _ => return false,
     }
     true

@@ -46,36 +46,89 @@ pub enum Temporal {
 pub enum TypeInfo {
     /// An untyped NULL.
     Null,
-    Bit { fixed: bool },
+    Bit {
+        fixed: bool,
+    },
     /// 1, 2, 4 or 8 bytes.
-    Int { size: u8, fixed: bool },
+    Int {
+        size: u8,
+        fixed: bool,
+    },
     /// 4 (real) or 8 bytes.
-    Float { size: u8, fixed: bool },
+    Float {
+        size: u8,
+        fixed: bool,
+    },
     /// 4 (smallmoney) or 8 bytes.
-    Money { size: u8, fixed: bool },
+    Money {
+        size: u8,
+        fixed: bool,
+    },
     /// 4 (smalldatetime) or 8 bytes.
-    DateTime { size: u8, fixed: bool },
-    Decimal { precision: u8, scale: u8 },
-    Numeric { precision: u8, scale: u8 },
+    DateTime {
+        size: u8,
+        fixed: bool,
+    },
+    Decimal {
+        precision: u8,
+        scale: u8,
+    },
+    Numeric {
+        precision: u8,
+        scale: u8,
+    },
     Date,
-    Time { scale: u8 },
-    DateTime2 { scale: u8 },
-    DateTimeOffset { scale: u8 },
+    Time {
+        scale: u8,
+    },
+    DateTime2 {
+        scale: u8,
+    },
+    DateTimeOffset {
+        scale: u8,
+    },
     /// A date or time for a client of TDS 7.2 or older: nvarchar that shows it.
-    TemporalText { of: Temporal, scale: u8 },
+    TemporalText {
+        of: Temporal,
+        scale: u8,
+    },
     Guid,
-    Char { max: u16, collation: Collation },
-    VarChar { max: Length, collation: Collation },
-    NChar { max: u16, collation: Collation },
-    NVarChar { max: Length, collation: Collation },
-    Binary { max: u16 },
-    VarBinary { max: Length },
+    Char {
+        max: u16,
+        collation: Collation,
+    },
+    VarChar {
+        max: Length,
+        collation: Collation,
+    },
+    NChar {
+        max: u16,
+        collation: Collation,
+    },
+    NVarChar {
+        max: Length,
+        collation: Collation,
+    },
+    Binary {
+        max: u16,
+    },
+    VarBinary {
+        max: Length,
+    },
     /// varchar of before TDS 7.0: a byte of length, no collation.
-    LegacyVarChar { max: u8 },
+    LegacyVarChar {
+        max: u8,
+    },
     /// varbinary of before TDS 7.0.
-    LegacyVarBinary { max: u8 },
-    Text { collation: Collation },
-    NText { collation: Collation },
+    LegacyVarBinary {
+        max: u8,
+    },
+    Text {
+        collation: Collation,
+    },
+    NText {
+        collation: Collation,
+    },
     Image,
     Xml,
     Variant,
@@ -167,8 +220,12 @@ impl TypeInfo {
             0xE7 => TypeInfo::NVarChar { max: length(r)?, collation: Collation::decode(r)? },
             0xEF => TypeInfo::NChar { max: r.u16()?, collation: Collation::decode(r)? },
             0x22 => r.u32().map(|_| TypeInfo::Image)?,
-            0x23 => r.u32().and_then(|_| Collation::decode(r)).map(|collation| TypeInfo::Text { collation })?,
-            0x63 => r.u32().and_then(|_| Collation::decode(r)).map(|collation| TypeInfo::NText { collation })?,
+            0x23 => {
+                r.u32().and_then(|_| Collation::decode(r)).map(|collation| TypeInfo::Text { collation })?
+            }
+            0x63 => {
+                r.u32().and_then(|_| Collation::decode(r)).map(|collation| TypeInfo::NText { collation })?
+            }
             0xF1 => xml(r)?,
             0x62 => r.u32().map(|_| TypeInfo::Variant)?,
             other => return Err(DecodeError::UnsupportedType(other)),
@@ -188,7 +245,9 @@ impl TypeInfo {
             TypeInfo::Decimal { precision, scale } | TypeInfo::Numeric { precision, scale } => {
                 out.extend_from_slice(&[decimal_size(precision), precision, scale]);
             }
-            TypeInfo::Time { scale } | TypeInfo::DateTime2 { scale } | TypeInfo::DateTimeOffset { scale } => out.push(scale),
+            TypeInfo::Time { scale } | TypeInfo::DateTime2 { scale } | TypeInfo::DateTimeOffset { scale } => {
+                out.push(scale)
+            }
             TypeInfo::TemporalText { of, scale } => {
                 out.extend_from_slice(&(text_length(of, scale) * 2).to_le_bytes());
                 out.extend_from_slice(&Collation::default().0);

@@ -16,4 +16,3 @@ pub(crate) use decode::{Place, decode_at};
 pub use encode::{encode_row, encode_value};
 pub use info::{Length, Temporal, TypeInfo};
 pub use value::Value;
-

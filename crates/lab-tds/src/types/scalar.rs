@@ -59,8 +59,12 @@ fn float(r: &mut Reader<'_>) -> Result<Value<'static>> {
     };
     // SQL Server's float has neither NaN nor infinity (error 8023).
     match value {
-        Value::Real(v) if !v.is_finite() => Err(DecodeError::malformed("a float that is not a number", v.to_bits())),
-        Value::Float(v) if !v.is_finite() => Err(DecodeError::malformed("a float that is not a number", v.to_bits())),
+        Value::Real(v) if !v.is_finite() => {
+            Err(DecodeError::malformed("a float that is not a number", v.to_bits()))
+        }
+        Value::Float(v) if !v.is_finite() => {
+            Err(DecodeError::malformed("a float that is not a number", v.to_bits()))
+        }
         finite => Ok(finite),
     }
 }

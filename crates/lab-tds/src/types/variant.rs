@@ -92,7 +92,10 @@ fn body(out: &mut Vec<u8>, ty: TypeInfo, value: &Value<'_>) -> bool {
             out.extend_from_slice(&days.to_le_bytes());
             out.extend_from_slice(&minutes.to_le_bytes());
         }
-        (TypeInfo::Decimal { precision, scale } | TypeInfo::Numeric { precision, scale }, Value::Decimal(v)) => {
+        (
+            TypeInfo::Decimal { precision, scale } | TypeInfo::Numeric { precision, scale },
+            Value::Decimal(v),
+        ) => {
             head(out, ty, &[precision, scale]);
             scalar::encode_decimal(out, decimal_size(precision), *v);
         }
@@ -123,11 +126,17 @@ fn body(out: &mut Vec<u8>, ty: TypeInfo, value: &Value<'_>) -> bool {
             head(out, ty, &max.to_le_bytes());
             out.extend_from_slice(v.get(..usize::from(max)).unwrap_or(v));
         }
-        (TypeInfo::Char { max, collation } | TypeInfo::VarChar { max: Length::Bytes(max), collation }, Value::Text(v)) => {
+        (
+            TypeInfo::Char { max, collation } | TypeInfo::VarChar { max: Length::Bytes(max), collation },
+            Value::Text(v),
+        ) => {
             head(out, ty, &with_collation(collation, max));
             collation.bytes(out, v, usize::from(max));
         }
-        (TypeInfo::NChar { max, collation } | TypeInfo::NVarChar { max: Length::Bytes(max), collation }, Value::Text(v)) => {
+        (
+            TypeInfo::NChar { max, collation } | TypeInfo::NVarChar { max: Length::Bytes(max), collation },
+            Value::Text(v),
+        ) => {
             head(out, ty, &with_collation(collation, max));
             write::utf16(out, v, usize::from(max) / 2);
         }

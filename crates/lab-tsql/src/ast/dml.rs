@@ -1,6 +1,8 @@
 //! INSERT, UPDATE, DELETE.
 
-use super::{AssignOp, Cte, DataType, Execute, Expr, Ident, ObjectName, Pos, Query, SelectItem, TableRef, Top};
+use super::{
+    AssignOp, Cte, DataType, Execute, Expr, Ident, ObjectName, Pos, Query, SelectItem, TableRef, Top,
+};
 
 /// What a statement writes to.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,8 +1,8 @@
 //! Statements.
 
 use super::{
-    AlterDatabase, AlterTableAction, AssignOp, CreateIndex, CreateModule, CreateTable, DataType, Delete, DropKind, Expr,
-    Ident, Insert, InsertBulk, ObjectName, Pos, Query, TableElement, Update,
+    AlterDatabase, AlterTableAction, AssignOp, CreateIndex, CreateModule, CreateTable, DataType, Delete,
+    DropKind, Expr, Ident, Insert, InsertBulk, ObjectName, Pos, Query, TableElement, Update,
 };
 
 /// A statement and where it stands.

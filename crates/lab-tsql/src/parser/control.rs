@@ -1,9 +1,7 @@
 //! Control of flow, variables, procedures, transactions.
 
 use super::{Parsed, Parser};
-use crate::ast::{
-    Argument, Declaration, Execute, Expr, Statement, StatementKind, TransactionName,
-};
+use crate::ast::{Argument, Declaration, Execute, Expr, Statement, StatementKind, TransactionName};
 use crate::lexer::Token;
 
 impl Parser<'_> {
@@ -192,7 +190,10 @@ impl Parser<'_> {
 
     pub(super) fn execute(&mut self) -> Parsed<StatementKind> {
         self.at += 1;
-        if self.is_words(&["AS", "USER"]) || self.is_words(&["AS", "LOGIN"]) || self.is_words(&["AS", "CALLER"]) {
+        if self.is_words(&["AS", "USER"])
+            || self.is_words(&["AS", "LOGIN"])
+            || self.is_words(&["AS", "CALLER"])
+        {
             return Ok(self.recognised("EXECUTE AS"));
         }
         Ok(StatementKind::Execute(self.execute_after_word()?))

@@ -2,17 +2,25 @@
 
 use super::{Parsed, Parser};
 use crate::ast::{
-    BinaryOp, Call, CastKind, CompareOp, DataType, Expr, Frame, FrameBound, Ident, Literal, ObjectName, OrderItem, Pos,
-    Quantifier, UnaryOp, WindowSpec,
+    BinaryOp, Call, CastKind, CompareOp, DataType, Expr, Frame, FrameBound, Ident, Literal, ObjectName,
+    OrderItem, Pos, Quantifier, UnaryOp, WindowSpec,
 };
 use crate::keywords::is_reserved;
 use crate::lexer::Token;
 
 /// Reserved words that name functions.
-const FUNCTION_WORDS: &[&str] = &["LEFT", "RIGHT", "COALESCE", "NULLIF", "IDENTITY", "UPDATE", "CONTAINS", "FREETEXT"];
+const FUNCTION_WORDS: &[&str] =
+    &["LEFT", "RIGHT", "COALESCE", "NULLIF", "IDENTITY", "UPDATE", "CONTAINS", "FREETEXT"];
 /// Functions that are called without parentheses.
-const BARE_FUNCTIONS: &[&str] =
-    &["CURRENT_TIMESTAMP", "CURRENT_USER", "SESSION_USER", "SYSTEM_USER", "USER", "CURRENT_DATE", "CURRENT_TIME"];
+const BARE_FUNCTIONS: &[&str] = &[
+    "CURRENT_TIMESTAMP",
+    "CURRENT_USER",
+    "SESSION_USER",
+    "SYSTEM_USER",
+    "USER",
+    "CURRENT_DATE",
+    "CURRENT_TIME",
+];
 
 impl Parser<'_> {
     /// A condition: OR is loosest.
@@ -378,7 +386,11 @@ impl Parser<'_> {
         }
         self.expect("(")?;
         let mut spec = WindowSpec::default();
-        if self.is_ident_at(0) && !self.is_word("PARTITION") && !self.is_word("ROWS") && !self.is_word("RANGE") {
+        if self.is_ident_at(0)
+            && !self.is_word("PARTITION")
+            && !self.is_word("ROWS")
+            && !self.is_word("RANGE")
+        {
             spec.name = Some(self.ident()?);
         }
         if self.accept_word("PARTITION") {
@@ -448,7 +460,11 @@ impl Parser<'_> {
                 _ => return Err(self.unexpected()),
             };
             let operand = Box::new(self.expr()?);
-            let to = DataType { name: ObjectName { parts: vec![Ident { value: to.to_owned(), pos }] }, args: Vec::new(), max: false };
+            let to = DataType {
+                name: ObjectName { parts: vec![Ident { value: to.to_owned(), pos }] },
+                args: Vec::new(),
+                max: false,
+            };
             Expr::Cast { kind: CastKind::Cast, operand, to, style: None, pos }
         };
         self.expect("}")?;

@@ -9,7 +9,8 @@ impl Parser<'_> {
     pub(super) fn create(&mut self) -> Parsed<StatementKind> {
         let first = self.at == 0;
         self.at += 1;
-        let mode = if self.accept_words(&["OR", "ALTER"]) { CreateMode::CreateOrAlter } else { CreateMode::Create };
+        let mode =
+            if self.accept_words(&["OR", "ALTER"]) { CreateMode::CreateOrAlter } else { CreateMode::Create };
         if let Some(word) = self.module_word() {
             return self.module(mode, word, first);
         }
@@ -20,10 +21,16 @@ impl Parser<'_> {
                 self.at += 1;
                 self.create_table()
             }
-            "UNIQUE" | "CLUSTERED" | "NONCLUSTERED" | "INDEX" | "COLUMNSTORE" | "SPATIAL" => self.create_index(),
+            "UNIQUE" | "CLUSTERED" | "NONCLUSTERED" | "INDEX" | "COLUMNSTORE" | "SPATIAL" => {
+                self.create_index()
+            }
             "FULLTEXT" | "PRIMARY" | "XML" => Ok(self.recognised(&format!("CREATE {upper}"))),
             "SCHEMA" => self.create_schema(),
-            "DATABASE" if !self.is_word_at(1, "AUDIT") && !self.is_word_at(1, "ENCRYPTION") && !self.is_word_at(1, "SCOPED") => {
+            "DATABASE"
+                if !self.is_word_at(1, "AUDIT")
+                    && !self.is_word_at(1, "ENCRYPTION")
+                    && !self.is_word_at(1, "SCOPED") =>
+            {
                 self.create_database()
             }
             "LOGIN" => self.login(true),
@@ -51,7 +58,9 @@ impl Parser<'_> {
                 self.at += 1;
                 self.alter_index()
             }
-            "DATABASE" if !self.is_word_at(1, "AUDIT") && !self.is_word_at(1, "ENCRYPTION") => self.alter_database(),
+            "DATABASE" if !self.is_word_at(1, "AUDIT") && !self.is_word_at(1, "ENCRYPTION") => {
+                self.alter_database()
+            }
             "LOGIN" => self.login(false),
             "USER" => self.user(false),
             "ROLE" | "SERVER" => self.role_member(),
@@ -187,11 +196,19 @@ impl Parser<'_> {
         self.expect(")")?;
         self.expect_word("RETURNS")?;
         let make = |body, options| {
-            Ok(StatementKind::CreateModule(Box::new(CreateModule { mode, name: name.clone(), body, options })))
+            Ok(StatementKind::CreateModule(Box::new(CreateModule {
+                mode,
+                name: name.clone(),
+                body,
+                options,
+            })))
         };
         if matches!(self.peek(), Token::Variable(_)) {
             self.at = self.tokens.len().saturating_sub(1);
-            return make(ModuleBody::Unsupported("multi-statement table-valued function".to_owned()), Vec::new());
+            return make(
+                ModuleBody::Unsupported("multi-statement table-valued function".to_owned()),
+                Vec::new(),
+            );
         }
         if self.accept_word("TABLE") {
             let options = self.module_options()?;

@@ -107,7 +107,8 @@ impl Parser<'_> {
         }
         let mut args = Vec::new();
         let mut max = false;
-        if self.is("(") && matches!(self.ahead(1), Token::Int(_)) || self.is("(") && self.is_word_at(1, "MAX") {
+        if self.is("(") && matches!(self.ahead(1), Token::Int(_)) || self.is("(") && self.is_word_at(1, "MAX")
+        {
             self.at += 1;
             if self.accept_word("MAX") {
                 max = true;

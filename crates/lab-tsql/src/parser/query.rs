@@ -2,7 +2,8 @@
 
 use super::{Parsed, Parser};
 use crate::ast::{
-    BinaryOp, Cte, Expr, Ident, JoinKind, Query, QueryBody, QueryHint, Select, SelectItem, SetOp, TableRef, Top,
+    BinaryOp, Cte, Expr, Ident, JoinKind, Query, QueryBody, QueryHint, Select, SelectItem, SetOp, TableRef,
+    Top,
 };
 use crate::keywords::is_reserved;
 use crate::lexer::Token;
@@ -222,7 +223,8 @@ impl Parser<'_> {
             return Ok(SelectItem::Assign { variable: name, op, expr: self.expr()?, pos });
         }
         // `alias = expression`
-        let aliased = (self.is_ident_at(0) || matches!(self.peek(), Token::String { .. })) && self.is_at(1, "=");
+        let aliased =
+            (self.is_ident_at(0) || matches!(self.peek(), Token::String { .. })) && self.is_at(1, "=");
         if aliased {
             let alias = self.alias()?;
             self.at += 1;
@@ -363,7 +365,14 @@ impl Parser<'_> {
         if self.is("(") {
             return self.parenthesised_table();
         }
-        if let Some(word) = self.accept_any(&["OPENROWSET", "OPENQUERY", "OPENDATASOURCE", "OPENXML", "CONTAINSTABLE", "FREETEXTTABLE"]) {
+        if let Some(word) = self.accept_any(&[
+            "OPENROWSET",
+            "OPENQUERY",
+            "OPENDATASOURCE",
+            "OPENXML",
+            "CONTAINSTABLE",
+            "FREETEXTTABLE",
+        ]) {
             self.skip_parentheses()?;
             self.optional_alias()?;
             return Ok(TableRef::Unsupported(word.to_owned()));

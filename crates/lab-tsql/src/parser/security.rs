@@ -37,7 +37,10 @@ impl Parser<'_> {
                 self.at += 1;
             } else if self.accept_word("COLLATE") {
                 collation = Some(self.any_word()?);
-            } else if self.is_words(&["FOR", "ATTACH"]) || self.is_words(&["AS", "SNAPSHOT"]) || self.is_words(&["AS", "COPY"]) {
+            } else if self.is_words(&["FOR", "ATTACH"])
+                || self.is_words(&["AS", "SNAPSHOT"])
+                || self.is_words(&["AS", "COPY"])
+            {
                 return Ok(self.recognised("CREATE DATABASE FOR ATTACH / AS SNAPSHOT"));
             } else if self.accept_word("WITH") {
                 self.list(|p| {
@@ -58,7 +61,10 @@ impl Parser<'_> {
         self.at += 1;
         if self.accept_words(&["SCOPED"]) {
             self.recognised("ALTER DATABASE SCOPED");
-            return Ok(StatementKind::AlterDatabase(None, AlterDatabase::Other("SCOPED CONFIGURATION".to_owned())));
+            return Ok(StatementKind::AlterDatabase(
+                None,
+                AlterDatabase::Other("SCOPED CONFIGURATION".to_owned()),
+            ));
         }
         let name = if self.accept_word("CURRENT") { None } else { Some(self.ident()?) };
         if self.accept_word("COLLATE") {
@@ -89,8 +95,18 @@ impl Parser<'_> {
         let name = self.any_word()?.value.to_ascii_uppercase();
         if matches!(
             name.as_str(),
-            "SINGLE_USER" | "MULTI_USER" | "RESTRICTED_USER" | "ONLINE" | "OFFLINE" | "EMERGENCY" | "READ_ONLY" | "READ_WRITE"
-                | "ENABLE_BROKER" | "DISABLE_BROKER" | "NEW_BROKER" | "ERROR_BROKER_CONVERSATIONS"
+            "SINGLE_USER"
+                | "MULTI_USER"
+                | "RESTRICTED_USER"
+                | "ONLINE"
+                | "OFFLINE"
+                | "EMERGENCY"
+                | "READ_ONLY"
+                | "READ_WRITE"
+                | "ENABLE_BROKER"
+                | "DISABLE_BROKER"
+                | "NEW_BROKER"
+                | "ERROR_BROKER_CONVERSATIONS"
         ) {
             return Ok((name, "ON".to_owned()));
         }
@@ -114,7 +130,10 @@ impl Parser<'_> {
         } else if self.accept_word("FROM") {
             let source = self.any_word()?.value;
             self.recognised("CREATE LOGIN FROM");
-            return Ok(StatementKind::Unsupported(format!("CREATE LOGIN FROM {}", source.to_ascii_uppercase())));
+            return Ok(StatementKind::Unsupported(format!(
+                "CREATE LOGIN FROM {}",
+                source.to_ascii_uppercase()
+            )));
         } else if self.accept_word("WITH") {
             options = self.principal_options()?;
         } else if !create {
@@ -198,8 +217,10 @@ impl Parser<'_> {
         self.at += 1;
         while *self.peek() != Token::End && !self.is(";") {
             // Permissions are named by words that also begin statements: GRANT SELECT, INSERT ON ...
-            let clause = matches!(self.tokens.get(self.at - 1).map(|t| &t.token), Some(Token::Symbol(",") | Token::Word(_)))
-                && self.is_permission_word();
+            let clause = matches!(
+                self.tokens.get(self.at - 1).map(|t| &t.token),
+                Some(Token::Symbol(",") | Token::Word(_))
+            ) && self.is_permission_word();
             if self.begins_statement() && !clause {
                 break;
             }
@@ -210,7 +231,8 @@ impl Parser<'_> {
 
     fn is_permission_word(&self) -> bool {
         let previous = self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map(|t| &t.token);
-        matches!(previous, Some(Token::Symbol(","))) || matches!(previous, Some(Token::Word(w)) if
+        matches!(previous, Some(Token::Symbol(",")))
+            || matches!(previous, Some(Token::Word(w)) if
             ["GRANT", "DENY", "REVOKE", "FOR", "ANY"].iter().any(|k| w.eq_ignore_ascii_case(k)))
     }
 }

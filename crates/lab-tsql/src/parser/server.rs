@@ -7,9 +7,16 @@ use crate::lexer::Token;
 impl Parser<'_> {
     pub(super) fn backup_restore(&mut self) -> Parsed<StatementKind> {
         let restore = self.accept_any(&["BACKUP", "RESTORE"]) == Some("RESTORE");
-        let Some(what) =
-            self.accept_any(&["DATABASE", "LOG", "TRAN", "TRANSACTION", "VERIFYONLY", "HEADERONLY", "FILELISTONLY", "LABELONLY"])
-        else {
+        let Some(what) = self.accept_any(&[
+            "DATABASE",
+            "LOG",
+            "TRAN",
+            "TRANSACTION",
+            "VERIFYONLY",
+            "HEADERONLY",
+            "FILELISTONLY",
+            "LABELONLY",
+        ]) else {
             let verb = if restore { "RESTORE" } else { "BACKUP" };
             let noun = self.peek().shown().to_ascii_uppercase();
             return Ok(self.recognised(&format!("{verb} {noun}")));
@@ -31,7 +38,13 @@ impl Parser<'_> {
         }
         let options = if self.accept_word("WITH") { self.backup_options()? } else { Vec::new() };
         let what = what.to_owned();
-        Ok(StatementKind::BackupRestore(Box::new(BackupRestore { restore, what, database, devices, options })))
+        Ok(StatementKind::BackupRestore(Box::new(BackupRestore {
+            restore,
+            what,
+            database,
+            devices,
+            options,
+        })))
     }
 
     fn name_or_variable(&mut self) -> Parsed<Expr> {

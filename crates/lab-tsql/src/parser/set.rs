@@ -27,7 +27,8 @@ impl Parser<'_> {
             return Ok(StatementKind::Set(SetStatement::IdentityInsert(table, on)));
         }
         if self.accept_word("STATISTICS") {
-            let names = self.list(|p| Ok(format!("STATISTICS {}", p.any_word()?.value.to_ascii_uppercase())))?;
+            let names =
+                self.list(|p| Ok(format!("STATISTICS {}", p.any_word()?.value.to_ascii_uppercase())))?;
             let on = self.on_off()?;
             return Ok(StatementKind::Set(SetStatement::Switch(names, on)));
         }
@@ -37,8 +38,15 @@ impl Parser<'_> {
         let first = self.any_word()?.value.to_ascii_uppercase();
         if matches!(
             first.as_str(),
-            "ROWCOUNT" | "TEXTSIZE" | "LOCK_TIMEOUT" | "DATEFORMAT" | "DATEFIRST" | "LANGUAGE" | "DEADLOCK_PRIORITY"
-                | "CONTEXT_INFO" | "QUERY_GOVERNOR_COST_LIMIT"
+            "ROWCOUNT"
+                | "TEXTSIZE"
+                | "LOCK_TIMEOUT"
+                | "DATEFORMAT"
+                | "DATEFIRST"
+                | "LANGUAGE"
+                | "DEADLOCK_PRIORITY"
+                | "CONTEXT_INFO"
+                | "QUERY_GOVERNOR_COST_LIMIT"
         ) {
             let value = self.option_value()?;
             return Ok(StatementKind::Set(SetStatement::Value(first, value)));

@@ -7,10 +7,49 @@ use crate::lexer::Token;
 
 /// Words that can only begin a statement: an alias without AS never takes them.
 const STATEMENT_WORDS: &[&str] = &[
-    "SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "CREATE", "ALTER", "DROP", "DECLARE", "SET", "IF",
-    "WHILE", "BEGIN", "END", "ELSE", "BREAK", "CONTINUE", "RETURN", "GOTO", "WAITFOR", "PRINT", "RAISERROR", "EXEC",
-    "EXECUTE", "COMMIT", "ROLLBACK", "SAVE", "USE", "GRANT", "DENY", "REVOKE", "BACKUP", "RESTORE", "CHECKPOINT", "KILL",
-    "DBCC", "RECONFIGURE", "SHUTDOWN", "OPEN", "CLOSE", "FETCH", "DEALLOCATE",
+    "SELECT",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "MERGE",
+    "TRUNCATE",
+    "CREATE",
+    "ALTER",
+    "DROP",
+    "DECLARE",
+    "SET",
+    "IF",
+    "WHILE",
+    "BEGIN",
+    "END",
+    "ELSE",
+    "BREAK",
+    "CONTINUE",
+    "RETURN",
+    "GOTO",
+    "WAITFOR",
+    "PRINT",
+    "RAISERROR",
+    "EXEC",
+    "EXECUTE",
+    "COMMIT",
+    "ROLLBACK",
+    "SAVE",
+    "USE",
+    "GRANT",
+    "DENY",
+    "REVOKE",
+    "BACKUP",
+    "RESTORE",
+    "CHECKPOINT",
+    "KILL",
+    "DBCC",
+    "RECONFIGURE",
+    "SHUTDOWN",
+    "OPEN",
+    "CLOSE",
+    "FETCH",
+    "DEALLOCATE",
 ];
 
 impl Parser<'_> {
@@ -98,8 +137,8 @@ impl Parser<'_> {
             "DROP" => self.drop_statement(),
             "DECLARE" => self.declare(),
             "SET" => self.set(),
-            "IF" | "WHILE" | "BEGIN" | "BREAK" | "CONTINUE" | "RETURN" | "GOTO" | "WAITFOR" | "PRINT" | "RAISERROR"
-            | "THROW" => self.control(&word),
+            "IF" | "WHILE" | "BEGIN" | "BREAK" | "CONTINUE" | "RETURN" | "GOTO" | "WAITFOR" | "PRINT"
+            | "RAISERROR" | "THROW" => self.control(&word),
             "EXEC" | "EXECUTE" => self.execute(),
             "COMMIT" | "ROLLBACK" | "SAVE" => self.transaction_end(),
             "USE" => {
@@ -134,7 +173,9 @@ impl Parser<'_> {
                 let what = format!("{} cursor", word.to_ascii_uppercase());
                 Ok(self.recognised(&what))
             }
-            "ENABLE" | "DISABLE" if self.is_word_at(1, "TRIGGER") => Ok(self.recognised("ENABLE/DISABLE TRIGGER")),
+            "ENABLE" | "DISABLE" if self.is_word_at(1, "TRIGGER") => {
+                Ok(self.recognised("ENABLE/DISABLE TRIGGER"))
+            }
             "REVERT" => Ok(self.recognised("REVERT")),
             "ADD" if self.is_words(&["ADD", "SIGNATURE"]) => Ok(self.recognised("ADD SIGNATURE")),
             _ if self.is_ident_at(0) && self.is_at(1, ":") => {
@@ -169,9 +210,9 @@ impl Parser<'_> {
     fn previous_is_boundary(&self) -> bool {
         match self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map(|t| &t.token) {
             None | Some(Token::Symbol(";" | ":")) => true,
-            Some(Token::Word(w)) => {
-                ["BEGIN", "ELSE", "TRY", "CATCH", "AS", "THEN", "RETURN"].iter().any(|b| w.eq_ignore_ascii_case(b))
-            }
+            Some(Token::Word(w)) => ["BEGIN", "ELSE", "TRY", "CATCH", "AS", "THEN", "RETURN"]
+                .iter()
+                .any(|b| w.eq_ignore_ascii_case(b)),
             _ => false,
         }
     }

@@ -2,8 +2,8 @@
 
 use super::{Parsed, Parser};
 use crate::ast::{
-    AlterTableAction, ColumnDef, Constraint, ConstraintKind, CreateIndex, CreateTable, DropKind, Expr, Ident, InlineIndex,
-    KeyColumn, ReferentialAction, StatementKind, TableElement,
+    AlterTableAction, ColumnDef, Constraint, ConstraintKind, CreateIndex, CreateTable, DropKind, Expr, Ident,
+    InlineIndex, KeyColumn, ReferentialAction, StatementKind, TableElement,
 };
 use crate::lexer::Token;
 
@@ -21,7 +21,8 @@ impl Parser<'_> {
     /// ON filegroup, TEXTIMAGE_ON, WITH (...): where things lie has no meaning here.
     fn storage_clauses(&mut self) -> Parsed<()> {
         loop {
-            if self.is_word("ON") && (self.is_ident_at(1) || self.is_word_at(1, "PRIMARY") || self.is_word_at(1, "DEFAULT"))
+            if self.is_word("ON")
+                && (self.is_ident_at(1) || self.is_word_at(1, "PRIMARY") || self.is_word_at(1, "DEFAULT"))
                 || self.is_word("ON") && matches!(self.ahead(1), Token::String { .. })
                 || self.is_word("TEXTIMAGE_ON")
                 || self.is_word("FILESTREAM_ON")
@@ -132,7 +133,8 @@ impl Parser<'_> {
     /// A constraint of a column or table, if one comes next.
     fn constraint(&mut self) -> Parsed<Option<Constraint>> {
         let name = if self.accept_word("CONSTRAINT") { Some(self.ident()?) } else { None };
-        let kind = match self.accept_any(&["PRIMARY", "UNIQUE", "FOREIGN", "REFERENCES", "CHECK", "DEFAULT"]) {
+        let kind = match self.accept_any(&["PRIMARY", "UNIQUE", "FOREIGN", "REFERENCES", "CHECK", "DEFAULT"])
+        {
             Some("PRIMARY") => {
                 self.expect_word("KEY")?;
                 self.key(true)?
@@ -232,7 +234,11 @@ impl Parser<'_> {
         } else if let Some(word) = self.accept_any(&["CHECK", "NOCHECK"]) {
             self.expect_word("CONSTRAINT")?;
             let names = if self.accept_word("ALL") { Vec::new() } else { self.list(Self::ident)? };
-            AlterTableAction::SetConstraints { enable: word == "CHECK", validate: with == Some("CHECK"), names }
+            AlterTableAction::SetConstraints {
+                enable: word == "CHECK",
+                validate: with == Some("CHECK"),
+                names,
+            }
         } else if self.is_words(&["ALTER", "COLUMN"]) {
             self.at += 2;
             self.alter_column()?
@@ -286,7 +292,8 @@ impl Parser<'_> {
     pub(super) fn create_index(&mut self) -> Parsed<StatementKind> {
         let unique = self.accept_word("UNIQUE");
         let clustered = self.accept_any(&["CLUSTERED", "NONCLUSTERED"]) == Some("CLUSTERED");
-        let mut special = self.accept_any(&["COLUMNSTORE", "XML", "SPATIAL", "FULLTEXT", "PRIMARY"]).map(str::to_owned);
+        let mut special =
+            self.accept_any(&["COLUMNSTORE", "XML", "SPATIAL", "FULLTEXT", "PRIMARY"]).map(str::to_owned);
         if special.as_deref() == Some("PRIMARY") {
             self.accept_word("XML");
             special = Some("XML".to_owned());
@@ -352,7 +359,11 @@ impl Parser<'_> {
                 "PROC" | "PROCEDURE" => DropKind::Procedure,
                 "FUNCTION" => DropKind::Function,
                 "SCHEMA" => DropKind::Schema,
-                "DATABASE" if !self.is_word_at(1, "SCOPED") && !self.is_word_at(1, "AUDIT") && !self.is_word_at(1, "ENCRYPTION") => {
+                "DATABASE"
+                    if !self.is_word_at(1, "SCOPED")
+                        && !self.is_word_at(1, "AUDIT")
+                        && !self.is_word_at(1, "ENCRYPTION") =>
+                {
                     DropKind::Database
                 }
                 "LOGIN" => DropKind::Login,

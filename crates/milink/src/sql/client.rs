@@ -1,7 +1,9 @@
 //! The connection and what comes of a batch.
 
 use mssql_tds::connection::client_context::{ClientContext, TdsAuthenticationMethod};
-use mssql_tds::connection::tds_client::{BatchErrorMode, ExecuteOptions, ResultSet as _, StatementResult, TdsClient};
+use mssql_tds::connection::tds_client::{
+    BatchErrorMode, ExecuteOptions, ResultSet as _, StatementResult, TdsClient,
+};
 use mssql_tds::connection_provider::tds_connection_provider::TdsConnectionProvider;
 use mssql_tds::core::{EncryptionOptions, EncryptionSetting};
 use mssql_tds::error::Error;
@@ -22,8 +24,10 @@ impl Client {
         };
         let mut context = ClientContext::with_data_source(&server);
         context.tds_authentication_method = TdsAuthenticationMethod::Password;
-        context.user_name = arguments.user.clone().ok_or("a login is needed: -U, and its password in SQLCMDPASSWORD")?;
-        context.password = arguments.password.clone().ok_or("a password is needed: set SQLCMDPASSWORD (or use -P)")?;
+        context.user_name =
+            arguments.user.clone().ok_or("a login is needed: -U, and its password in SQLCMDPASSWORD")?;
+        context.password =
+            arguments.password.clone().ok_or("a password is needed: set SQLCMDPASSWORD (or use -P)")?;
         context.database = arguments.database.clone().unwrap_or_default();
         context.application_name = "milink sql".to_owned();
         context.encryption_options = EncryptionOptions {
@@ -38,7 +42,12 @@ impl Client {
         };
         let tds = TdsConnectionProvider::new().create_client(context, &server, None).await;
         let tds = tds.map_err(|e| match &e {
-            Error::SqlServerError { diagnostics } => diagnostics.errors.iter().map(|e| format!("Msg {}, Level {}, State {}: {}", e.number, e.class, e.state, e.message)).collect::<Vec<_>>().join("\n"),
+            Error::SqlServerError { diagnostics } => diagnostics
+                .errors
+                .iter()
+                .map(|e| format!("Msg {}, Level {}, State {}: {}", e.number, e.class, e.state, e.message))
+                .collect::<Vec<_>>()
+                .join("\n"),
             other => format!("cannot connect to {}: {other}", arguments.server),
         })?;
         Ok(Client { tds })
@@ -78,7 +87,10 @@ impl Client {
 
     async fn rows(&mut self, shown: &mut Shown) -> Result<bool, String> {
         let metadata = self.tds.get_metadata().clone();
-        let columns = metadata.iter().map(|c| Column { name: c.column_name.clone(), numeric: value::is_numeric(c.data_type) }).collect();
+        let columns = metadata
+            .iter()
+            .map(|c| Column { name: c.column_name.clone(), numeric: value::is_numeric(c.data_type) })
+            .collect();
         shown.begin(columns)?;
         let mut good = true;
         loop {
@@ -105,7 +117,14 @@ impl Client {
             if matches!(info.number, 5701 | 5703) {
                 continue;
             }
-            shown.message(&Message { number: info.number, level: info.class, state: info.state, line: info.line_number, procedure: info.proc_name, text: info.message })?;
+            shown.message(&Message {
+                number: info.number,
+                level: info.class,
+                state: info.state,
+                line: info.line_number,
+                procedure: info.proc_name,
+                text: info.message,
+            })?;
         }
         Ok(())
     }
@@ -115,7 +134,14 @@ fn failed(e: Error, shown: &mut Shown) -> Result<(), String> {
     match e {
         Error::SqlServerError { diagnostics } => {
             for e in diagnostics.errors {
-                shown.message(&Message { number: e.number, level: e.class, state: e.state, line: e.line_number, procedure: e.proc_name, text: e.message })?;
+                shown.message(&Message {
+                    number: e.number,
+                    level: e.class,
+                    state: e.state,
+                    line: e.line_number,
+                    procedure: e.proc_name,
+                    text: e.message,
+                })?;
             }
             Ok(())
         }

@@ -100,16 +100,21 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 fn try_run(arguments: &Arguments) -> Result<bool, String> {
     if arguments.integrated || arguments.entra {
         let flag = if arguments.integrated { "-E" } else { "-G" };
-        return Err(format!("{flag} is not supported yet: give a SQL Server login with -U and the password in SQLCMDPASSWORD"));
+        return Err(format!(
+            "{flag} is not supported yet: give a SQL Server login with -U and the password in SQLCMDPASSWORD"
+        ));
     }
     let mut variables = Variables::parse(&arguments.variables)?;
     let sources = sources(arguments)?;
     let out: Box<dyn Write> = match &arguments.output_file {
-        Some(path) => Box::new(std::io::BufWriter::new(std::fs::File::create(path).map_err(|e| format!("{}: {e}", path.display()))?)),
+        Some(path) => Box::new(std::io::BufWriter::new(
+            std::fs::File::create(path).map_err(|e| format!("{}: {e}", path.display()))?,
+        )),
         None => Box::new(std::io::BufWriter::new(std::io::stdout())),
     };
     let mut shown = Shown::new(out, arguments.output);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     runtime.block_on(async {
         let mut client = Client::connect(arguments).await?;
         let mut failed = false;
@@ -153,7 +158,10 @@ impl Source {
             Source::File(path) => Script::open(&path),
             Source::StandardInput => {
                 if std::io::stdin().is_terminal() {
-                    drop(writeln!(std::io::stderr(), "milink sql: reading batches from the terminal; end with Ctrl-D"));
+                    drop(writeln!(
+                        std::io::stderr(),
+                        "milink sql: reading batches from the terminal; end with Ctrl-D"
+                    ));
                 }
                 let mut bytes = Vec::new();
                 std::io::stdin().read_to_end(&mut bytes).map_err(|e| format!("standard input: {e}"))?;

@@ -17,7 +17,8 @@ impl Variables {
     pub(crate) fn parse(pairs: &[String]) -> Result<Variables, String> {
         let mut variables = Variables::default();
         for pair in pairs {
-            let (name, value) = pair.split_once('=').ok_or_else(|| format!("-v wants name=value, not {pair}"))?;
+            let (name, value) =
+                pair.split_once('=').ok_or_else(|| format!("-v wants name=value, not {pair}"))?;
             variables.set(name, value.trim_matches('"'));
         }
         Ok(variables)
@@ -39,10 +40,14 @@ impl Variables {
             out.push_str(before);
             let inner = from.get(2..).unwrap_or_default();
             let end = inner.find(')');
-            let name = end.and_then(|end| inner.get(..end)).filter(|n| !n.is_empty() && n.chars().all(|c| c.is_alphanumeric() || "_-".contains(c)));
+            let name = end
+                .and_then(|end| inner.get(..end))
+                .filter(|n| !n.is_empty() && n.chars().all(|c| c.is_alphanumeric() || "_-".contains(c)));
             match (name, end) {
                 (Some(name), Some(end)) => {
-                    out.push_str(&self.get(name).ok_or_else(|| format!("'{name}' scripting variable not defined."))?);
+                    out.push_str(
+                        &self.get(name).ok_or_else(|| format!("'{name}' scripting variable not defined."))?,
+                    );
                     rest = inner.get(end + 1..).unwrap_or_default();
                 }
                 // No variable: `$(SELECT ...` is text.
@@ -165,8 +170,14 @@ impl Script {
                 variables.set(name, value.trim_matches('"'));
             }
             ":on" => match words.get(1..).unwrap_or_default() {
-                [error, what] if error.eq_ignore_ascii_case("error") && what.eq_ignore_ascii_case("exit") => self.exit_on_error = true,
-                [error, what] if error.eq_ignore_ascii_case("error") && what.eq_ignore_ascii_case("ignore") => self.exit_on_error = false,
+                [error, what] if error.eq_ignore_ascii_case("error") && what.eq_ignore_ascii_case("exit") => {
+                    self.exit_on_error = true
+                }
+                [error, what]
+                    if error.eq_ignore_ascii_case("error") && what.eq_ignore_ascii_case("ignore") =>
+                {
+                    self.exit_on_error = false
+                }
                 _ => return Err(":on error wants exit or ignore".to_owned()),
             },
             ":exit" | ":quit" => return Ok(true),

@@ -83,7 +83,9 @@ impl Shown {
             Output::Json => {
                 let values: Vec<serde_json::Value> = cells.iter().map(json).collect();
                 let comma = if self.rows > 1 { "," } else { "" };
-                self.out.write_all(format!("{comma}{}", serde_json::Value::from(values)).as_bytes()).map_err(lost)
+                self.out
+                    .write_all(format!("{comma}{}", serde_json::Value::from(values)).as_bytes())
+                    .map_err(lost)
             }
             Output::Table if self.widths.is_some() => self.table_row(&cells),
             Output::Table => {
@@ -111,7 +113,8 @@ impl Shown {
     pub(crate) fn affected(&mut self, rows: u64) -> Written {
         match self.output {
             Output::Table => {
-                let text = if rows == 1 { "(1 row affected)".to_owned() } else { format!("({rows} rows affected)") };
+                let text =
+                    if rows == 1 { "(1 row affected)".to_owned() } else { format!("({rows} rows affected)") };
                 self.line(&format!("\n{text}"))
             }
             Output::Json | Output::Tsv => Ok(()),
@@ -143,7 +146,11 @@ impl Shown {
                 line.push(' ');
             }
             let text = cell.shown().replace(['\r', '\n'], " ");
-            line.push_str(&if column.numeric { format!("{text:>width$}") } else { format!("{text:<width$}") });
+            line.push_str(&if column.numeric {
+                format!("{text:>width$}")
+            } else {
+                format!("{text:<width$}")
+            });
         }
         let line = line.trim_end().to_owned();
         self.line(&line)
@@ -158,9 +165,17 @@ impl Shown {
                 Output::Json | Output::Tsv => to_stderr(&m.text),
             };
         }
-        let procedure = m.procedure.as_deref().filter(|p| !p.is_empty()).map(|p| format!(", Procedure {p}")).unwrap_or_default();
+        let procedure = m
+            .procedure
+            .as_deref()
+            .filter(|p| !p.is_empty())
+            .map(|p| format!(", Procedure {p}"))
+            .unwrap_or_default();
         let line = m.line.map(|l| format!(", Line {l}")).unwrap_or_default();
-        to_stderr(&format!("Msg {}, Level {}, State {}{procedure}{line}\n{}", m.number, m.level, m.state, m.text))
+        to_stderr(&format!(
+            "Msg {}, Level {}, State {}{procedure}{line}\n{}",
+            m.number, m.level, m.state, m.text
+        ))
     }
 
     pub(crate) fn finish(&mut self) -> Written {
@@ -185,7 +200,12 @@ fn json(cell: &Cell) -> serde_json::Value {
         // Numbers that JSON's readers would round are text.
         Cell::Number(text) => match text.parse::<i64>() {
             Ok(n) if n.unsigned_abs() < 1 << 53 => n.into(),
-            _ => text.parse::<f64>().ok().filter(|f| f.to_string() == *text).and_then(serde_json::Number::from_f64).map_or_else(|| text.as_str().into(), serde_json::Value::Number),
+            _ => text
+                .parse::<f64>()
+                .ok()
+                .filter(|f| f.to_string() == *text)
+                .and_then(serde_json::Number::from_f64)
+                .map_or_else(|| text.as_str().into(), serde_json::Value::Number),
         },
     }
 }

@@ -18,7 +18,13 @@ impl Cell {
         match self {
             Cell::Null => "NULL",
             Cell::Number(text) | Cell::Text(text) => text,
-            Cell::Bit(on) => if *on { "1" } else { "0" },
+            Cell::Bit(on) => {
+                if *on {
+                    "1"
+                } else {
+                    "0"
+                }
+            }
         }
     }
 }
@@ -28,7 +34,23 @@ pub(crate) fn is_numeric(ty: TdsDataType) -> bool {
     use TdsDataType as T;
     matches!(
         ty,
-        T::IntN | T::Int1 | T::Int2 | T::Int4 | T::Int8 | T::DecimalN | T::NumericN | T::Decimal | T::Numeric | T::Flt4 | T::Flt8 | T::FltN | T::Money | T::MoneyN | T::Money4 | T::Bit | T::BitN
+        T::IntN
+            | T::Int1
+            | T::Int2
+            | T::Int4
+            | T::Int8
+            | T::DecimalN
+            | T::NumericN
+            | T::Decimal
+            | T::Numeric
+            | T::Flt4
+            | T::Flt8
+            | T::FltN
+            | T::Money
+            | T::MoneyN
+            | T::Money4
+            | T::Bit
+            | T::BitN
     )
 }
 
@@ -55,13 +77,19 @@ pub(crate) fn text(value: &ColumnValues, column: &ColumnMetadata) -> Cell {
         V::Date(d) => Cell::Text(date(i64::from(d.get_days()))),
         V::Time(t) => Cell::Text(time(ticks(t), scale)),
         V::DateTime2(d) => Cell::Text(format!("{} {}", date(d.days.into()), time(ticks(&d.time), scale))),
-        V::DateTimeOffset(d) => Cell::Text(offset(d.datetime2.days.into(), ticks(&d.datetime2.time), d.offset, scale)),
+        V::DateTimeOffset(d) => {
+            Cell::Text(offset(d.datetime2.days.into(), ticks(&d.datetime2.time), d.offset, scale))
+        }
         V::DateTime(d) => {
             // 1/300 s, shown in milliseconds as SQL Server rounds them.
             let thousandths = (u64::from(d.time) * 10 + 1) / 3;
             Cell::Text(format!("{} {}", date(i64::from(d.days) + DAYS_1900), time(thousandths * 10_000, 3)))
         }
-        V::SmallDateTime(d) => Cell::Text(format!("{} {}", date(i64::from(d.days) + DAYS_1900), time(u64::from(d.time) * 600_000_000, 0))),
+        V::SmallDateTime(d) => Cell::Text(format!(
+            "{} {}",
+            date(i64::from(d.days) + DAYS_1900),
+            time(u64::from(d.time) * 600_000_000, 0)
+        )),
         V::Vector(v) => Cell::Text(format!("{v:?}")),
     }
 }
@@ -100,7 +128,13 @@ fn offset(days: i64, ticks: u64, minutes: i16, scale: u8) -> String {
     let local = days * DAY + ticks as i64 + i64::from(minutes) * 600_000_000;
     let sign = if minutes < 0 { '-' } else { '+' };
     let minutes = minutes.unsigned_abs();
-    format!("{} {} {sign}{:02}:{:02}", date(local.div_euclid(DAY)), time(local.rem_euclid(DAY) as u64, scale), minutes / 60, minutes % 60)
+    format!(
+        "{} {} {sign}{:02}:{:02}",
+        date(local.div_euclid(DAY)),
+        time(local.rem_euclid(DAY) as u64, scale),
+        minutes / 60,
+        minutes % 60
+    )
 }
 
 /// Days since 0001-01-01 to a date of the proleptic Gregorian calendar, by eras of 400 years that begin in March.

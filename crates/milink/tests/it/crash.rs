@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tiberius::EncryptionLevel;
 
-use crate::tiberius_client::connect;
 use crate::Instance;
+use crate::tiberius_client::connect;
 
 const WRITERS: usize = 4;
 
@@ -17,9 +17,14 @@ async fn write(port: u16, writer: usize, first: i64, acked: Arc<AtomicI64>) {
     for n in first.. {
         // Both ways of committing, and rows of different sizes.
         let text = if n % 2 == 0 {
-            format!("BEGIN TRAN INSERT INTO a VALUES ({writer}, {n}, REPLICATE('x', {})) INSERT INTO b VALUES ({writer}, {n}) COMMIT", n % 3000)
+            format!(
+                "BEGIN TRAN INSERT INTO a VALUES ({writer}, {n}, REPLICATE('x', {})) INSERT INTO b VALUES ({writer}, {n}) COMMIT",
+                n % 3000
+            )
         } else {
-            format!("SET XACT_ABORT ON BEGIN TRAN INSERT INTO b VALUES ({writer}, {n}) INSERT INTO a VALUES ({writer}, {n}, NULL) COMMIT")
+            format!(
+                "SET XACT_ABORT ON BEGIN TRAN INSERT INTO b VALUES ({writer}, {n}) INSERT INTO a VALUES ({writer}, {n}, NULL) COMMIT"
+            )
         };
         let done = match client.simple_query(text).await {
             Ok(stream) => stream.into_results().await.is_ok(),
@@ -49,8 +54,16 @@ fn every_acknowledged_commit_survives() {
         let mut next = Vec::new();
         for (w, acked) in acked.iter().enumerate() {
             let known = lab.query("d", &format!("SELECT COUNT(*), ISNULL(MAX(n), 0) FROM a WHERE w = {w}"));
-            let (count, most) = known.first().and_then(|l| l.split_once('\t')).map(|(c, m)| (c.parse::<i64>().unwrap(), m.parse::<i64>().unwrap())).unwrap();
-            assert!(most >= acked.load(Ordering::SeqCst), "round {round}: writer {w} was told {} and {most} is there", acked.load(Ordering::SeqCst));
+            let (count, most) = known
+                .first()
+                .and_then(|l| l.split_once('\t'))
+                .map(|(c, m)| (c.parse::<i64>().unwrap(), m.parse::<i64>().unwrap()))
+                .unwrap();
+            assert!(
+                most >= acked.load(Ordering::SeqCst),
+                "round {round}: writer {w} was told {} and {most} is there",
+                acked.load(Ordering::SeqCst)
+            );
             assert_eq!(count, most, "round {round}: writer {w} has gaps");
             next.push(most + 1);
         }
@@ -65,7 +78,12 @@ fn every_acknowledged_commit_survives() {
         let wait = Duration::from_millis(20 + seed % 250);
         let port = lab.port;
         runtime.block_on(async {
-            let writers: Vec<_> = acked.iter().zip(&next).enumerate().map(|(w, (acked, first))| tokio::spawn(write(port, w, *first, Arc::clone(acked)))).collect();
+            let writers: Vec<_> = acked
+                .iter()
+                .zip(&next)
+                .enumerate()
+                .map(|(w, (acked, first))| tokio::spawn(write(port, w, *first, Arc::clone(acked))))
+                .collect();
             tokio::time::sleep(wait).await;
             lab.kill();
             for writer in writers {

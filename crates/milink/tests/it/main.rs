@@ -35,7 +35,8 @@ impl Instance {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.split("\"port\":").nth(1).and_then(|r| r.split(',').next()).and_then(|p| p.parse().ok());
+        let port =
+            line.split("\"port\":").nth(1).and_then(|r| r.split(',').next()).and_then(|p| p.parse().ok());
         Instance { child, port: port.unwrap_or_else(|| panic!("no ready line: {line}")) }
     }
 

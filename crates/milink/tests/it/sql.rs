@@ -16,21 +16,56 @@ fn both_corpora_load_unedited() {
     let loaded = lab.sql(&["-b", "-d", "Northwind", "-i", &corpus("instnwnd.sql")]);
     assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
     // Counts of the rows that the scripts insert.
-    let chinook = [("Album", 347), ("Artist", 275), ("Customer", 59), ("Invoice", 412), ("InvoiceLine", 2240), ("PlaylistTrack", 8715), ("Track", 3503)];
+    let chinook = [
+        ("Album", 347),
+        ("Artist", 275),
+        ("Customer", 59),
+        ("Invoice", 412),
+        ("InvoiceLine", 2240),
+        ("PlaylistTrack", 8715),
+        ("Track", 3503),
+    ];
     for (table, rows) in chinook {
-        assert_eq!(lab.query("Chinook", &format!("SELECT COUNT(*) FROM {table}")), [rows.to_string()], "{table}");
+        assert_eq!(
+            lab.query("Chinook", &format!("SELECT COUNT(*) FROM {table}")),
+            [rows.to_string()],
+            "{table}"
+        );
     }
-    let northwind = [("Customers", 91), ("Orders", 830), ("[Order Details]", 2155), ("Products", 77), ("Employees", 9), ("EmployeeTerritories", 49)];
+    let northwind = [
+        ("Customers", 91),
+        ("Orders", 830),
+        ("[Order Details]", 2155),
+        ("Products", 77),
+        ("Employees", 9),
+        ("EmployeeTerritories", 49),
+    ];
     for (table, rows) in northwind {
-        assert_eq!(lab.query("Northwind", &format!("SELECT COUNT(*) FROM {table}")), [rows.to_string()], "{table}");
+        assert_eq!(
+            lab.query("Northwind", &format!("SELECT COUNT(*) FROM {table}")),
+            [rows.to_string()],
+            "{table}"
+        );
     }
-    assert_eq!(lab.query("Northwind", "EXEC [Ten Most Expensive Products]").first().map(String::as_str), Some("Côte de Blaye\t263.5000"));
+    assert_eq!(
+        lab.query("Northwind", "EXEC [Ten Most Expensive Products]").first().map(String::as_str),
+        Some("Côte de Blaye\t263.5000")
+    );
     assert_eq!(lab.query("Northwind", "EXEC CustOrderHist 'ALFKI'").len(), 11);
     assert_eq!(lab.query("Northwind", "SELECT COUNT(*) FROM Invoices"), ["2155"]);
-    let subtotals = lab.query("Northwind", "SELECT OrderID, Subtotal FROM [Order Subtotals] WHERE OrderID < 10253 ORDER BY OrderID");
-    assert_eq!(subtotals, ["10248\t440.0000", "10249\t1863.4000", "10250\t1552.6000", "10251\t654.0600", "10252\t3597.9000"]);
+    let subtotals = lab.query(
+        "Northwind",
+        "SELECT OrderID, Subtotal FROM [Order Subtotals] WHERE OrderID < 10253 ORDER BY OrderID",
+    );
+    assert_eq!(
+        subtotals,
+        ["10248\t440.0000", "10249\t1863.4000", "10250\t1552.6000", "10251\t654.0600", "10252\t3597.9000"]
+    );
     // The view rounds each line by way of money, so its total is near the exact 1265793.0395, not equal to it.
-    assert_eq!(lab.query("Northwind", "SELECT CAST(SUM(Subtotal) / 1000 AS decimal(12,2)) FROM [Order Subtotals]"), ["1265.79"]);
+    assert_eq!(
+        lab.query("Northwind", "SELECT CAST(SUM(Subtotal) / 1000 AS decimal(12,2)) FROM [Order Subtotals]"),
+        ["1265.79"]
+    );
 }
 
 #[test]
@@ -41,7 +76,10 @@ fn flags_and_exit_codes() {
     let bad = lab.sql(&["-b", "-Q", "SELECT nope"]);
     assert_eq!(bad.status.code(), Some(1));
     assert!(text(&bad.stderr).contains("Msg 207, Level 16, State 1"));
-    assert!(lab.sql(&["-Q", "SELECT nope"]).status.success(), "without -b an error does not show in the exit code");
+    assert!(
+        lab.sql(&["-Q", "SELECT nope"]).status.success(),
+        "without -b an error does not show in the exit code"
+    );
     let both = lab.sql(&["-Q", "SELECT 1/0 SELECT 2 AS two"]);
     assert!(text(&both.stdout).contains("two") && text(&both.stderr).contains("8134"));
     let wrong = lab.sql_as("wrong", &["-Q", "SELECT 1"]);
@@ -52,7 +90,11 @@ fn flags_and_exit_codes() {
     let json = lab.sql(&["--output", "json", "-v", "x=7", "-Q", "SELECT $(x) AS a, N'é' AS b, NULL AS c"]);
     assert_eq!(text(&json.stdout).trim(), r#"{"columns":["a","b","c"],"rows":[[7,"é",null]]}"#);
     let script = folder.path().join("s.sql");
-    std::fs::write(&script, "CREATE TABLE #t (n int)\nGO\nINSERT INTO #t VALUES (1)\nGO 3\nSELECT COUNT(*) AS n FROM #t\n").unwrap();
+    std::fs::write(
+        &script,
+        "CREATE TABLE #t (n int)\nGO\nINSERT INTO #t VALUES (1)\nGO 3\nSELECT COUNT(*) AS n FROM #t\n",
+    )
+    .unwrap();
     assert_eq!(text(&lab.sql(&["--output", "tsv", "-i", script.to_str().unwrap()]).stdout), "n\n3\n");
     let file = folder.path().join("out.txt");
     lab.sql(&["-o", file.to_str().unwrap(), "-Q", "SELECT 5 AS five"]);
@@ -70,7 +112,10 @@ fn an_instance_keeps_what_it_was_told() {
     lab.query("master", "CREATE LOGIN bob WITH PASSWORD = 'Bob#Pass123' SELECT 1");
     lab.kill();
     let lab = Instance::start(&data);
-    assert_eq!(lab.query("d", "INSERT INTO t (b) VALUES (N'c') SELECT a, b FROM t ORDER BY a"), ["1\tå", "2\tb", "3\tc"]);
+    assert_eq!(
+        lab.query("d", "INSERT INTO t (b) VALUES (N'c') SELECT a, b FROM t ORDER BY a"),
+        ["1\tå", "2\tb", "3\tc"]
+    );
     assert_eq!(lab.query("master", "SELECT name FROM sys.sql_logins WHERE name = 'bob'"), ["bob"]);
 }
 

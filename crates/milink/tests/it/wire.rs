@@ -21,7 +21,12 @@ fn malformed_bytes_close_that_connection_and_no_other() {
         [&[0x12, 1, 0x7F, 0xFF, 0, 0, 1, 0][..], &vec![0; 0x7FFF - 8]].concat(),
         [&prelogin[..], &[0x10, 1, 0, 12, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]].concat(),
         // Packets that never end their message: what is read before login is bounded.
-        [0x12, 0, 0x10, 0, 0, 0, 1, 0].iter().copied().chain(std::iter::repeat_n(0, 4088)).collect::<Vec<u8>>().repeat(40),
+        [0x12, 0, 0x10, 0, 0, 0, 1, 0]
+            .iter()
+            .copied()
+            .chain(std::iter::repeat_n(0, 4088))
+            .collect::<Vec<u8>>()
+            .repeat(40),
     ];
     for (n, bytes) in hostile.iter().enumerate() {
         let mut tcp = TcpStream::connect(("127.0.0.1", lab.port)).unwrap();
@@ -42,7 +47,16 @@ fn sessions_are_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let lab = Instance::start_with(&folder.path().join("data"), &["--max-sessions", "1"]);
     let mut holds = std::process::Command::new(env!("CARGO_BIN_EXE_milink"))
-        .args(["sql", "-S", &format!("127.0.0.1,{}", lab.port), "-U", "sa", "-C", "-Q", "WAITFOR DELAY '00:00:20'"])
+        .args([
+            "sql",
+            "-S",
+            &format!("127.0.0.1,{}", lab.port),
+            "-U",
+            "sa",
+            "-C",
+            "-Q",
+            "WAITFOR DELAY '00:00:20'",
+        ])
         .env("SQLCMDPASSWORD", crate::PASSWORD)
         .spawn()
         .unwrap();

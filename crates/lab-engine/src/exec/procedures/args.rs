@@ -9,7 +9,10 @@ use crate::types::SqlType;
 
 /// The argument with that name, or at that place.
 pub(super) fn argument<'a>(passed: &'a [Passed], at: usize, name: &str) -> Option<&'a Passed> {
-    passed.iter().find(|p| p.name.eq_ignore_ascii_case(name)).or_else(|| passed.get(at).filter(|p| p.name.is_empty()))
+    passed
+        .iter()
+        .find(|p| p.name.eq_ignore_ascii_case(name))
+        .or_else(|| passed.get(at).filter(|p| p.name.is_empty()))
 }
 
 pub(super) fn text(passed: &[Passed], at: usize, name: &str) -> Option<String> {

@@ -18,7 +18,11 @@ use crate::sink::{ColumnMeta, Done, DoneKind, Sink};
 use crate::types::{Len, SqlType};
 
 /// The columns of a batch's first result set; `None` if it has none.
-pub(super) fn columns_of(session: &mut Session, statement: &str, declared: &str) -> Result<Option<Vec<OutColumn>>, Stop> {
+pub(super) fn columns_of(
+    session: &mut Session,
+    statement: &str,
+    declared: &str,
+) -> Result<Option<Vec<OutColumn>>, Stop> {
     let mut frame = Frame::inner();
     declare(&mut frame, &parse_parameters(declared).map_err(SqlError::from)?)?;
     let options = ParseOptions { quoted_identifier: session.settings.quoted_identifier };
@@ -28,12 +32,20 @@ pub(super) fn columns_of(session: &mut Session, statement: &str, declared: &str)
 
 fn declare(frame: &mut Frame, parameters: &[lab_tsql::ast::Parameter]) -> Result<(), SqlError> {
     for p in parameters {
-        frame.declare(&p.name, Variable { ty: declared_type(&p.data_type)?, collation: None, value: Value::Null })?;
+        frame.declare(
+            &p.name,
+            Variable { ty: declared_type(&p.data_type)?, collation: None, value: Value::Null },
+        )?;
     }
     Ok(())
 }
 
-fn first_columns(session: &mut Session, frame: &mut Frame, statements: &[Statement], depth: u32) -> Result<Option<Vec<OutColumn>>, Stop> {
+fn first_columns(
+    session: &mut Session,
+    frame: &mut Frame,
+    statements: &[Statement],
+    depth: u32,
+) -> Result<Option<Vec<OutColumn>>, Stop> {
     const DEPTH_MAX: u32 = 16;
     if depth > DEPTH_MAX {
         return Ok(None);
@@ -48,23 +60,44 @@ fn first_columns(session: &mut Session, frame: &mut Frame, statements: &[Stateme
                 for declaration in declarations {
                     match declaration {
                         Declaration::Variable { name, data_type, .. } => {
-                            frame.declare(name, Variable { ty: declared_type(data_type)?, collation: None, value: Value::Null })?;
+                            frame.declare(
+                                name,
+                                Variable {
+                                    ty: declared_type(data_type)?,
+                                    collation: None,
+                                    value: Value::Null,
+                                },
+                            )?;
                         }
-                        Declaration::Table { .. } => return Err(SqlError::unsupported("describing a batch with a table variable").into()),
+                        Declaration::Table { .. } => {
+                            return Err(
+                                SqlError::unsupported("describing a batch with a table variable").into()
+                            );
+                        }
                     }
                 }
                 None
             }
-            StatementKind::Block(body) | StatementKind::TryCatch { body, .. } => first_columns(session, frame, body, depth + 1)?,
-            StatementKind::If { then, otherwise, .. } => match first_columns(session, frame, std::slice::from_ref(then), depth + 1)? {
-                None => match otherwise {
-                    Some(otherwise) => first_columns(session, frame, std::slice::from_ref(otherwise), depth + 1)?,
-                    None => None,
-                },
-                some => some,
-            },
-            StatementKind::While { body, .. } => first_columns(session, frame, std::slice::from_ref(body), depth + 1)?,
-            StatementKind::Execute(Execute::Procedure { name, .. }) => procedure_columns(session, frame, name, depth)?,
+            StatementKind::Block(body) | StatementKind::TryCatch { body, .. } => {
+                first_columns(session, frame, body, depth + 1)?
+            }
+            StatementKind::If { then, otherwise, .. } => {
+                match first_columns(session, frame, std::slice::from_ref(then), depth + 1)? {
+                    None => match otherwise {
+                        Some(otherwise) => {
+                            first_columns(session, frame, std::slice::from_ref(otherwise), depth + 1)?
+                        }
+                        None => None,
+                    },
+                    some => some,
+                }
+            }
+            StatementKind::While { body, .. } => {
+                first_columns(session, frame, std::slice::from_ref(body), depth + 1)?
+            }
+            StatementKind::Execute(Execute::Procedure { name, .. }) => {
+                procedure_columns(session, frame, name, depth)?
+            }
             _ => None,
         };
         if found.is_some() {
@@ -74,7 +107,12 @@ fn first_columns(session: &mut Session, frame: &mut Frame, statements: &[Stateme
     Ok(None)
 }
 
-fn procedure_columns(session: &mut Session, frame: &Frame, name: &lab_tsql::ast::ObjectName, depth: u32) -> Result<Option<Vec<OutColumn>>, Stop> {
+fn procedure_columns(
+    session: &mut Session,
+    frame: &Frame,
+    name: &lab_tsql::ast::ObjectName,
+    depth: u32,
+) -> Result<Option<Vec<OutColumn>>, Stop> {
     let Callee::User(found) = session.callee(frame, name)? else { return Ok(None) };
     let ObjectKind::Procedure(module) = &found.object.kind else { return Ok(None) };
     let create = Arc::new(parse_module(module)?);
@@ -97,7 +135,12 @@ fn returns_rows(query: &Query) -> bool {
 }
 
 /// sp_describe_first_result_set @tsql, @params, @browse_information_mode
-pub(super) fn first_result_set(session: &mut Session, _: &Frame, passed: &[Passed], sink: &mut dyn Sink) -> Result<Returned, Stop> {
+pub(super) fn first_result_set(
+    session: &mut Session,
+    _: &Frame,
+    passed: &[Passed],
+    sink: &mut dyn Sink,
+) -> Result<Returned, Stop> {
     let statement = text(passed, 0, "@tsql").unwrap_or_default();
     let declared = text(passed, 1, "@params").unwrap_or_default();
     let columns = columns_of(session, &statement, &declared)?.unwrap_or_default();
@@ -106,7 +149,12 @@ pub(super) fn first_result_set(session: &mut Session, _: &Frame, passed: &[Passe
     for (n, column) in columns.iter().enumerate() {
         sink.row(&described(n, column, default.name())).map_err(|_| Stop::Closed)?;
     }
-    sink.done(Done { kind: DoneKind::InProc, rows: Some(columns.len() as u64), command: Done::SELECT, error: false });
+    sink.done(Done {
+        kind: DoneKind::InProc,
+        rows: Some(columns.len() as u64),
+        command: Done::SELECT,
+        error: false,
+    });
     Ok(Returned::default())
 }
 
@@ -117,16 +165,44 @@ const INT: SqlType = SqlType::Int;
 
 /// The result's columns, as the procedure's reference page lists them.
 const DESCRIPTION: &[(&str, SqlType)] = &[
-    ("is_hidden", BIT), ("column_ordinal", INT), ("name", NAME), ("is_nullable", BIT), ("system_type_id", INT),
-    ("system_type_name", SqlType::nvarchar(256)), ("max_length", SqlType::SmallInt), ("precision", SqlType::TinyInt),
-    ("scale", SqlType::TinyInt), ("collation_name", NAME), ("user_type_id", INT), ("user_type_database", NAME),
-    ("user_type_schema", NAME), ("user_type_name", NAME), ("assembly_qualified_type_name", LONG), ("xml_collection_id", INT),
-    ("xml_collection_database", NAME), ("xml_collection_schema", NAME), ("xml_collection_name", NAME), ("is_xml_document", BIT),
-    ("is_case_sensitive", BIT), ("is_fixed_length_clr_type", BIT), ("source_server", NAME), ("source_database", NAME),
-    ("source_schema", NAME), ("source_table", NAME), ("source_column", NAME), ("is_identity_column", BIT),
-    ("is_part_of_unique_key", BIT), ("is_updateable", BIT), ("is_computed_column", BIT), ("is_sparse_column_set", BIT),
-    ("ordinal_in_order_by_list", SqlType::SmallInt), ("order_by_is_descending", SqlType::SmallInt),
-    ("order_by_list_length", SqlType::SmallInt), ("tds_type_id", INT), ("tds_length", INT), ("tds_collation_id", INT),
+    ("is_hidden", BIT),
+    ("column_ordinal", INT),
+    ("name", NAME),
+    ("is_nullable", BIT),
+    ("system_type_id", INT),
+    ("system_type_name", SqlType::nvarchar(256)),
+    ("max_length", SqlType::SmallInt),
+    ("precision", SqlType::TinyInt),
+    ("scale", SqlType::TinyInt),
+    ("collation_name", NAME),
+    ("user_type_id", INT),
+    ("user_type_database", NAME),
+    ("user_type_schema", NAME),
+    ("user_type_name", NAME),
+    ("assembly_qualified_type_name", LONG),
+    ("xml_collection_id", INT),
+    ("xml_collection_database", NAME),
+    ("xml_collection_schema", NAME),
+    ("xml_collection_name", NAME),
+    ("is_xml_document", BIT),
+    ("is_case_sensitive", BIT),
+    ("is_fixed_length_clr_type", BIT),
+    ("source_server", NAME),
+    ("source_database", NAME),
+    ("source_schema", NAME),
+    ("source_table", NAME),
+    ("source_column", NAME),
+    ("is_identity_column", BIT),
+    ("is_part_of_unique_key", BIT),
+    ("is_updateable", BIT),
+    ("is_computed_column", BIT),
+    ("is_sparse_column_set", BIT),
+    ("ordinal_in_order_by_list", SqlType::SmallInt),
+    ("order_by_is_descending", SqlType::SmallInt),
+    ("order_by_list_length", SqlType::SmallInt),
+    ("tds_type_id", INT),
+    ("tds_length", INT),
+    ("tds_collation_id", INT),
     ("tds_collation_sort_id", SqlType::TinyInt),
 ];
 
@@ -134,7 +210,9 @@ fn described(n: usize, column: &OutColumn, default_collation: &str) -> Vec<Value
     let int = |n: i64| Value::Integer(n);
     let bit = |b: bool| Value::Integer(i64::from(b));
     let ty = column.ty;
-    let collation = ty.is_character().then(|| column.collation.map_or_else(|| default_collation.to_owned(), |c| c.name().to_owned()));
+    let collation = ty
+        .is_character()
+        .then(|| column.collation.map_or_else(|| default_collation.to_owned(), |c| c.name().to_owned()));
     let mut row = vec![
         bit(false),
         int(n as i64 + 1),
@@ -168,7 +246,12 @@ fn described(n: usize, column: &OutColumn, default_collation: &str) -> Vec<Value
 }
 
 /// sp_describe_undeclared_parameters would need the types that an untyped statement implies.
-pub(super) fn undeclared_parameters(_: &mut Session, _: &Frame, _: &[Passed], _: &mut dyn Sink) -> Result<Returned, Stop> {
+pub(super) fn undeclared_parameters(
+    _: &mut Session,
+    _: &Frame,
+    _: &[Passed],
+    _: &mut dyn Sink,
+) -> Result<Returned, Stop> {
     Err(SqlError::unsupported("sp_describe_undeclared_parameters").into())
 }
 
@@ -179,7 +262,13 @@ mod tests {
 
     #[test]
     fn a_description_has_a_value_for_each_column() {
-        let column = OutColumn { name: Some("n".into()), ty: SqlType::Int, nullable: true, collation: None, facts: ColumnFacts::default() };
+        let column = OutColumn {
+            name: Some("n".into()),
+            ty: SqlType::Int,
+            nullable: true,
+            collation: None,
+            facts: ColumnFacts::default(),
+        };
         assert_eq!(described(0, &column, "x").len(), DESCRIPTION.len());
     }
 }

@@ -68,7 +68,9 @@ const SAME_AS: &[(&str, &str)] = &[
 
 /// The system procedure that a name means, wherever it is called from.
 pub(super) fn find(name: &ObjectName) -> Option<SystemProcedure> {
-    if name.server().is_some() || name.schema().is_some_and(|s| !s.eq_ignore_ascii_case("sys") && !s.eq_ignore_ascii_case("dbo")) {
+    if name.server().is_some()
+        || name.schema().is_some_and(|s| !s.eq_ignore_ascii_case("sys") && !s.eq_ignore_ascii_case("dbo"))
+    {
         return None;
     }
     let lower = name.name().to_ascii_lowercase();
@@ -94,7 +96,13 @@ fn parse_script(text: &str) -> Option<(String, Arc<CreateModule>)> {
 }
 
 impl Session {
-    pub(super) fn call_system(&mut self, frame: &Frame, procedure: &SystemProcedure, passed: Vec<Passed>, sink: &mut dyn Sink) -> Result<Returned, Stop> {
+    pub(super) fn call_system(
+        &mut self,
+        frame: &Frame,
+        procedure: &SystemProcedure,
+        passed: Vec<Passed>,
+        sink: &mut dyn Sink,
+    ) -> Result<Returned, Stop> {
         let create = match &procedure.work {
             Work::Native(native) => return native(self, frame, &passed, sink),
             Work::Script(create) => create,
@@ -105,7 +113,9 @@ impl Session {
         let mut inner = Frame::inner();
         inner.procedure = Some((create.name.name().to_owned(), -1));
         inner.database = match &procedure.database {
-            Some(name) => Some(self.server.database_named(name).ok_or_else(|| SqlError::database_not_found(name))?.id),
+            Some(name) => {
+                Some(self.server.database_named(name).ok_or_else(|| SqlError::database_not_found(name))?.id)
+            }
             None => Some(frame.database.unwrap_or_else(|| self.current_database())),
         };
         self.call_body(inner, parameters, passed, body, sink)
@@ -121,7 +131,11 @@ mod tests {
         let written = include_str!("catalog.sql").matches("CREATE PROCEDURE").count();
         let broken: Vec<String> = include_str!("catalog.sql")
             .split("\nGO\n")
-            .filter_map(|t| parse_batch(t, &ParseOptions::default()).err().map(|e| format!("{e:?} in {}", t.lines().next().unwrap_or(""))))
+            .filter_map(|t| {
+                parse_batch(t, &ParseOptions::default())
+                    .err()
+                    .map(|e| format!("{e:?} in {}", t.lines().next().unwrap_or("")))
+            })
             .collect();
         assert!(broken.is_empty(), "{broken:#?}");
         assert_eq!(scripts().len(), written);

@@ -12,8 +12,23 @@ use crate::session::Session;
 use crate::sink::{Done, DoneKind, Sink};
 
 /// sp_executesql @stmt, @params, values...
-pub(super) fn execute_sql(session: &mut Session, _: &Frame, passed: &[Passed], sink: &mut dyn Sink) -> Result<Returned, Stop> {
-    let statement = text(passed, 0, "@stmt").or_else(|| text(passed, 0, "@statement")).or_else(|| first_text(passed)).ok_or_else(|| SqlError::new(214, 16, 2, "Procedure expects parameter '@statement' of type 'ntext/nchar/nvarchar'."))?;
+pub(super) fn execute_sql(
+    session: &mut Session,
+    _: &Frame,
+    passed: &[Passed],
+    sink: &mut dyn Sink,
+) -> Result<Returned, Stop> {
+    let statement = text(passed, 0, "@stmt")
+        .or_else(|| text(passed, 0, "@statement"))
+        .or_else(|| first_text(passed))
+        .ok_or_else(|| {
+            SqlError::new(
+                214,
+                16,
+                2,
+                "Procedure expects parameter '@statement' of type 'ntext/nchar/nvarchar'.",
+            )
+        })?;
     let declared = match passed.get(1) {
         Some(_) => first_text(passed.get(1..).unwrap_or_default()).unwrap_or_default(),
         None => String::new(),
@@ -29,7 +44,12 @@ fn first_text(passed: &[Passed]) -> Option<String> {
 }
 
 /// sp_prepare @handle OUTPUT, @params, @stmt, @options
-pub(super) fn prepare(session: &mut Session, _: &Frame, passed: &[Passed], sink: &mut dyn Sink) -> Result<Returned, Stop> {
+pub(super) fn prepare(
+    session: &mut Session,
+    _: &Frame,
+    passed: &[Passed],
+    sink: &mut dyn Sink,
+) -> Result<Returned, Stop> {
     let statement = text(passed, 2, "@stmt").unwrap_or_default();
     let declared = text(passed, 1, "@params").unwrap_or_default();
     let handle = session.keep_prepared(&statement, &declared)?;
@@ -41,7 +61,12 @@ pub(super) fn prepare(session: &mut Session, _: &Frame, passed: &[Passed], sink:
 }
 
 /// sp_prepexec @handle OUTPUT, @params, @stmt, values...
-pub(super) fn prepare_and_execute(session: &mut Session, _: &Frame, passed: &[Passed], sink: &mut dyn Sink) -> Result<Returned, Stop> {
+pub(super) fn prepare_and_execute(
+    session: &mut Session,
+    _: &Frame,
+    passed: &[Passed],
+    sink: &mut dyn Sink,
+) -> Result<Returned, Stop> {
     let declared = text(passed, 1, "@params").unwrap_or_default();
     let statement = text(passed, 2, "@stmt").unwrap_or_default();
     let handle = session.keep_prepared(&statement, &declared)?;
@@ -55,7 +80,12 @@ pub(super) fn prepare_and_execute(session: &mut Session, _: &Frame, passed: &[Pa
 }
 
 /// sp_execute @handle, values...
-pub(super) fn execute(session: &mut Session, _: &Frame, passed: &[Passed], sink: &mut dyn Sink) -> Result<Returned, Stop> {
+pub(super) fn execute(
+    session: &mut Session,
+    _: &Frame,
+    passed: &[Passed],
+    sink: &mut dyn Sink,
+) -> Result<Returned, Stop> {
     let handle = int(passed, 0, "@handle").unwrap_or(0);
     let found = session.prepared.get(&(handle as i32)).cloned();
     let prepared = found.ok_or_else(|| SqlError::no_prepared_handle(&handle.to_string()))?;
@@ -63,14 +93,27 @@ pub(super) fn execute(session: &mut Session, _: &Frame, passed: &[Passed], sink:
 }
 
 /// sp_unprepare @handle
-pub(super) fn unprepare(session: &mut Session, _: &Frame, passed: &[Passed], _: &mut dyn Sink) -> Result<Returned, Stop> {
+pub(super) fn unprepare(
+    session: &mut Session,
+    _: &Frame,
+    passed: &[Passed],
+    _: &mut dyn Sink,
+) -> Result<Returned, Stop> {
     let handle = int(passed, 0, "@handle").unwrap_or(0);
-    session.prepared.remove(&(handle as i32)).ok_or_else(|| SqlError::no_prepared_handle(&handle.to_string()))?;
+    session
+        .prepared
+        .remove(&(handle as i32))
+        .ok_or_else(|| SqlError::no_prepared_handle(&handle.to_string()))?;
     done()
 }
 
 /// sp_prepexecrpc is for remote procedures by name, which no client in use today sends.
-pub(super) fn prepare_rpc(_: &mut Session, _: &Frame, _: &[Passed], _: &mut dyn Sink) -> Result<Returned, Stop> {
+pub(super) fn prepare_rpc(
+    _: &mut Session,
+    _: &Frame,
+    _: &[Passed],
+    _: &mut dyn Sink,
+) -> Result<Returned, Stop> {
     Err(SqlError::unsupported("sp_prepexecrpc").into())
 }
 
@@ -78,18 +121,38 @@ impl Session {
     pub(super) fn keep_prepared(&mut self, statement: &str, declared: &str) -> Result<i32, Stop> {
         const MAX: usize = 4096;
         // What cannot be parsed is refused now, as SQL Server does.
-        lab_tsql::parse_batch(statement, &lab_tsql::ParseOptions { quoted_identifier: self.settings.quoted_identifier }).map_err(SqlError::from)?;
+        lab_tsql::parse_batch(
+            statement,
+            &lab_tsql::ParseOptions { quoted_identifier: self.settings.quoted_identifier },
+        )
+        .map_err(SqlError::from)?;
         parse_parameters(declared).map_err(SqlError::from)?;
         if self.prepared.len() >= MAX {
-            return Err(SqlError::new(701, 17, 123, "There is insufficient system memory for another prepared statement of this session.").into());
+            return Err(SqlError::new(
+                701,
+                17,
+                123,
+                "There is insufficient system memory for another prepared statement of this session.",
+            )
+            .into());
         }
         self.next_handle += 1;
-        self.prepared.insert(self.next_handle, Prepared { statement: statement.to_owned(), declared: declared.to_owned() });
+        self.prepared.insert(
+            self.next_handle,
+            Prepared { statement: statement.to_owned(), declared: declared.to_owned() },
+        );
         Ok(self.next_handle)
     }
 
     /// Runs text with parameters whose values start at `first` among the arguments.
-    pub(super) fn run_parameterised(&mut self, statement: &str, declared: &str, passed: &[Passed], first: usize, sink: &mut dyn Sink) -> Result<Returned, Stop> {
+    pub(super) fn run_parameterised(
+        &mut self,
+        statement: &str,
+        declared: &str,
+        passed: &[Passed],
+        first: usize,
+        sink: &mut dyn Sink,
+    ) -> Result<Returned, Stop> {
         let parameters = parse_parameters(declared).map_err(SqlError::from)?;
         let values: Vec<Passed> = passed.get(first..).unwrap_or_default().to_vec();
         let mut inner = Frame::inner();
@@ -102,7 +165,10 @@ impl Session {
             other => other,
         })?;
         let inner = self.run_dynamic(inner, statement, sink)?;
-        let outputs = places.into_iter().filter_map(|(at, name)| inner.variables.get(&name).map(|v| (at + first, v.clone()))).collect();
+        let outputs = places
+            .into_iter()
+            .filter_map(|(at, name)| inner.variables.get(&name).map(|v| (at + first, v.clone())))
+            .collect();
         Ok(Returned { status: 0, outputs })
     }
 }
