@@ -178,7 +178,8 @@ fn parse_body(mut reader: Reader<'_>) -> Option<Record> {
             data: reader.take(len)?.to_vec(),
         });
     }
-    Some(record)
+    // What fills the record up to its multiple of 8 is zero: a record has one form only.
+    (reader.0.len() < 8 && reader.0.iter().all(|b| *b == 0)).then_some(record)
 }
 
 /// The hash of a page that the checksum of a database is made of.

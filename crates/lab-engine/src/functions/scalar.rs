@@ -592,7 +592,12 @@ fn datetrunc(a: &[Value]) -> Outcome {
         "millisecond" => unit(10_000),
         "microsecond" => unit(10),
         other => {
-            return Err(SqlError::new(155, 15, 1, format!("'{other}' is not a recognized datetrunc option.")));
+            return Err(SqlError::new(
+                155,
+                15,
+                1,
+                format!("'{other}' is not a recognized datetrunc option."),
+            ));
         }
     };
     types::temporal_value(cut, ty)
