@@ -40,7 +40,8 @@ pub(crate) fn run() -> Result<(), String> {
     report("Loading Chinook, unedited:");
     report(&format!("  milink sql -S {} -U sa -C -b -i demo/Chinook_SqlServer.sql", instance.server));
     let begun = Instant::now();
-    instance.sql(&milink, &["-b", "-i", &chinook.to_string_lossy()])?;
+    let counts = folder.path().join("load.txt");
+    instance.sql(&milink, &["-b", "-i", &chinook.to_string_lossy(), "-o", &counts.to_string_lossy()])?;
     report(&format!("  done in {:.1} s", begun.elapsed().as_secs_f64()));
     for (title, question) in QUESTIONS {
         report(&format!("{title}:"));
