@@ -35,8 +35,7 @@ impl Database {
             capture.imaged.clear();
             (logged.log.end(), capture.checksum, capture.database_pages, capture.cursor.frames)
         };
-        let snapshot = Connection::open(self.sqlite_path()).map_err(sqlite)?;
-        self.connection_pragmas(&snapshot, "main").map_err(sqlite)?;
+        let snapshot = self.connect()?;
         snapshot.execute_batch("BEGIN; SELECT lsn FROM _lsn;").map_err(sqlite)?;
         self.wait_hardened(self.observe_lsn())?;
         let moved: i64 =

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use lab_vfs::{Volume, Wal};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use crate::control::Control;
 use crate::disk::DiskFile;
 use crate::log::Log;
 use crate::record::{change, page_hash};
-use crate::{Disk, Lsn, Record, StoreError, recovery, wal};
+use crate::{Disk, Lsn, Record, StoreError, pages, recovery, wal};
 
 /// How long the log is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +65,7 @@ pub struct StoreStats {
 pub struct Database {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) dir: PathBuf,
-    data: PathBuf,
+    volume: Volume,
     pub(crate) logged: Option<Logged>,
     commits: AtomicU64,
 }
@@ -72,8 +73,6 @@ pub struct Database {
 /// What a database with a log has besides its files.
 pub(crate) struct Logged {
     pub(crate) log: Log,
-    /// NB: never opened a second time while SQLite has the file open. Closing any descriptor of the data file drops the
-    /// POSIX locks that SQLite holds on it in this process.
     pub(crate) data: Arc<dyn DiskFile>,
     /// Held while a commit is in flight, from its last write in SQLite until its record stands in the log.
     pub(crate) gate: Mutex<Capture>,
@@ -84,18 +83,20 @@ pub(crate) struct Logged {
 
 /// What capture remembers from commit to commit.
 pub(crate) struct Capture {
-    wal: Option<Arc<dyn DiskFile>>,
+    wal: Wal,
     pub(crate) cursor: wal::Cursor,
     /// Pages that the log holds an image of since the last checkpoint began.
     pub(crate) imaged: BTreeSet<u32>,
-    /// Recent pages, to build deltas on.
-    recent: BTreeMap<u32, Arc<[u8]>>,
+    /// Recent pages with their hashes, to build deltas on.
+    recent: BTreeMap<u32, (Arc<[u8]>, u64)>,
     pub(crate) checksum: u64,
     pub(crate) database_pages: u32,
     fork: [u8; 16],
     page_size: u32,
 }
 
+/// Bytes of memory that a WAL keeps when it begins anew.
+const WAL_KEPT: u32 = 4 << 20;
 /// How many pages capture keeps in memory.
 const RECENT_MAX: usize = 1024;
 
@@ -109,26 +110,18 @@ pub(crate) fn data_path(dir: &Path) -> PathBuf {
     dir.join("data.db")
 }
 
-pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
 impl Database {
     /// Makes an empty database in a new folder.
     pub fn create(disk: Arc<dyn Disk>, dir: &Path, options: CreateOptions) -> Result<Database, StoreError> {
         disk.make_dir("make folder", dir).map_err(|e| StoreError::io("make the folder", &e))?;
         if !options.hardened {
-            let database = Database {
-                disk,
-                dir: dir.to_owned(),
-                data: data_path(dir),
-                logged: None,
-                commits: AtomicU64::new(0),
-            };
-            let conn = database.open_sqlite(options.page_size)?;
-            drop(conn);
+            let file = disk
+                .open("data open", &data_path(dir), true)
+                .map_err(|e| StoreError::io("open the data file", &e))?;
+            let volume = pages::mount(&disk, dir, &file);
+            let database =
+                Database { disk, dir: dir.to_owned(), volume, logged: None, commits: AtomicU64::new(0) };
+            drop(database.begin_wal(options.page_size)?);
             return Ok(database);
         }
         let mut fork = [0; 16];
@@ -154,8 +147,9 @@ impl Database {
         let file =
             disk.open("data open", &data, true).map_err(|e| StoreError::io("open the data file", &e))?;
         let log = Log::start(Arc::clone(&disk), dir, recovered.end)?;
+        let volume = pages::mount(&disk, dir, &file);
         let capture = Capture {
-            wal: None,
+            wal: volume.wal(),
             cursor: wal::Cursor::default(),
             imaged: BTreeSet::new(),
             recent: BTreeMap::new(),
@@ -173,8 +167,8 @@ impl Database {
         };
         control.save(&disk, dir)?;
         let mut database =
-            Database { disk, dir: dir.to_owned(), data, logged: None, commits: AtomicU64::new(0) };
-        let keeper = database.open_sqlite(control.page_size)?;
+            Database { disk, dir: dir.to_owned(), volume, logged: None, commits: AtomicU64::new(0) };
+        let keeper = database.begin_wal(control.page_size)?;
         database.logged = Some(Logged {
             log,
             data: file,
@@ -185,17 +179,30 @@ impl Database {
         Ok(database)
     }
 
-    /// The file for ATTACH.
-    pub fn sqlite_path(&self) -> &Path {
-        &self.data
+    /// The name for ATTACH, on connections of [`connection`](crate::connection).
+    pub fn sqlite_name(&self) -> &str {
+        self.volume.name()
     }
 
-    fn open_sqlite(&self, page_size: u32) -> Result<Connection, StoreError> {
+    /// A connection whose `main` is this database.
+    ///
+    /// # Errors
+    /// SQLite could not open it.
+    pub fn connect(&self) -> Result<Connection, StoreError> {
+        let open = || {
+            let conn = lab_vfs::open(&self.volume)?;
+            self.connection_pragmas(&conn, "main")?;
+            Ok(conn)
+        };
+        open().map_err(|e| StoreError::sqlite("open the database in SQLite", &e))
+    }
+
+    /// The first connection: an empty database gets its page size and is put into WAL mode.
+    fn begin_wal(&self, page_size: u32) -> Result<Connection, StoreError> {
         let sqlite = |e: rusqlite::Error| StoreError::sqlite("open the database in SQLite", &e);
-        let conn = Connection::open(&self.data).map_err(sqlite)?;
+        let conn = self.connect()?;
         conn.execute_batch(&format!("PRAGMA page_size={page_size}; PRAGMA journal_mode=WAL;"))
             .map_err(sqlite)?;
-        self.connection_pragmas(&conn, "main").map_err(sqlite)?;
         Ok(conn)
     }
 
@@ -203,15 +210,15 @@ impl Database {
     pub fn connection_pragmas(&self, conn: &Connection, alias: &str) -> rusqlite::Result<()> {
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         conn.execute_batch(&format!(
-            "PRAGMA {alias}.synchronous=OFF; PRAGMA wal_autocheckpoint=0; PRAGMA {alias}.cache_size=-2000;"
+            "PRAGMA {alias}.synchronous=OFF; PRAGMA wal_autocheckpoint=0; PRAGMA {alias}.cache_size=-2000;
+             PRAGMA {alias}.journal_size_limit={WAL_KEPT};"
         ))
     }
 
     /// Makes the table that each commit writes its LSN into.
     fn first_commit(&self) -> Result<(), StoreError> {
         let sqlite = |e: rusqlite::Error| StoreError::sqlite("create the database", &e);
-        let conn = Connection::open(&self.data).map_err(sqlite)?;
-        self.connection_pragmas(&conn, "main").map_err(sqlite)?;
+        let conn = self.connect()?;
         conn.execute_batch(
             "BEGIN; CREATE TABLE _lsn(one INTEGER PRIMARY KEY CHECK(one = 1), lsn INTEGER NOT NULL) STRICT;
              INSERT INTO _lsn VALUES(1, 0);",
@@ -329,41 +336,38 @@ impl PendingCommit<'_> {
             return Ok(Lsn(0));
         };
         self.database.commits.fetch_add(1, Ordering::Relaxed);
-        capture.record(self.database, logged).inspect_err(|e| logged.log.fail(e.to_string()))
+        capture.record(logged).inspect_err(|e| logged.log.fail(e.to_string()))
     }
 }
 
 impl Capture {
-    fn record(&mut self, database: &Database, logged: &Logged) -> Result<Lsn, StoreError> {
-        let wal = self.open_wal(database)?;
+    fn record(&mut self, logged: &Logged) -> Result<Lsn, StoreError> {
         let page_size = self.page_size as usize;
+        let commit = self.cursor.read_commit(&self.wal, page_size)?;
         // The cursor moves on only at the end: a page as it was is the newest one in the WAL so far, or in the data file.
-        let mut cursor = self.cursor.clone();
-        let commit = cursor.read_commit(wal.as_ref(), page_size)?;
+        // A restarted WAL has overwritten its old frames, and everything in them had been checkpointed by then.
         if commit.restarted {
-            // A restarted WAL overwrites its old frames; everything in them has been checkpointed by then.
             self.cursor = wal::Cursor::default();
         }
-        let mut changes = Vec::new();
+        let mut changes = Vec::with_capacity(commit.pages.len());
         let checksum_before = self.checksum;
         for (number, after) in &commit.pages {
-            let before = self.page_before(logged, *number)?;
+            let (before, hash_before) = self.page_before(logged, *number)?;
             let image = !self.imaged.contains(number) || before.is_empty();
-            let change = change(*number, &before, after, image);
+            let change = change(*number, (&before, hash_before), after, image);
             self.checksum ^= change.hash_before ^ change.hash_after;
             self.imaged.insert(*number);
+            self.remember(*number, after, change.hash_after);
             changes.push(change);
-            self.remember(*number, after);
         }
         // Pages that a shrinking commit cut off leave the checksum.
         for number in commit.database_pages + 1..=self.database_pages {
             if !commit.pages.contains_key(&number) {
-                let before = self.page_before(logged, number)?;
-                self.checksum ^= page_hash(number, &before);
+                self.checksum ^= self.page_before(logged, number)?.1;
             }
             self.recent.remove(&number);
         }
-        self.cursor = cursor;
+        self.cursor.advance(&commit);
         self.database_pages = commit.database_pages;
         let (checksum_after, page_size, fork) = (self.checksum, self.page_size, self.fork);
         Ok(logged.log.append(|lsn, hardened| Record {
@@ -379,47 +383,36 @@ impl Capture {
         }))
     }
 
-    fn open_wal(&mut self, database: &Database) -> Result<Arc<dyn DiskFile>, StoreError> {
-        if let Some(wal) = &self.wal {
-            return Ok(Arc::clone(wal));
-        }
-        let path = with_suffix(&database.data, "-wal");
-        let wal = database
-            .disk
-            .open("wal open", &path, false)
-            .map_err(|e| StoreError::io("open SQLite's WAL", &e))?;
-        self.wal = Some(Arc::clone(&wal));
-        Ok(wal)
-    }
-
-    /// The page before this commit; empty if it did not exist.
-    fn page_before(&self, logged: &Logged, number: u32) -> Result<Vec<u8>, StoreError> {
+    /// The page before this commit with its hash; empty if it did not exist.
+    fn page_before(&self, logged: &Logged, number: u32) -> Result<(Arc<[u8]>, u64), StoreError> {
         if number > self.database_pages {
-            return Ok(Vec::new());
+            return Ok((Arc::from([]), 0));
         }
-        if let Some(page) = self.recent.get(&number) {
-            return Ok(page.to_vec());
+        if let Some((page, hash)) = self.recent.get(&number) {
+            return Ok((Arc::clone(page), *hash));
         }
-        if let Some(wal) = &self.wal
-            && let Some(page) = self.cursor.page(wal.as_ref(), number, self.page_size as usize)?
-        {
-            return Ok(page);
-        }
-        let mut page = vec![0; self.page_size as usize];
-        let offset = u64::from(number - 1) * u64::from(self.page_size);
-        let read = logged
-            .data
-            .read_at("page before", offset, &mut page)
-            .map_err(|e| StoreError::io("read a page", &e))?;
-        page.truncate(if read == page.len() { read } else { 0 });
-        Ok(page)
+        let page = match self.cursor.page(&self.wal, number, self.page_size as usize)? {
+            Some(page) => page,
+            None => {
+                let mut page = vec![0; self.page_size as usize];
+                let offset = u64::from(number - 1) * u64::from(self.page_size);
+                let read = logged
+                    .data
+                    .read_at("page before", offset, &mut page)
+                    .map_err(|e| StoreError::io("read a page", &e))?;
+                page.truncate(if read == page.len() { read } else { 0 });
+                page
+            }
+        };
+        let hash = page_hash(number, &page);
+        Ok((Arc::from(page), hash))
     }
 
-    fn remember(&mut self, number: u32, page: &[u8]) {
+    fn remember(&mut self, number: u32, page: &Arc<[u8]>, hash: u64) {
         if self.recent.len() >= RECENT_MAX && !self.recent.contains_key(&number) {
             self.recent.clear();
         }
-        self.recent.insert(number, Arc::from(page));
+        self.recent.insert(number, (Arc::clone(page), hash));
     }
 }
 

@@ -1,6 +1,7 @@
 //! One database on disk: the log is the database.
 //!
-//! SQLite keeps the pages, in WAL mode and without ever syncing. After each commit its new WAL frames are read back
+//! SQLite keeps the pages, in WAL mode and without ever syncing; its WAL is in memory (`lab-vfs`), and its reads and writes
+//! of pages come through the store's [`Disk`] ([`pages`]). After each commit its new WAL frames are read back
 //! ([`wal`]) and become one record of page deltas ([`record`]), which goes into preallocated segments ([`log`]); a writer
 //! thread hardens the records of many sessions with one sync. A checkpoint lets SQLite move pages into the data file, but
 //! never past the hardened LSN. Recovery throws SQLite's WAL away and redoes the log from the last checkpoint
@@ -18,6 +19,7 @@ mod error;
 mod locks;
 mod log;
 mod lsn;
+mod pages;
 mod record;
 mod recovery;
 mod wal;
@@ -26,6 +28,7 @@ pub use checkpoint::CheckpointReport;
 pub use database::{CreateOptions, Database, PendingCommit, RecoveryModel, StoreStats};
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::StoreError;
+pub use lab_vfs::connection;
 pub use locks::{DbKey, LockError, Locks, SessionId};
 pub use lsn::Lsn;
 pub use record::{PageChange, ParsedRecord, Record, read_record};

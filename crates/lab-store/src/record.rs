@@ -188,8 +188,13 @@ pub(crate) fn page_hash(number: u32, page: &[u8]) -> u64 {
     if page.is_empty() { 0 } else { xxhash_rust::xxh3::xxh3_64_with_seed(page, u64::from(number)) }
 }
 
-/// How `after` follows from `before`; an image if there is no `before` to rely on.
-pub(crate) fn change(number: u32, before: &[u8], after: &[u8], image: bool) -> PageChange {
+/// How `after` follows from `before`, whose hash is known; an image if there is no `before` to rely on.
+pub(crate) fn change(
+    number: u32,
+    (before, hash_before): (&[u8], u64),
+    after: &[u8],
+    image: bool,
+) -> PageChange {
     let delta = !image && before.len() == after.len();
     let data = if delta {
         let difference: Vec<u8> = before.iter().zip(after).map(|(a, b)| a ^ b).collect();
@@ -197,13 +202,7 @@ pub(crate) fn change(number: u32, before: &[u8], after: &[u8], image: bool) -> P
     } else {
         lz4_flex::compress(after)
     };
-    PageChange {
-        number,
-        delta,
-        hash_before: page_hash(number, before),
-        hash_after: page_hash(number, after),
-        data,
-    }
+    PageChange { number, delta, hash_before, hash_after: page_hash(number, after), data }
 }
 
 /// The page after a change.
@@ -246,7 +245,7 @@ mod tests {
             database_pages: 4,
             page_size: 512,
             fork: [7; 16],
-            pages: pages.into_iter().map(|(n, p)| change(n, &[], &p, true)).collect(),
+            pages: pages.into_iter().map(|(n, p)| change(n, (&[], 0), &p, true)).collect(),
         }
     }
 
@@ -273,7 +272,7 @@ mod tests {
 
         #[test]
         fn a_delta_gives_the_page_back(a in prop::collection::vec(any::<u8>(), 512), b in prop::collection::vec(any::<u8>(), 512)) {
-            let delta = change(3, &a, &b, false);
+            let delta = change(3, (&a, page_hash(3, &a)), &b, false);
             prop_assert!(delta.delta);
             prop_assert_eq!(apply(&delta, &a, 512).unwrap(), b.clone());
             if a != b {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::control::Control;
 use crate::disk::DiskFile;
 use crate::record::apply;
-use crate::{Disk, Lsn, Record, StoreError, log};
+use crate::{Disk, Lsn, Record, StoreError, log, pages};
 
 /// Where pages live, for redo.
 pub(crate) trait Pages {
@@ -86,10 +86,8 @@ pub(crate) fn redo(record: &Record, pages: &mut dyn Pages, checksum: u64) -> Res
 pub(crate) fn recover(disk: &Arc<dyn Disk>, dir: &Path, control: &Control) -> Result<Recovered, StoreError> {
     let io = |e: std::io::Error| StoreError::io("recover", &e);
     let data = super::database::data_path(dir);
-    // What SQLite had not checkpointed may be ahead of the log: the log alone says what was committed.
-    for suffix in ["-wal", "-shm"] {
-        disk.remove("remove wal", &super::database::with_suffix(&data, suffix)).map_err(io)?;
-    }
+    // What SQLite had not checkpointed is gone with its WAL: the log alone says what was committed.
+    pages::remove_overflow(disk, dir)?;
     let file = disk.open("data open", &data, true).map_err(io)?;
     let page_size = control.page_size as usize;
     let mut pages = FilePages { file: Arc::clone(&file), page_size };

@@ -16,9 +16,7 @@ fn commit(db: &Database, conn: &Connection, sql: &str) {
 }
 
 fn connect(db: &Database) -> Connection {
-    let conn = Connection::open(db.sqlite_path()).unwrap();
-    db.connection_pragmas(&conn, "main").unwrap();
-    conn
+    db.connect().unwrap()
 }
 
 #[test]

@@ -315,15 +315,14 @@ pub(crate) fn load_catalog(store: &Store, id: i32) -> rusqlite::Result<Catalog> 
 
 /// A connection whose `main` is empty: databases are attached under their aliases.
 pub(crate) fn connection() -> rusqlite::Result<Connection> {
-    let conn = Connection::open_in_memory()?;
+    let conn = lab_store::connection()?;
     conn.set_prepared_statement_cache_capacity(256);
     Ok(conn)
 }
 
 /// Attaches a database and sets what the store asks of every connection.
 pub(crate) fn attach(conn: &Connection, store: &Store, alias: &str) -> rusqlite::Result<()> {
-    let path = store.sqlite_path().to_string_lossy().into_owned();
-    conn.execute(&format!("ATTACH DATABASE ?1 AS {alias}"), [path])?;
+    conn.execute(&format!("ATTACH DATABASE ?1 AS {alias}"), [store.sqlite_name()])?;
     store.connection_pragmas(conn, alias)
 }
 
