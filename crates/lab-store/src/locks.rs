@@ -1,9 +1,14 @@
-//! The write locks of databases: one writer each, in the order of asking, with time-outs and deadlock detection.
+//! The write locks of databases: one writer each, with time-outs and deadlock detection.
+//!
+//! Who asks first is served first, with one exception: while the first in the queue wakes up, a session that runs already
+//! may go ahead of it, [`BYPASS_MAX`] times at most. Handing every lock to a thread that sleeps would make each commit
+//! wait for a context switch once a queue has formed.
 //!
 //! [`LockTable`] decides and does nothing else; [`Locks`] puts threads to sleep by what it says.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 /// A session.
@@ -33,10 +38,22 @@ enum Decision {
     Deadlock,
 }
 
+/// How often the first in a queue may be passed by.
+const BYPASS_MAX: u32 = 8;
+
 #[derive(Debug, Default)]
 struct Queue {
     owner: Option<SessionId>,
     waiting: VecDeque<SessionId>,
+    /// How often the first of `waiting` was passed by.
+    bypassed: u32,
+}
+
+impl Queue {
+    fn hand_to_first(&mut self) {
+        self.owner = self.waiting.pop_front();
+        self.bypassed = 0;
+    }
 }
 
 /// Who holds what and who waits for it.
@@ -52,12 +69,13 @@ impl LockTable {
         }
         let queue = self.queues.entry(db).or_default();
         match queue.owner {
-            None => {
+            None if queue.waiting.is_empty() || queue.bypassed < BYPASS_MAX => {
+                queue.bypassed += u32::from(!queue.waiting.is_empty());
                 queue.owner = Some(session);
                 Decision::Granted
             }
             Some(owner) if owner == session => Decision::Granted,
-            Some(_) => {
+            _ => {
                 queue.waiting.push_back(session);
                 Decision::Wait
             }
@@ -81,29 +99,71 @@ impl LockTable {
         true
     }
 
-    fn owns(&self, session: SessionId, db: DbKey) -> bool {
-        self.queues.get(&db).is_some_and(|q| q.owner == Some(session))
-    }
-
-    fn give_up(&mut self, session: SessionId, db: DbKey) {
-        if let Some(queue) = self.queues.get_mut(&db) {
-            queue.waiting.retain(|s| *s != session);
+    /// Whether a session that waits has the lock now: it was handed over, or is free and this one is the first.
+    fn claim(&mut self, session: SessionId, db: DbKey) -> bool {
+        let Some(queue) = self.queues.get_mut(&db) else { return false };
+        if queue.owner.is_none() && queue.waiting.front() == Some(&session) {
+            queue.hand_to_first();
         }
+        queue.owner == Some(session)
     }
 
-    fn release_all(&mut self, session: SessionId) {
+    /// A session waits no longer; who has to be woken in its place.
+    fn give_up(&mut self, session: SessionId, db: DbKey) -> Option<SessionId> {
+        let queue = self.queues.get_mut(&db)?;
+        let was_first = queue.waiting.front() == Some(&session);
+        queue.waiting.retain(|s| *s != session);
+        let next = queue.waiting.front().copied();
+        if was_first {
+            queue.bypassed = 0;
+        }
+        let wakes = next.filter(|_| was_first && queue.owner.is_none());
+        self.forget_unused();
+        wakes
+    }
+
+    /// Lets go of everything that a session holds; who has to be woken.
+    fn release_all(&mut self, session: SessionId) -> Vec<SessionId> {
+        let mut woken = Vec::new();
         for queue in self.queues.values_mut().filter(|q| q.owner == Some(session)) {
-            queue.owner = queue.waiting.pop_front();
+            woken.extend(queue.waiting.front().copied());
+            if queue.bypassed < BYPASS_MAX {
+                queue.owner = None;
+            } else {
+                queue.hand_to_first();
+            }
         }
-        self.queues.retain(|_, q| q.owner.is_some());
+        self.forget_unused();
+        woken
+    }
+
+    fn forget_unused(&mut self) {
+        self.queues.retain(|_, q| q.owner.is_some() || !q.waiting.is_empty());
     }
 }
 
 /// The write locks of a server.
 #[derive(Debug, Default)]
 pub struct Locks {
-    table: Mutex<LockTable>,
-    changed: Condvar,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    table: LockTable,
+    /// The threads of those who wait: only who gets a lock is woken.
+    asleep: BTreeMap<SessionId, Thread>,
+}
+
+impl State {
+    /// Whether a session that waits has got what it waits for; it waits no longer then.
+    fn granted(&mut self, session: SessionId, db: DbKey) -> bool {
+        let owns = self.table.claim(session, db);
+        if owns {
+            self.asleep.remove(&session);
+        }
+        owns
+    }
 }
 
 /// How often a waiting session asks whether its client has cancelled.
@@ -111,6 +171,9 @@ const PROBE: Duration = Duration::from_millis(50);
 
 impl Locks {
     /// Waits for the write lock of a database.
+    ///
+    /// # Errors
+    /// It was not granted; nothing is held then that was not held before.
     pub fn acquire(
         &self,
         session: SessionId,
@@ -119,21 +182,31 @@ impl Locks {
         cancelled: &mut dyn FnMut() -> bool,
     ) -> Result<(), LockError> {
         let start = Instant::now();
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        match table.request(session, db) {
-            Decision::Granted => return Ok(()),
-            Decision::Deadlock => return Err(LockError::Deadlock),
-            Decision::Wait => {}
+        {
+            let mut state = self.lock();
+            match state.table.request(session, db) {
+                Decision::Granted => return Ok(()),
+                Decision::Deadlock => return Err(LockError::Deadlock),
+                Decision::Wait => state.asleep.insert(session, std::thread::current()),
+            };
         }
         loop {
             let left = timeout.map_or(PROBE, |t| t.saturating_sub(start.elapsed()).min(PROBE));
-            table = self.changed.wait_timeout(table, left).unwrap_or_else(PoisonError::into_inner).0;
-            if table.owns(session, db) {
+            std::thread::park_timeout(left);
+            if self.lock().granted(session, db) {
                 return Ok(());
             }
+            // Asked without holding the table: the answer may take a system call.
             let late = timeout.is_some_and(|t| start.elapsed() >= t);
             if late || cancelled() {
-                table.give_up(session, db);
+                let mut state = self.lock();
+                if state.granted(session, db) {
+                    return Ok(());
+                }
+                state.asleep.remove(&session);
+                if let Some(next) = state.table.give_up(session, db).and_then(|s| state.asleep.get(&s)) {
+                    next.unpark();
+                }
                 return Err(if late { LockError::Timeout } else { LockError::Cancelled });
             }
         }
@@ -141,15 +214,23 @@ impl Locks {
 
     /// Lets go of everything that a session holds.
     pub fn release_all(&self, session: SessionId) {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner).release_all(session);
-        self.changed.notify_all();
+        let woken: Vec<Thread> = {
+            let mut state = self.lock();
+            let first = state.table.release_all(session);
+            first.iter().filter_map(|s| state.asleep.get(s).cloned()).collect()
+        };
+        woken.iter().for_each(Thread::unpark);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Who holds and who waits: session, database, granted.
     pub fn snapshot(&self) -> Vec<(SessionId, DbKey, bool)> {
-        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.lock();
         let mut out = Vec::new();
-        for (db, queue) in &table.queues {
+        for (db, queue) in &state.table.queues {
             out.extend(queue.owner.map(|s| (s, *db, true)));
             out.extend(queue.waiting.iter().map(|s| (*s, *db, false)));
         }
@@ -163,21 +244,40 @@ mod tests {
 
     const A: SessionId = SessionId(1);
     const B: SessionId = SessionId(2);
+    const C: SessionId = SessionId(3);
     const X: DbKey = DbKey(5);
     const Y: DbKey = DbKey(6);
 
     #[test]
-    fn locks_are_granted_in_order_and_a_circle_is_refused() {
+    fn a_circle_is_refused() {
         let mut table = LockTable::default();
         assert_eq!(table.request(A, X), Decision::Granted);
         assert_eq!(table.request(A, X), Decision::Granted, "again");
         assert_eq!(table.request(B, Y), Decision::Granted);
         assert_eq!(table.request(A, Y), Decision::Wait);
         assert_eq!(table.request(B, X), Decision::Deadlock);
-        table.release_all(B);
-        assert!(table.owns(A, Y));
-        table.release_all(A);
-        assert!(!table.owns(A, X));
+        assert_eq!(table.release_all(B), [A]);
+        assert!(table.claim(A, Y));
+        assert_eq!(table.release_all(A), []);
+        assert!(table.queues.is_empty(), "nothing is left behind");
+    }
+
+    #[test]
+    fn the_first_in_the_queue_is_passed_by_so_often_and_no_more() {
+        let mut table = LockTable::default();
+        assert_eq!(table.request(A, X), Decision::Granted);
+        assert_eq!((table.request(B, X), table.request(C, X)), (Decision::Wait, Decision::Wait));
+        for _ in 0..BYPASS_MAX {
+            assert_eq!(table.release_all(A), [B], "the first is woken each time");
+            assert_eq!(table.request(A, X), Decision::Granted);
+        }
+        assert!(!table.claim(B, X), "A has it");
+        assert_eq!(table.release_all(A), [B]);
+        assert_eq!(table.request(A, X), Decision::Wait, "B has been passed by often enough");
+        assert!(!table.claim(C, X) && table.claim(B, X));
+        assert_eq!(table.release_all(B), [C]);
+        assert_eq!(table.give_up(C, X), Some(A), "who comes next is woken in its place");
+        assert!(table.claim(A, X));
     }
 
     #[test]

@@ -1,11 +1,17 @@
-//! The log on disk: segments, and the thread that hardens records.
+//! The log on disk: segments, and how records are hardened.
 //!
 //! A segment is a file `<first LSN in hex>.log`: 64 bytes of header, then records. It is zeroed and synced before its
 //! first record, so that appending changes no metadata and a sync costs one write.
+//!
+//! Whoever waits for a record and finds nobody writing becomes the writer for all records that are there (group commit
+//! without a thread in between); who comes meanwhile waits for the next round. A thread of the log's own hardens what
+//! nobody waits for, and prepares segments ahead.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Thread};
+use std::time::Duration;
 
 use crate::disk::DiskFile;
 use crate::{Disk, Lsn, ParsedRecord, Record, StoreError, read_record};
@@ -14,32 +20,52 @@ const MAGIC: &[u8; 8] = b"MLSEG001";
 const HEADER: u64 = 64;
 /// Bytes of log in a segment, unless one record needs more.
 const SEGMENT: u64 = 2 << 20;
+/// Bytes of log in a segment that was prepared ahead: the database is written to.
+const SPARE: u64 = 8 << 20;
+/// How long a record may stay unhardened that nobody waits for.
+const LINGER: Duration = Duration::from_millis(5);
 
 /// The log of one database.
 pub(crate) struct Log {
     shared: Arc<Shared>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct Shared {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     state: Mutex<State>,
-    changed: Condvar,
-    /// Woken by new records only.
+    /// Wakes the log's own thread.
     work: Condvar,
+    /// What the writer of the moment needs; held by nobody else.
+    segments: Mutex<Segments>,
 }
 
 struct State {
-    /// Encoded records that are not yet written.
+    /// Encoded records that are not yet written; they begin where hardening has got to, or will have.
     pending: Vec<u8>,
     /// Where the next record will stand.
     end: Lsn,
     hardened: Lsn,
     failure: Option<String>,
+    /// Somebody writes.
+    writing: bool,
+    /// Who waits for which position. A number tells those apart who wait for the same.
+    asleep: BTreeMap<(Lsn, u64), Thread>,
+    next_sleeper: u64,
+    /// The log's own thread has nothing to do until it is told.
+    idle: bool,
+    spare_wanted: bool,
     stopping: bool,
     syncs: u64,
     bytes: u64,
+}
+
+#[derive(Default)]
+struct Segments {
+    open: Option<Open>,
+    /// Zeroed and synced, under a name that is no segment's.
+    spare: Option<Arc<dyn DiskFile>>,
 }
 
 /// The segment being written.
@@ -53,6 +79,10 @@ pub(crate) fn segment_path(dir: &Path, start: Lsn) -> PathBuf {
     dir.join(format!("{:016x}.log", start.0))
 }
 
+fn spare_path(dir: &Path) -> PathBuf {
+    dir.join("spare.new")
+}
+
 impl Log {
     /// Starts appending at `end`; what lies there is overwritten.
     pub(crate) fn start(disk: Arc<dyn Disk>, dir: &Path, end: Lsn) -> Result<Log, StoreError> {
@@ -64,43 +94,68 @@ impl Log {
                 end,
                 hardened: end,
                 failure: None,
+                writing: false,
+                asleep: BTreeMap::new(),
+                next_sleeper: 0,
+                idle: false,
+                spare_wanted: false,
                 stopping: false,
                 syncs: 0,
                 bytes: 0,
             }),
-            changed: Condvar::new(),
             work: Condvar::new(),
+            segments: Mutex::default(),
         });
         let thread = Arc::clone(&shared);
-        let writer = std::thread::Builder::new()
-            .name("log writer".to_owned())
+        let keeper = std::thread::Builder::new()
+            .name("log keeper".to_owned())
             .stack_size(256 << 10)
-            .spawn(move || thread.write_loop())
-            .map_err(|e| StoreError::io("start the log writer", &e))?;
-        Ok(Log { shared, writer: Mutex::new(Some(writer)) })
+            .spawn(move || thread.keep())
+            .map_err(|e| StoreError::io("start the log's thread", &e))?;
+        Ok(Log { shared, keeper: Mutex::new(Some(keeper)) })
     }
 
-    /// Appends what `make` builds for the position it is given, and returns the position behind it.
+    /// Appends what `make` builds for the position it is given, and returns the position behind it. The caller holds the
+    /// database's gate: nobody else appends meanwhile.
     pub(crate) fn append(&self, make: impl FnOnce(Lsn, Lsn) -> Record) -> Lsn {
+        let (at, hardened) = {
+            let state = self.shared.lock();
+            (state.end, state.hardened)
+        };
+        let bytes = make(at, hardened).encode();
         let mut state = self.shared.lock();
-        let bytes = make(state.end, state.hardened).encode();
+        assert!(state.end == at, "two appended at once: {} is not {at}", state.end);
         state.pending.extend_from_slice(&bytes);
-        state.end = Lsn(state.end.0 + bytes.len() as u64);
+        state.end = Lsn(at.0 + bytes.len() as u64);
         state.bytes += bytes.len() as u64;
         let end = state.end;
-        drop(state);
-        self.shared.work.notify_one();
+        if std::mem::take(&mut state.idle) {
+            self.shared.work.notify_one();
+        }
         end
     }
 
-    /// Waits until everything before `lsn` is durable.
+    /// Waits until everything before `lsn` is durable, and helps.
+    ///
+    /// # Errors
+    /// The log has failed before that.
     pub(crate) fn wait(&self, lsn: Lsn) -> Result<(), StoreError> {
         let mut state = self.shared.lock();
         while state.hardened < lsn {
             if let Some(why) = &state.failure {
                 return Err(StoreError::Failed(why.clone()));
             }
-            state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            if !state.writing && !state.pending.is_empty() {
+                state = self.shared.harden(state);
+                continue;
+            }
+            let me = (lsn, state.next_sleeper);
+            state.next_sleeper += 1;
+            state.asleep.insert(me, std::thread::current());
+            drop(state);
+            std::thread::park();
+            state = self.shared.lock();
+            state.asleep.remove(&me);
         }
         Ok(())
     }
@@ -119,8 +174,9 @@ impl Log {
 
     /// Makes every later wait fail: the log and the pages may have parted.
     pub(crate) fn fail(&self, why: String) {
-        self.shared.lock().failure.get_or_insert(why);
-        self.shared.changed.notify_all();
+        let mut state = self.shared.lock();
+        state.failure.get_or_insert(why);
+        state.asleep.values().for_each(Thread::unpark);
     }
 
     /// Syncs and bytes since the start.
@@ -153,12 +209,12 @@ impl Drop for Log {
     fn drop(&mut self) {
         self.shared.lock().stopping = true;
         self.shared.work.notify_all();
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(writer) = writer
-            && writer.join().is_err()
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(keeper) = keeper
+            && keeper.join().is_err()
         {
-            // The writer's panic was printed by its own thread; there is nobody left to tell.
-            self.shared.lock().failure.get_or_insert("the log writer panicked".to_owned());
+            // The thread's panic was printed by itself; there is nobody left to tell.
+            self.shared.lock().failure.get_or_insert("the log's thread panicked".to_owned());
         }
     }
 }
@@ -168,47 +224,79 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write_loop(&self) {
-        let mut open = None;
-        loop {
-            let (bytes, at) = {
-                let mut state = self.lock();
-                while state.pending.is_empty() && !state.stopping {
-                    state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
-                }
-                if state.pending.is_empty() {
-                    return;
-                }
-                (std::mem::take(&mut state.pending), state.hardened)
-            };
-            let written = self.write(&mut open, &bytes, at);
-            let mut state = self.lock();
-            match written {
-                Ok(()) => {
-                    state.hardened = Lsn(at.0 + bytes.len() as u64);
-                    state.syncs += 1;
-                }
-                // A failed sync is final: what is on disk now is not known, so nothing more is written behind it.
-                Err(e) => {
-                    state.failure.get_or_insert(e.to_string());
+    /// Writes and syncs what is pending, as the one who writes, and wakes who has waited for it.
+    fn harden<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.writing = true;
+        let (bytes, at) = (std::mem::take(&mut state.pending), state.hardened);
+        drop(state);
+        let written = {
+            let mut segments = self.segments.lock().unwrap_or_else(PoisonError::into_inner);
+            self.write(&mut segments, &bytes, at)
+        };
+        let mut state = self.lock();
+        state.writing = false;
+        match written {
+            Ok(used) => {
+                state.hardened = Lsn(at.0 + bytes.len() as u64);
+                state.syncs += 1;
+                if used && !state.spare_wanted {
+                    state.spare_wanted = true;
+                    self.work.notify_one();
                 }
             }
-            let failed = state.failure.is_some();
-            drop(state);
-            self.changed.notify_all();
-            if failed {
+            // A failed sync is final: what is on disk now is not known, so nothing more is written behind it.
+            Err(e) => {
+                state.failure.get_or_insert(e.to_string());
+            }
+        }
+        let behind = (Lsn(state.hardened.0.saturating_add(1)), 0);
+        let later = if state.failure.is_some() { BTreeMap::new() } else { state.asleep.split_off(&behind) };
+        let done = std::mem::replace(&mut state.asleep, later);
+        // Who writes next comes first: the disk should not wait for the rest to be woken.
+        if let Some(next) = state.asleep.values().next() {
+            next.unpark();
+        }
+        drop(state);
+        done.values().for_each(Thread::unpark);
+        self.lock()
+    }
+
+    /// The log's own thread: hardens what nobody waits for, and prepares segments.
+    fn keep(&self) {
+        let mut state = self.lock();
+        loop {
+            while state.pending.is_empty() && !state.spare_wanted && !state.stopping {
+                state.idle = true;
+                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            state.idle = false;
+            if state.failure.is_some() || (state.stopping && state.pending.is_empty()) {
                 return;
+            }
+            if std::mem::take(&mut state.spare_wanted) {
+                drop(state);
+                self.prepare_spare();
+                state = self.lock();
+            }
+            let seen = state.end;
+            if !state.stopping {
+                state = self.work.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner).0;
+            }
+            let old = state.hardened < seen && !state.pending.is_empty();
+            if old && !state.writing && state.failure.is_none() {
+                state = self.harden(state);
             }
         }
     }
 
-    fn write(&self, open: &mut Option<Open>, bytes: &[u8], mut at: Lsn) -> Result<(), StoreError> {
+    /// Writes records where they belong; whether more than half of the segment is used and no spare is there.
+    fn write(&self, segments: &mut Segments, bytes: &[u8], mut at: Lsn) -> Result<bool, StoreError> {
         let io = |e: std::io::Error| StoreError::io("write the log", &e);
         let mut rest = bytes;
         while !rest.is_empty() {
-            let segment = match open.take() {
+            let segment = match segments.open.take() {
                 Some(segment) => segment,
-                None => self.open_segment(at, record_length(rest))?,
+                None => self.open_segment(&mut segments.spare, at, record_length(rest))?,
             };
             let room = segment.start.0 + segment.capacity - at.0;
             let fitting = whole_records(rest, room);
@@ -220,24 +308,32 @@ impl Shared {
             segment.file.sync("log sync").map_err(io)?;
             at = Lsn(at.0 + fitting as u64);
             rest = later;
-            *open = Some(segment);
+            segments.open = Some(segment);
         }
-        Ok(())
+        let half = segments.open.as_ref().is_some_and(|s| at.0 - s.start.0 > s.capacity / 2);
+        Ok(half && segments.spare.is_none())
     }
 
     /// A new segment that begins at `start`, zeroed and durable.
-    fn open_segment(&self, start: Lsn, at_least: usize) -> Result<Open, StoreError> {
+    fn open_segment(
+        &self,
+        spare: &mut Option<Arc<dyn DiskFile>>,
+        start: Lsn,
+        at_least: usize,
+    ) -> Result<Open, StoreError> {
         let io = |e: std::io::Error| StoreError::io("make a log segment", &e);
-        let capacity = SEGMENT.max(at_least as u64);
         let path = segment_path(&self.dir, start);
-        let file = self.disk.open("segment open", &path, true).map_err(io)?;
-        let zeros = vec![0; 256 << 10];
-        let mut offset = 0;
-        while offset < HEADER + capacity {
-            let n = (HEADER + capacity - offset).min(zeros.len() as u64);
-            file.write_at("segment zero", offset, zeros.get(..n as usize).unwrap_or(&zeros)).map_err(io)?;
-            offset += n;
-        }
+        let prepared = spare.take().filter(|_| at_least as u64 <= SPARE);
+        let (file, capacity) = match prepared {
+            Some(file) => {
+                self.disk.rename("segment rename", &spare_path(&self.dir), &path).map_err(io)?;
+                (file, SPARE)
+            }
+            None => {
+                let capacity = SEGMENT.max(at_least as u64);
+                (self.zeroed(&path, HEADER + capacity).map_err(io)?, capacity)
+            }
+        };
         let mut header = MAGIC.to_vec();
         header.extend(start.0.to_le_bytes());
         header.extend(capacity.to_le_bytes());
@@ -245,6 +341,30 @@ impl Shared {
         file.sync("segment sync").map_err(io)?;
         self.disk.sync_dir("log folder", &self.dir).map_err(io)?;
         Ok(Open { file, start, capacity })
+    }
+
+    /// A file of that many zero bytes, written and not just allocated.
+    fn zeroed(&self, path: &Path, len: u64) -> std::io::Result<Arc<dyn DiskFile>> {
+        let file = self.disk.open("segment open", path, true)?;
+        // What an earlier log has left under this name must not be read behind the end of this one.
+        file.set_len("segment cut", 0)?;
+        let zeros = vec![0; 256 << 10];
+        let mut offset = 0;
+        while offset < len {
+            let n = (len - offset).min(zeros.len() as u64);
+            file.write_at("segment zero", offset, zeros.get(..n as usize).unwrap_or(&zeros))?;
+            offset += n;
+        }
+        Ok(file)
+    }
+
+    fn prepare_spare(&self) {
+        let made = self.zeroed(&spare_path(&self.dir), HEADER + SPARE);
+        let made = made.and_then(|file| file.sync("spare sync").map(|()| file));
+        // NB: a failure is not kept. The writer makes its segment itself then, and fails by itself if it must.
+        if let Ok(file) = made {
+            self.segments.lock().unwrap_or_else(PoisonError::into_inner).spare = Some(file);
+        }
     }
 }
 
