@@ -108,6 +108,14 @@ impl LockTable {
         queue.owner == Some(session)
     }
 
+    fn first(&self, db: DbKey) -> Option<SessionId> {
+        self.queues.get(&db).and_then(|q| q.waiting.front().copied())
+    }
+
+    fn is_first(&self, session: SessionId, db: DbKey) -> bool {
+        self.first(db) == Some(session)
+    }
+
     /// A session waits no longer; who has to be woken in its place.
     fn give_up(&mut self, session: SessionId, db: DbKey) -> Option<SessionId> {
         let queue = self.queues.get_mut(&db)?;
@@ -161,11 +169,18 @@ impl State {
         let owns = self.table.claim(session, db);
         if owns {
             self.asleep.remove(&session);
+            // Who is first now wakes up while this one works, and not only when it is done.
+            if let Some(next) = self.table.first(db).and_then(|s| self.asleep.get(&s)) {
+                next.unpark();
+            }
         }
         owns
     }
 }
 
+/// How long the first in a queue looks for the lock before it sleeps: a small transaction takes less, and waking a thread
+/// takes longer than looking on.
+const WATCH: Duration = Duration::from_micros(100);
 /// How often a waiting session asks whether its client has cancelled.
 const PROBE: Duration = Duration::from_millis(50);
 
@@ -191,6 +206,9 @@ impl Locks {
             };
         }
         loop {
+            if self.watch(session, db) {
+                return Ok(());
+            }
             let left = timeout.map_or(PROBE, |t| t.saturating_sub(start.elapsed()).min(PROBE));
             std::thread::park_timeout(left);
             if self.lock().granted(session, db) {
@@ -209,6 +227,24 @@ impl Locks {
                 }
                 return Err(if late { LockError::Timeout } else { LockError::Cancelled });
             }
+        }
+    }
+
+    /// Looks for the lock while it is first in the queue and the owner can be expected to be done soon; whether it has
+    /// come.
+    fn watch(&self, session: SessionId, db: DbKey) -> bool {
+        let start = Instant::now();
+        loop {
+            let mut state = self.lock();
+            if state.granted(session, db) {
+                return true;
+            }
+            let first = state.table.is_first(session, db);
+            drop(state);
+            if !first || start.elapsed() >= WATCH {
+                return false;
+            }
+            std::thread::yield_now();
         }
     }
 
