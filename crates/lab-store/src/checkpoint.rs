@@ -10,6 +10,9 @@ use rusqlite::Connection;
 use crate::control::Control;
 use crate::{Database, Lsn, RecoveryModel, StoreError};
 
+/// Bytes of WAL that are worth a checkpoint; half of what `lab-vfs` keeps in memory.
+const WAL_LARGE: u64 = 32 << 20;
+
 /// What a checkpoint did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckpointReport {
@@ -22,10 +25,14 @@ pub struct CheckpointReport {
 impl Database {
     /// Moves what is hardened into the data file, and lets go of the log that nobody needs.
     pub fn checkpoint(&self) -> Result<CheckpointReport, StoreError> {
-        let Some(logged) = &self.logged else {
-            return Ok(CheckpointReport { checkpoint_lsn: Lsn(0), completed: true });
-        };
         let sqlite = |e: rusqlite::Error| StoreError::sqlite("checkpoint", &e);
+        let Some(logged) = &self.logged else {
+            let moved =
+                self.connect()?.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| r.get::<_, i64>(2));
+            return moved
+                .map_err(sqlite)
+                .map(|_| CheckpointReport { checkpoint_lsn: Lsn(0), completed: true });
+        };
         // One checkpoint at a time.
         let keeper = logged.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         let (start, checksum, pages, frames) = {
@@ -74,11 +81,16 @@ impl Database {
         moved.map(|_| ()).map_err(|e| StoreError::sqlite("checkpoint", &e))
     }
 
-    /// Bytes of SQLite's WAL that the store has captured; a measure of when to checkpoint.
-    pub fn wal_bytes(&self) -> u64 {
-        self.logged.as_ref().map_or(0, |l| {
-            let capture = l.gate.lock().unwrap_or_else(PoisonError::into_inner);
-            capture.cursor.frames * 4096
+    /// Whether SQLite's WAL has grown so far that a checkpoint should begin it anew.
+    pub fn wal_is_large(&self) -> bool {
+        self.volume.wal_bytes() > WAL_LARGE
+    }
+
+    /// Whether recovery would have something to redo.
+    pub fn needs_checkpoint(&self) -> bool {
+        self.logged.as_ref().is_some_and(|l| {
+            let from = l.control.lock().unwrap_or_else(PoisonError::into_inner).checkpoint_lsn;
+            l.log.failure().is_none() && l.log.end() > from
         })
     }
 }

@@ -65,7 +65,7 @@ pub struct StoreStats {
 pub struct Database {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) dir: PathBuf,
-    volume: Volume,
+    pub(crate) volume: Volume,
     pub(crate) logged: Option<Logged>,
     commits: AtomicU64,
 }
@@ -96,7 +96,7 @@ pub(crate) struct Capture {
 }
 
 /// Bytes of memory that a WAL keeps when it begins anew.
-const WAL_KEPT: u32 = 4 << 20;
+const WAL_KEPT: u32 = 40 << 20;
 /// How many pages capture keeps in memory.
 const RECENT_MAX: usize = 1024;
 

@@ -48,8 +48,8 @@ impl Open {
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         match self.part {
             Part::Pages => self.shared.pages.write_at(offset, bytes),
-            Part::Wal => self.shared.write_temporary(&self.shared.wal, offset, bytes),
-            Part::Journal => self.shared.write_temporary(&self.shared.journal, offset, bytes),
+            Part::Wal => self.shared.write_wal(offset, bytes),
+            Part::Journal => self.shared.write_journal(offset, bytes),
         }
     }
 

@@ -47,6 +47,8 @@ unsafe impl Sync for Region {}
 pub(crate) struct Shared {
     pub(crate) pages: Arc<dyn PageFile>,
     pub(crate) wal: Temporary,
+    /// How far the WAL is written; SQLite begins it anew by writing its header.
+    wal_front: AtomicU64,
     /// The rollback journal: needed once, when an empty database is put into WAL mode.
     pub(crate) journal: Temporary,
     pub(crate) locks: Mutex<FileLocks>,
@@ -119,8 +121,18 @@ impl Temporary {
 }
 
 impl Shared {
-    pub(crate) fn write_temporary(&self, file: &Temporary, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        file.write_at(offset, bytes, &self.overflow)
+    pub(crate) fn write_wal(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let end = offset + bytes.len() as u64;
+        if offset == 0 {
+            self.wal_front.store(end, Ordering::Relaxed);
+        } else {
+            self.wal_front.fetch_max(end, Ordering::Relaxed);
+        }
+        self.wal.write_at(offset, bytes, &self.overflow)
+    }
+
+    pub(crate) fn write_journal(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.journal.write_at(offset, bytes, &self.overflow)
     }
 }
 
@@ -160,6 +172,7 @@ pub fn mount(
     let shared = Arc::new(Shared {
         pages,
         wal: Temporary::default(),
+        wal_front: AtomicU64::new(0),
         journal: Temporary::default(),
         locks: Mutex::default(),
         index: Mutex::default(),
@@ -173,6 +186,11 @@ impl Volume {
     /// The name that SQLite opens or attaches it by.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Bytes of its WAL that were written since it began anew. The file itself may be longer.
+    pub fn wal_bytes(&self) -> u64 {
+        self.shared.wal_front.load(Ordering::Relaxed)
     }
 
     /// Its WAL, to be read.

@@ -77,7 +77,7 @@ impl Session {
         for element in elements {
             match element {
                 TableElement::Column(def) => {
-                    later.extend(def.constraints.iter().map(|c| (c, Some(def.name.value.as_str()))))
+                    later.extend(def.constraints.iter().map(|c| (c, Some(def.name.value.as_str()))));
                 }
                 TableElement::Constraint(constraint) => later.push((constraint, None)),
                 TableElement::Index(_) => return Err(SqlError::unsupported("ALTER TABLE ADD INDEX").into()),

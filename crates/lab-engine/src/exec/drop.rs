@@ -25,7 +25,7 @@ impl Session {
                 DropKind::Login => self.drop_login(name, if_exists)?,
                 DropKind::Schema => self.atomically(sink, |s, _| s.drop_schema(name, if_exists))?,
                 DropKind::User | DropKind::Role => {
-                    self.atomically(sink, |s, _| s.drop_principal(kind, name, if_exists))?
+                    self.atomically(sink, |s, _| s.drop_principal(kind, name, if_exists))?;
                 }
                 _ => self.atomically(sink, |s, _| s.drop_object(frame, kind, name, if_exists))?,
             }

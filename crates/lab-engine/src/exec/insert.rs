@@ -1,8 +1,11 @@
 //! INSERT, and SELECT INTO.
 
-use lab_tsql::ast::{Ident, Insert, InsertSource, ObjectName, Query, Target};
+use std::sync::Arc;
+
+use lab_tsql::ast::{Expr, Ident, Insert, InsertSource, ObjectName, Query, Target};
 use rusqlite::types::Value;
 
+use super::query::Plan;
 use super::sinks::Capture;
 use super::target::WriteTarget;
 use super::{Frame, Stop};
@@ -50,10 +53,13 @@ impl Session {
         };
         let count = self.atomically(sink, |s, sink| {
             let found = s.bind(frame, |b| b.target(&insert.target))?.bound;
+            let early = s.early_source(frame, &found, insert)?;
             let target = s.enter_target(frame, &found)?;
-            let source = match executed {
-                Some(rows) => s.executed_source(frame, &target, insert, rows)?,
-                None => s.insert_source(frame, &target, insert)?,
+            let source = match (executed, early) {
+                (Some(rows), _) => s.executed_source(frame, &target, insert, rows)?,
+                // Nobody has changed the table meanwhile.
+                (None, Some(source)) if Arc::ptr_eq(&found.object, &target.object) => source,
+                (None, _) => s.insert_source(frame, &target, insert)?,
             };
             let changes = s.insert_rows(frame, &target, source, insert.output.is_some(), sink)?;
             let count = changes.0;
@@ -64,6 +70,31 @@ impl Session {
         })?;
         self.statement_over(frame, Done::INSERT, Some(count), sink);
         Ok(())
+    }
+
+    /// The values of an INSERT that read nothing, found before the write lock is taken: others work meanwhile.
+    fn early_source(
+        &mut self,
+        frame: &Frame,
+        found: &Resolved,
+        insert: &Insert,
+    ) -> Result<Option<Source>, Stop> {
+        let (InsertSource::Values(rows), Some(table)) = (&insert.source, found.object.table()) else {
+            return Ok(None);
+        };
+        let explicit_identity = self.settings.identity_insert == Some((found.database, found.object.id));
+        let columns = listed_columns(table, &found.object.name, &insert.columns, explicit_identity)?;
+        let name = self.full_name_of(found)?;
+        let (mut out, mut cells) = (Vec::new(), Vec::new());
+        for row in rows {
+            let plan = self.bind_values(frame, table, &name, &columns, insert, row)?;
+            if !plan.databases.is_empty() {
+                return Ok(None);
+            }
+            out.push(self.bound_row(frame, &plan)?);
+            cells = plan.bound.1;
+        }
+        Ok(Some(Source { rows: out, cells }))
     }
 
     /// Binds the source against the columns it fills, and runs it.
@@ -98,41 +129,47 @@ impl Session {
         name: &str,
         columns: &[usize],
         insert: &Insert,
-        rows: &[Vec<lab_tsql::ast::Expr>],
+        rows: &[Vec<Expr>],
     ) -> Result<Source, Stop> {
-        let line = rows.first().map_or(0, |_| 0);
-        let mut out = Vec::new();
-        let mut cells = Vec::new();
+        let (mut out, mut cells) = (Vec::new(), Vec::new());
         for row in rows {
-            if row.len() != columns.len() {
-                return Err(count_error(insert, row.len(), columns.len()).at(line).into());
-            }
-            let plan = self.bind(frame, |b| {
-                let mut bound = Vec::new();
-                for (expr, at) in row.iter().zip(columns) {
-                    let column =
-                        table.columns.get(*at).ok_or_else(|| SqlError::internal("a column that is gone"))?;
-                    let value = match expr {
-                        lab_tsql::ast::Expr::Default => b.default_of(column)?,
-                        other => b.expr(other)?,
-                    };
-                    bound.push(b.assign_column(&value, name, column)?);
-                }
-                let cells = place_cells(b, table, name, columns, &mut bound)?;
-                Ok((bound, cells))
-            })?;
-            cells.clone_from(&plan.bound.1);
+            let plan = self.bind_values(frame, table, name, columns, insert, row)?;
             out.push(self.bound_row(frame, &plan)?);
+            cells = plan.bound.1;
         }
         Ok(Source { rows: out, cells })
     }
 
-    /// The values of one row; SQLite is only asked for what is no constant and no parameter.
-    fn bound_row(
+    fn bind_values(
         &mut self,
         frame: &Frame,
-        plan: &super::query::Plan<(Vec<Bound>, Vec<Cell>)>,
-    ) -> Result<Vec<Value>, Stop> {
+        table: &Table,
+        name: &str,
+        columns: &[usize],
+        insert: &Insert,
+        row: &[Expr],
+    ) -> Result<Plan<(Vec<Bound>, Vec<Cell>)>, SqlError> {
+        if row.len() != columns.len() {
+            return Err(count_error(insert, row.len(), columns.len()));
+        }
+        self.bind(frame, |b| {
+            let mut bound = Vec::new();
+            for (expr, at) in row.iter().zip(columns) {
+                let column =
+                    table.columns.get(*at).ok_or_else(|| SqlError::internal("a column that is gone"))?;
+                let value = match expr {
+                    Expr::Default => b.default_of(column)?,
+                    other => b.expr(other)?,
+                };
+                bound.push(b.assign_column(&value, name, column)?);
+            }
+            let cells = place_cells(b, table, name, columns, &mut bound)?;
+            Ok((bound, cells))
+        })
+    }
+
+    /// The values of one row; SQLite is only asked for what is no constant and no parameter.
+    fn bound_row(&mut self, frame: &Frame, plan: &Plan<(Vec<Bound>, Vec<Cell>)>) -> Result<Vec<Value>, Stop> {
         let bound = &plan.bound.0;
         let values = self.values(frame, &plan.params)?;
         let direct: Option<Vec<Value>> = bound

@@ -345,7 +345,7 @@ impl Session {
         match command {
             "CHECKIDENT" => self.check_identity(frame, &values, sink)?,
             "CHECKDB" | "CHECKTABLE" | "CHECKALLOC" | "CHECKCATALOG" => {
-                self.check_database(&values, command == "CHECKDB", sink)?
+                self.check_database(&values, command == "CHECKDB", sink)?;
             }
             "OPENTRAN" | "FREEPROCCACHE" | "DROPCLEANBUFFERS" | "TRACEON" | "TRACEOFF" | "UPDATEUSAGE"
             | "CHECKCONSTRAINTS" | "FREESYSTEMCACHE" => {}

@@ -182,7 +182,7 @@ impl Session {
             K::CreateIndex(create) => self.run_create_index(frame, create, sink)?,
             K::DropIndex { indexes, if_exists } => self.run_drop_index(frame, indexes, *if_exists, sink)?,
             K::AlterIndex(index, table, action) => {
-                self.run_alter_index(frame, index.as_ref(), table, action, sink)?
+                self.run_alter_index(frame, index.as_ref(), table, action, sink)?;
             }
             K::CreateModule(create) => self.run_create_module(frame, create, statement, sink)?,
             K::Drop { kind, names, if_exists } => self.run_drop(frame, *kind, names, *if_exists, sink)?,
@@ -195,7 +195,7 @@ impl Session {
             }
             K::CreateRole(name) => self.run_create_role(name, sink)?,
             K::RoleMember { server, role, add, member } => {
-                self.run_role_member(*server, role, *add, member, sink)?
+                self.run_role_member(*server, role, *add, member, sink)?;
             }
             K::Use(name) => self.run_use(name, sink)?,
             K::BackupRestore(b) => {

@@ -144,6 +144,13 @@ impl Session {
         }
     }
 
+    /// `d.dbo.t`, as messages name a table.
+    pub(crate) fn full_name_of(&self, found: &Resolved) -> Result<String, SqlError> {
+        let catalog = self.catalog_of(found.database)?;
+        let schema = if found.database == 0 { "dbo" } else { catalog.schema_name(found.object.schema) };
+        Ok(format!("{}.{schema}.{}", self.name_of(found.database), found.object.name))
+    }
+
     /// The schema that a new object goes into: database (0 for a temporary one) and schema id.
     pub(crate) fn place_for(&mut self, name: &lab_tsql::ast::ObjectName) -> Result<(i32, i32), SqlError> {
         let database = self.bind(&Frame::batch(), |b| b.database_of(name))?.bound;

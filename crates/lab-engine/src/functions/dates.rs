@@ -314,7 +314,7 @@ pub(super) fn format_moment(at: Moment, format: &str) -> String {
             ('s', 1) => out.push_str(&second.to_string()),
             ('s', _) => out.push_str(&format!("{second:02}")),
             ('f', n) => {
-                out.push_str(format!("{:07}", at.ticks % 10_000_000).get(..n.min(7)).unwrap_or_default())
+                out.push_str(format!("{:07}", at.ticks % 10_000_000).get(..n.min(7)).unwrap_or_default());
             }
             ('t', 1) => out.push(if hour < 12 { 'A' } else { 'P' }),
             ('t', _) => out.push_str(if hour < 12 { "AM" } else { "PM" }),

@@ -88,6 +88,7 @@ impl Server {
             identities: Mutex::new(BTreeMap::new()),
             definitions: Mutex::new(()),
             configuration: Mutex::new(BTreeMap::new()),
+            checkpointer: Checkpointer::default(),
             config,
         };
         server.boot_databases(master, entries)?;
@@ -96,6 +97,8 @@ impl Server {
         if first {
             crate::session::run_first_start(&server).map_err(|e| OpenError::Storage(e.to_string()))?;
         }
+        Checkpointer::start(&server)
+            .map_err(|e| OpenError::Storage(format!("start the checkpointer: {e}")))?;
         Ok(server)
     }
 

@@ -145,6 +145,14 @@ impl Database {
         *self.entry.write().unwrap_or_else(PoisonError::into_inner) = entry;
     }
 
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.entry.read().unwrap_or_else(PoisonError::into_inner).read_only
+    }
+
+    pub(crate) fn allows_snapshot(&self) -> bool {
+        self.entry.read().unwrap_or_else(PoisonError::into_inner).snapshot_isolation
+    }
+
     pub(crate) fn name(&self) -> String {
         self.entry.read().unwrap_or_else(PoisonError::into_inner).name.clone()
     }

@@ -1,6 +1,7 @@
 //! The server: its databases, logins and sessions.
 
 mod boot;
+mod checkpointer;
 mod database;
 mod entries;
 mod login;
@@ -14,6 +15,7 @@ use lab_store::{Disk, Locks};
 
 pub use boot::OpenError;
 pub(crate) use boot::{attach, connection, strong};
+pub(crate) use checkpointer::Checkpointer;
 pub(crate) use database::*;
 pub(crate) use entries::ServerEntry;
 pub(crate) use login::*;
@@ -80,6 +82,7 @@ pub struct Server {
     definitions: Mutex<()>,
     /// `sp_configure` values by name, as RECONFIGURE made them.
     pub(crate) configuration: Mutex<BTreeMap<String, i64>>,
+    pub(crate) checkpointer: Checkpointer,
 }
 
 impl std::fmt::Debug for Server {

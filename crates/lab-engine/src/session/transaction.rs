@@ -224,7 +224,7 @@ impl Session {
     pub(crate) fn enter_write(&mut self, database: i32) -> Result<(), SqlError> {
         if database != 0 && !self.tran.locked.contains(&database) {
             let db = self.database(database)?;
-            if db.entry().read_only {
+            if db.is_read_only() {
                 return Err(SqlError::read_only_database(&db.name()));
             }
             self.take_lock(database)?;
@@ -256,7 +256,7 @@ impl Session {
             Isolation::Snapshot => {
                 for database in databases.iter().filter(|d| **d > TEMPDB) {
                     let db = self.database(*database)?;
-                    if !db.entry().snapshot_isolation {
+                    if !db.allows_snapshot() {
                         return Err(SqlError::snapshot_not_allowed(&db.name()));
                     }
                 }
@@ -342,7 +342,12 @@ impl Session {
         let mut outcome = Ok(());
         for (p, (database, store)) in pending.into_iter().zip(&stores) {
             match p.finish() {
-                Ok(lsn) => self.barrier.note(*database, store, lsn),
+                Ok(lsn) => {
+                    self.barrier.note(*database, store, lsn);
+                    if store.wal_is_large() {
+                        self.server.checkpointer.ask(*database);
+                    }
+                }
                 // The pages are in SQLite and not in the log: the store has failed, and says so from now on.
                 Err(e) => outcome = Err(SqlError::storage(&e)),
             }

@@ -242,16 +242,14 @@ fn temporal_text(value: &Value, ty: SqlType, style: Option<i32>) -> Option<Strin
         SqlType::Date => {
             if date.is_empty() {
                 return None;
-            } else {
-                date
             }
+            date
         }
         SqlType::Time { .. } => {
             if clock.is_empty() {
                 return None;
-            } else {
-                clock.trim_start().to_owned()
             }
+            clock.trim_start().to_owned()
         }
         _ if date.is_empty() => format!("{clock}{zone}"),
         _ if clock.is_empty() => date,
