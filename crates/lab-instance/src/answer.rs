@@ -14,6 +14,9 @@ use crate::values::{to_wire, type_info};
 /// Tokens are sent when this many bytes wait.
 const SEND_AT: usize = 32 * 1024;
 
+/// What may be left to be sent by another thread: it fits into the socket of a client that reads its answers.
+const DEPART_MAX: usize = 16 * 1024;
+
 /// The answers of one connection. The last completion token is held back until it is known whether more follows it.
 pub(crate) struct Answer {
     channel: Arc<Mutex<Channel>>,
@@ -69,7 +72,18 @@ impl Answer {
         self.held.get_or_insert(plain_done(0));
         self.release(false);
         self.writer.finish(&mut self.out);
-        self.send();
+        self.depart();
+    }
+
+    /// Sends the end of an answer, as soon as everything that it depends on is hardened; the session does not wait for it.
+    fn depart(&mut self) {
+        match &self.barrier {
+            Some(barrier) if self.out.len() <= DEPART_MAX => {
+                let sent = lock(&self.channel).depart(std::mem::take(&mut self.out), barrier);
+                self.broken |= sent.is_err();
+            }
+            _ => self.send(),
+        }
     }
 
     /// Acknowledges an Attention, in a message of its own: some clients read the cancelled request's answer to its end

@@ -2,11 +2,15 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use lab_engine::Barrier;
 use lab_tds::{PacketHeader, PacketKind, PacketReader};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustls::ServerConnection;
+
+use crate::outbox::Outbox;
 
 /// Why nothing more can be read.
 #[derive(Debug)]
@@ -48,7 +52,8 @@ const BEFORE_LOGIN: usize = 64 * 1024;
 
 /// A connection.
 pub(crate) struct Channel {
-    tcp: TcpStream,
+    tcp: Arc<TcpStream>,
+    outbox: Arc<Outbox>,
     tls: Option<Box<ServerConnection>>,
     packets: PacketReader,
     deadline: Option<Instant>,
@@ -60,7 +65,9 @@ pub(crate) struct Channel {
 impl Channel {
     /// A connection that must log in by `deadline`.
     pub(crate) fn new(tcp: TcpStream, deadline: Instant) -> Channel {
+        let tcp = Arc::new(tcp);
         Channel {
+            outbox: Arc::new(Outbox::new(Arc::clone(&tcp))),
             tcp,
             tls: None,
             packets: PacketReader::new(),
@@ -112,24 +119,24 @@ impl Channel {
     pub(crate) fn handshake_outside(&mut self, mut tls: Box<ServerConnection>) -> Result<(), ChannelError> {
         while tls.is_handshaking() {
             while tls.wants_write() {
-                tls.write_tls(&mut self.tcp)?;
+                tls.write_tls(&mut &*self.tcp)?;
             }
             if tls.is_handshaking() && tls.wants_read() {
                 self.arm()?;
-                let read = tls.read_tls(&mut self.tcp)?;
+                let read = tls.read_tls(&mut &*self.tcp)?;
                 if read == 0 {
                     return Err(ChannelError::Closed);
                 }
                 self.count(read)?;
                 if let Err(e) = tls.process_new_packets() {
                     // The alert tells the client why; it is gone in any case.
-                    tls.write_tls(&mut self.tcp)?;
+                    tls.write_tls(&mut &*self.tcp)?;
                     return Err(ChannelError::Protocol(e.to_string()));
                 }
             }
         }
         while tls.wants_write() {
-            tls.write_tls(&mut self.tcp)?;
+            tls.write_tls(&mut &*self.tcp)?;
         }
         self.tls = Some(tls);
         self.decrypt()
@@ -169,7 +176,7 @@ impl Channel {
         if self.packets.buffered() > BEFORE_LOGIN {
             return false;
         }
-        let mut fds = [PollFd::new(&self.tcp, PollFlags::IN)];
+        let mut fds = [PollFd::new(&*self.tcp, PollFlags::IN)];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         matches!(poll(&mut fds, Some(&now)), Ok(n) if n > 0)
     }
@@ -179,7 +186,7 @@ impl Channel {
         match &mut self.tls {
             None => {
                 let mut buffer = [0; READ];
-                let read = self.tcp.read(&mut buffer)?;
+                let read = (&*self.tcp).read(&mut buffer)?;
                 if read == 0 {
                     return Err(ChannelError::Closed);
                 }
@@ -188,7 +195,7 @@ impl Channel {
                 Ok(())
             }
             Some(tls) => {
-                let read = tls.read_tls(&mut self.tcp)?;
+                let read = tls.read_tls(&mut &*self.tcp)?;
                 if read == 0 {
                     return Err(ChannelError::Closed);
                 }
@@ -214,14 +221,30 @@ impl Channel {
 
     /// Sends bytes.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let Some(tls) = &mut self.tls else { return self.tcp.write_all(bytes) };
+        match self.encrypt(bytes)? {
+            Some(records) => self.outbox.send(&records),
+            None => self.outbox.send(bytes),
+        }
+    }
+
+    /// Sends bytes once what they depend on is hardened, and does not wait for that.
+    pub(crate) fn depart(&mut self, bytes: Vec<u8>, barrier: &Barrier) -> io::Result<()> {
+        let records = self.encrypt(&bytes)?;
+        self.outbox.depart(records.unwrap_or(bytes), barrier);
+        Ok(())
+    }
+
+    /// The TLS records that carry bytes, on a connection that is encrypted.
+    fn encrypt(&mut self, bytes: &[u8]) -> io::Result<Option<Vec<u8>>> {
+        let Some(tls) = &mut self.tls else { return Ok(None) };
+        let mut records = Vec::with_capacity(bytes.len() + 64);
         for piece in bytes.chunks(READ) {
             tls.writer().write_all(piece)?;
             while tls.wants_write() {
-                tls.write_tls(&mut self.tcp)?;
+                tls.write_tls(&mut records)?;
             }
         }
-        Ok(())
+        Ok(Some(records))
     }
 
     fn arm(&self) -> Result<(), ChannelError> {

@@ -10,6 +10,7 @@ mod connection;
 mod handshake;
 mod listener;
 mod login;
+mod outbox;
 mod values;
 
 pub use lab_engine::{Secret, ServerConfig};

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::Control;
 use crate::disk::DiskFile;
-use crate::log::Log;
+use crate::log::{Departure, Log};
 use crate::record::{change, page_hash};
 use crate::{Disk, Lsn, Record, StoreError, pages, recovery, wal};
 
@@ -257,6 +257,14 @@ impl Database {
     /// Waits until everything before `lsn` is durable.
     pub fn wait_hardened(&self, lsn: Lsn) -> Result<(), StoreError> {
         self.logged.as_ref().map_or(Ok(()), |l| l.log.wait(lsn))
+    }
+
+    /// Does something once everything before `lsn` is durable, or cannot become so: now, or by whoever hardens it.
+    pub fn when_hardened(&self, lsn: Lsn, departure: Departure) {
+        match &self.logged {
+            Some(logged) => logged.log.then(lsn, departure),
+            None => departure(Ok(())),
+        }
     }
 
     /// What is durable.

@@ -30,6 +30,7 @@ pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::StoreError;
 pub use lab_vfs::connection;
 pub use locks::{DbKey, LockError, Locks, SessionId};
+pub use log::Departure;
 pub use lsn::Lsn;
 pub use record::{PageChange, ParsedRecord, Record, read_record};
 

@@ -3,9 +3,10 @@
 //! A segment is a file `<first LSN in hex>.log`: 64 bytes of header, then records. It is zeroed and synced before its
 //! first record, so that appending changes no metadata and a sync costs one write.
 //!
-//! Whoever waits for a record and finds nobody writing becomes the writer for all records that are there (group commit
-//! without a thread in between); who comes meanwhile waits for the next round. A thread of the log's own hardens what
-//! nobody waits for, and prepares segments ahead.
+//! Whoever needs a record hardened and finds nobody writing becomes the writer for all records that are there: a lone
+//! session's commit goes through no other thread. If more has come meanwhile, the log's own thread takes over until
+//! nothing is left (group commit). It also hardens what nobody asks for, and prepares segments ahead. Who needs a record
+//! hardened either sleeps, or leaves behind what is to be done then, and goes on.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,24 @@ const SEGMENT: u64 = 2 << 20;
 const SPARE: u64 = 8 << 20;
 /// How long a record may stay unhardened that nobody waits for.
 const LINGER: Duration = Duration::from_millis(5);
+
+/// What is done once a position is hardened, or never will be. It is run by whoever hardens: it must not take long.
+pub type Departure = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+enum Waiter {
+    Asleep(Thread),
+    Gone(Departure),
+}
+
+impl Waiter {
+    fn served(self, result: Result<(), StoreError>) {
+        match self {
+            // It looks for itself what has become of its position.
+            Waiter::Asleep(thread) => thread.unpark(),
+            Waiter::Gone(departure) => departure(result),
+        }
+    }
+}
 
 /// The log of one database.
 pub(crate) struct Log {
@@ -50,9 +69,11 @@ struct State {
     failure: Option<String>,
     /// Somebody writes.
     writing: bool,
+    /// The log's own thread writes until nothing is left.
+    keeping: bool,
     /// Who waits for which position. A number tells those apart who wait for the same.
-    asleep: BTreeMap<(Lsn, u64), Thread>,
-    next_sleeper: u64,
+    waiters: BTreeMap<(Lsn, u64), Waiter>,
+    next_waiter: u64,
     /// The log's own thread has nothing to do until it is told.
     idle: bool,
     spare_wanted: bool,
@@ -83,6 +104,21 @@ fn spare_path(dir: &Path) -> PathBuf {
     dir.join("spare.new")
 }
 
+impl State {
+    /// What has become of a position, once that is known.
+    fn result(&self, lsn: Lsn) -> Option<Result<(), StoreError>> {
+        if self.hardened >= lsn {
+            return Some(Ok(()));
+        }
+        self.failure.as_ref().map(|why| Err(StoreError::Failed(why.clone())))
+    }
+
+    /// Whether a session may write by itself.
+    fn may_write(&self) -> bool {
+        !self.writing && !self.keeping && !self.pending.is_empty()
+    }
+}
+
 impl Log {
     /// Starts appending at `end`; what lies there is overwritten.
     pub(crate) fn start(disk: Arc<dyn Disk>, dir: &Path, end: Lsn) -> Result<Log, StoreError> {
@@ -95,8 +131,9 @@ impl Log {
                 hardened: end,
                 failure: None,
                 writing: false,
-                asleep: BTreeMap::new(),
-                next_sleeper: 0,
+                keeping: false,
+                waiters: BTreeMap::new(),
+                next_waiter: 0,
                 idle: false,
                 spare_wanted: false,
                 stopping: false,
@@ -141,23 +178,37 @@ impl Log {
     /// The log has failed before that.
     pub(crate) fn wait(&self, lsn: Lsn) -> Result<(), StoreError> {
         let mut state = self.shared.lock();
-        while state.hardened < lsn {
-            if let Some(why) = &state.failure {
-                return Err(StoreError::Failed(why.clone()));
+        loop {
+            if let Some(result) = state.result(lsn) {
+                return result;
             }
-            if !state.writing && !state.pending.is_empty() {
+            if state.may_write() {
                 state = self.shared.harden(state);
                 continue;
             }
-            let me = (lsn, state.next_sleeper);
-            state.next_sleeper += 1;
-            state.asleep.insert(me, std::thread::current());
+            let me = self.shared.enter(&mut state, lsn, Waiter::Asleep(std::thread::current()));
             drop(state);
             std::thread::park();
             state = self.shared.lock();
-            state.asleep.remove(&me);
+            state.waiters.remove(&me);
         }
-        Ok(())
+    }
+
+    /// Does something once everything before `lsn` is durable, or the log has failed: now, or by whoever hardens it.
+    pub(crate) fn then(&self, lsn: Lsn, departure: Departure) {
+        let mut state = self.shared.lock();
+        if state.result(lsn).is_none() && state.may_write() {
+            state = self.shared.harden(state);
+        }
+        match state.result(lsn) {
+            Some(result) => {
+                drop(state);
+                departure(result);
+            }
+            None => {
+                self.shared.enter(&mut state, lsn, Waiter::Gone(departure));
+            }
+        }
     }
 
     pub(crate) fn end(&self) -> Lsn {
@@ -175,8 +226,10 @@ impl Log {
     /// Makes every later wait fail: the log and the pages may have parted.
     pub(crate) fn fail(&self, why: String) {
         let mut state = self.shared.lock();
-        state.failure.get_or_insert(why);
-        state.asleep.values().for_each(Thread::unpark);
+        let why = state.failure.get_or_insert(why).clone();
+        let waiters = std::mem::take(&mut state.waiters);
+        drop(state);
+        waiters.into_values().for_each(|w| w.served(Err(StoreError::Failed(why.clone()))));
     }
 
     /// Syncs and bytes since the start.
@@ -249,24 +302,48 @@ impl Shared {
                 state.failure.get_or_insert(e.to_string());
             }
         }
-        let behind = (Lsn(state.hardened.0.saturating_add(1)), 0);
-        let later = if state.failure.is_some() { BTreeMap::new() } else { state.asleep.split_off(&behind) };
-        let done = std::mem::replace(&mut state.asleep, later);
-        // Who writes next comes first: the disk should not wait for the rest to be woken.
-        if let Some(next) = state.asleep.values().next() {
-            next.unpark();
+        let (result, later) = match &state.failure {
+            Some(why) => (Err(StoreError::Failed(why.clone())), BTreeMap::new()),
+            None => {
+                let behind = (Lsn(state.hardened.0.saturating_add(1)), 0);
+                (Ok(()), state.waiters.split_off(&behind))
+            }
+        };
+        let served = std::mem::replace(&mut state.waiters, later);
+        if !state.waiters.is_empty() {
+            // The disk should not wait until all the others are served.
+            self.call_keeper(&mut state);
         }
         drop(state);
-        done.values().for_each(Thread::unpark);
+        served.into_values().for_each(|w| w.served(result.clone()));
         self.lock()
     }
 
-    /// The log's own thread: hardens what nobody waits for, and prepares segments.
+    /// A waiter's place. If nobody writes, the log's own thread does; who writes now looks for waiters when it is done.
+    fn enter(&self, state: &mut State, lsn: Lsn, waiter: Waiter) -> (Lsn, u64) {
+        let place = (lsn, state.next_waiter);
+        state.next_waiter += 1;
+        state.waiters.insert(place, waiter);
+        if !state.writing {
+            self.call_keeper(state);
+        }
+        place
+    }
+
+    /// Lets the log's own thread write what is pending, and what comes meanwhile.
+    fn call_keeper(&self, state: &mut State) {
+        if !std::mem::replace(&mut state.keeping, true) {
+            self.work.notify_one();
+        }
+    }
+
+    /// The log's own thread.
     fn keep(&self) {
         let mut state = self.lock();
         loop {
             while state.pending.is_empty() && !state.spare_wanted && !state.stopping {
                 state.idle = true;
+                state.keeping = false;
                 state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
             state.idle = false;
@@ -278,15 +355,19 @@ impl Shared {
                 self.prepare_spare();
                 state = self.lock();
             }
-            let seen = state.end;
-            if !state.stopping {
-                state = self.work.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner).0;
-            }
-            let old = state.hardened < seen && !state.pending.is_empty();
-            if old && !state.writing && state.failure.is_none() {
-                state = self.harden(state);
-            }
+            state = self.keep_writing(state);
         }
+    }
+
+    /// Writes what is pending at once, if it was called; else when it has lain there for some time.
+    fn keep_writing<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        let seen = state.end;
+        let not_called = |s: &mut State| s.writing || !(s.keeping || s.stopping);
+        state =
+            self.work.wait_timeout_while(state, LINGER, not_called).unwrap_or_else(PoisonError::into_inner).0;
+        let wanted = state.keeping || state.stopping || state.hardened < seen;
+        let can = !state.writing && !state.pending.is_empty() && state.failure.is_none();
+        if wanted && can { self.harden(state) } else { state }
     }
 
     /// Writes records where they belong; whether more than half of the segment is used and no spare is there.

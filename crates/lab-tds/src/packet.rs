@@ -360,7 +360,7 @@ mod tests {
     #[test]
     fn bad_headers() {
         let bad = |bytes: [u8; 8]| {
-            assert!(matches!(PacketHeader::decode(&bytes), Err(DecodeError::Malformed { .. })))
+            assert!(matches!(PacketHeader::decode(&bytes), Err(DecodeError::Malformed { .. })));
         };
         bad([0x16, 1, 0, 20, 0, 0, 0, 0]);
         bad([1, 1, 0, 7, 0, 0, 0, 0]);

@@ -37,4 +37,21 @@ impl Barrier {
             .into_values()
             .try_for_each(|(store, lsn)| store.wait_hardened(lsn).map_err(|e| SqlError::storage(&e)))
     }
+
+    /// Does something once all of it is hardened, or cannot be: now, or on the thread of whoever hardens the last of it.
+    pub fn then(&self, departure: Box<dyn FnOnce(Result<(), SqlError>) + Send>) {
+        let waits = std::mem::take(&mut *self.waits.lock().unwrap_or_else(PoisonError::into_inner));
+        depart(waits.into_values().collect(), departure);
+    }
+}
+
+fn depart(mut waits: Vec<(Arc<Store>, Lsn)>, departure: Box<dyn FnOnce(Result<(), SqlError>) + Send>) {
+    let Some((store, lsn)) = waits.pop() else { return departure(Ok(())) };
+    store.when_hardened(
+        lsn,
+        Box::new(move |hardened| match hardened {
+            Ok(()) => depart(waits, departure),
+            Err(e) => departure(Err(SqlError::storage(&e))),
+        }),
+    );
 }

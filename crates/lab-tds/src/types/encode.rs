@@ -126,10 +126,10 @@ fn encode_large(out: &mut Vec<u8>, ty: TypeInfo, value: &Value<'_>) -> bool {
             plp::encode(out, |out| collation.bytes(out, v, usize::MAX));
         }
         (TypeInfo::VarBinary { max: Length::Max }, Value::Bytes(v)) => {
-            plp::encode(out, |out| out.extend_from_slice(v))
+            plp::encode(out, |out| out.extend_from_slice(v));
         }
         (TypeInfo::Text { collation }, Value::Text(v)) => {
-            long(out, |out| collation.bytes(out, v, usize::MAX))
+            long(out, |out| collation.bytes(out, v, usize::MAX));
         }
         (TypeInfo::NText { .. }, Value::Text(v)) => long(out, |out| _ = write::utf16(out, v, usize::MAX)),
         (TypeInfo::Image, Value::Bytes(v)) => long(out, |out| out.extend_from_slice(v)),
@@ -139,7 +139,7 @@ fn encode_large(out: &mut Vec<u8>, ty: TypeInfo, value: &Value<'_>) -> bool {
             write::b_varbyte(out, &bytes);
         }
         (TypeInfo::LegacyVarBinary { max }, Value::Bytes(v)) => {
-            write::b_varbyte(out, v.get(..usize::from(max)).unwrap_or(v))
+            write::b_varbyte(out, v.get(..usize::from(max)).unwrap_or(v));
         }
         _ => return false,
     }

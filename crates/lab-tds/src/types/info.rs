@@ -246,7 +246,7 @@ impl TypeInfo {
                 out.extend_from_slice(&[decimal_size(precision), precision, scale]);
             }
             TypeInfo::Time { scale } | TypeInfo::DateTime2 { scale } | TypeInfo::DateTimeOffset { scale } => {
-                out.push(scale)
+                out.push(scale);
             }
             TypeInfo::TemporalText { of, scale } => {
                 out.extend_from_slice(&(text_length(of, scale) * 2).to_le_bytes());
