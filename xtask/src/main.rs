@@ -1,13 +1,13 @@
 //! The chores of the project, run as `cargo xtask NAME`.
 
-mod demo;
-mod fuzz;
+mod bench;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// The chores of the project.
+/// The project's own chores.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask")]
 struct Cli {
@@ -17,29 +17,18 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
-    /// Start an instance, load Chinook into it, query it.
-    Demo,
-    /// Throw hostile bytes at whatever reads them.
-    Fuzz(fuzz::Arguments),
+    /// Measure a lab instance beside PostgreSQL on this machine.
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().chore {
-        Chore::Demo => demo::run(),
-        Chore::Fuzz(arguments) => fuzz::run(&arguments),
-    };
-    match done {
+    let Chore::Bench(arguments) = Cli::parse().chore;
+    match bench::run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            report(&format!("xtask: {why}"));
+        Err(e) => {
+            // Nobody is left to be told when stderr is gone.
+            drop(writeln!(std::io::stderr(), "cargo xtask bench: {e}"));
             ExitCode::FAILURE
         }
     }
-}
-
-/// A line for the person who waits; results go to stdout instead.
-fn report(line: &str) {
-    use std::io::Write as _;
-    // Nobody is left to be told when stderr is gone.
-    drop(writeln!(std::io::stderr(), "{line}"));
 }
