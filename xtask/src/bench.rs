@@ -153,7 +153,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if is(Name::Memory) {
         figures.extend(bench.memory()?);
     }
-    let report = Report::new(machine, &figures);
+    let report = Report::new(machine, arguments.rounds, arguments.seconds, &figures);
     if arguments.write {
         let path = workspace().join("docs/benchmarks.md");
         std::fs::create_dir_all(workspace().join("docs")).map_err(|e| format!("docs: {e}"))?;

@@ -201,12 +201,17 @@ const HEADINGS: [&str; 13] = [
 pub(crate) struct Report {
     schema_version: u32,
     machine: Machine,
+    /// How often the sides took turns.
+    rounds: u32,
+    /// How long each run of insert, select and log measured.
+    seconds: f64,
     results: Vec<Row>,
 }
 
 impl Report {
-    pub(crate) fn new(machine: Machine, figures: &[Figure]) -> Report {
-        Report { schema_version: SCHEMA_VERSION, machine, results: figures.iter().map(Figure::row).collect() }
+    pub(crate) fn new(machine: Machine, rounds: u32, seconds: f64, figures: &[Figure]) -> Report {
+        let results = figures.iter().map(Figure::row).collect();
+        Report { schema_version: SCHEMA_VERSION, machine, rounds, seconds, results }
     }
 
     /// For programs.
@@ -240,17 +245,27 @@ impl Report {
 
     /// docs/benchmarks.md.
     pub(crate) fn page(&self) -> String {
-        format!("{INTRODUCTION}\n## Figures\n\n{}\n## Machine\n\n{}", self.table(), self.machine.list())
+        format!(
+            "# Benchmarks
+
+Made by `cargo xtask bench all --write`; do not edit. The lab instance (ours) and PostgreSQL from Debian's package run on the
+same machine in the same run, one at a time and in turn, {} rounds of {} s, of which the medians are shown; `bench/README.md`
+says what each benchmark does. Both have their default settings and harden every commit before they answer. Where two values
+stand in a cell, ours is the first. The load generator runs on the same cores and takes what `driver cores` says.
+
+## Figures
+
+{}
+## Machine
+
+{}",
+            self.rounds,
+            self.seconds,
+            self.table(),
+            self.machine.list()
+        )
     }
 }
-
-const INTRODUCTION: &str = "# Benchmarks
-
-Made by `cargo xtask bench all --write`; do not edit. The lab instance (ours) and PostgreSQL from Debian's package run on the same
-machine in the same run, one at a time and in turn, three rounds, of which the medians are shown; `bench/README.md` says what each
-benchmark does. Both have their default settings and harden every commit before they answer. Where two values stand
-in a cell, ours is the first. The load generator runs on the same cores and takes what `driver cores` says.
-";
 
 /// One decimal for small values, none for others.
 fn number(value: f64) -> String {
@@ -279,7 +294,8 @@ mod tests {
     #[test]
     fn the_table_leaves_empty_columns_out() {
         let results = vec![figure(Aim::AtMost(50.0), &[1234.4], &[])];
-        let report = Report { schema_version: 1, machine: Machine::default(), results };
+        let report =
+            Report { schema_version: 1, machine: Machine::default(), rounds: 3, seconds: 5.0, results };
         let table = report.table();
         assert!(table.starts_with("| benchmark | how   | connections | unit      | ours | aim"), "{table}");
         assert!(table.contains("| 1234 |"), "{table}");

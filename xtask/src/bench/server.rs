@@ -16,7 +16,7 @@ use super::{Result, process};
 
 const PASSWORD: &str = "Bench#Pass123";
 /// The database of either side.
-pub(crate) const DATABASE: &str = "bench";
+const DATABASE: &str = "bench";
 /// How long a server may take to start or to stop before the benchmark gives up.
 const PATIENCE: Duration = Duration::from_mins(1);
 
