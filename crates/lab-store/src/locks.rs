@@ -108,12 +108,9 @@ impl LockTable {
         queue.owner == Some(session)
     }
 
-    fn first(&self, db: DbKey) -> Option<SessionId> {
-        self.queues.get(&db).and_then(|q| q.waiting.front().copied())
-    }
-
-    fn is_first(&self, session: SessionId, db: DbKey) -> bool {
-        self.first(db) == Some(session)
+    /// The n-th in a queue.
+    fn waiting(&self, db: DbKey, n: usize) -> Option<SessionId> {
+        self.queues.get(&db).and_then(|q| q.waiting.get(n).copied())
     }
 
     /// A session waits no longer; who has to be woken in its place.
@@ -169,8 +166,9 @@ impl State {
         let owns = self.table.claim(session, db);
         if owns {
             self.asleep.remove(&session);
-            // Who is first now wakes up while this one works, and not only when it is done.
-            if let Some(next) = self.table.first(db).and_then(|s| self.asleep.get(&s)) {
+            // Who comes near the front now wakes up while others work, and not only when it is its turn.
+            let near = self.table.waiting(db, NEAR - 1);
+            if let Some(next) = near.and_then(|s| self.asleep.get(&s)) {
                 next.unpark();
             }
         }
@@ -178,8 +176,9 @@ impl State {
     }
 }
 
-/// How long the first in a queue looks for the lock before it sleeps: a small transaction takes less, and waking a thread
-/// takes longer than looking on.
+/// How many at the front of a queue are awake: a small transaction is done before a thread that sleeps can take over.
+const NEAR: usize = 3;
+/// How long they look for the lock before they sleep again.
 const WATCH: Duration = Duration::from_micros(100);
 /// How often a waiting session asks whether its client has cancelled.
 const PROBE: Duration = Duration::from_millis(50);
@@ -230,8 +229,8 @@ impl Locks {
         }
     }
 
-    /// Looks for the lock while it is first in the queue and the owner can be expected to be done soon; whether it has
-    /// come.
+    /// Looks for the lock while it is near the front of the queue and those before it can be expected to be done soon;
+    /// whether it has come.
     fn watch(&self, session: SessionId, db: DbKey) -> bool {
         let start = Instant::now();
         loop {
@@ -239,9 +238,9 @@ impl Locks {
             if state.granted(session, db) {
                 return true;
             }
-            let first = state.table.is_first(session, db);
+            let near = (0..NEAR).any(|n| state.table.waiting(db, n) == Some(session));
             drop(state);
-            if !first || start.elapsed() >= WATCH {
+            if !near || start.elapsed() >= WATCH {
                 return false;
             }
             std::thread::yield_now();
