@@ -6,7 +6,7 @@ use std::time::Duration;
 use bench_driver::load::{self, Load, Style, Workload};
 use bench_driver::{Session, Target, bulk};
 
-use super::report::{Aim, Figure, Sample};
+use super::report::{Aim, Cores, Figure, Sample};
 use super::server::{Running, Server, Side};
 use super::{Result, process, progress};
 
@@ -79,9 +79,9 @@ impl Bench {
             let ready = bulk::prepare(&running.target(), BULK_ROWS)?;
             let spent = Spent::begin(running)?;
             let took = ready.run()?;
-            let (server_cpu, client_cpu) = spent.end(running, took)?;
+            let cores = Some(spent.end(running, took)?);
             let rate = f64::from(BULK_ROWS) / took.as_secs_f64();
-            Ok(Sample { server_cpu, client_cpu, ..Sample::of(rate) })
+            Ok(Sample { cores, ..Sample::of(rate) })
         })
     }
 
@@ -186,33 +186,38 @@ fn one_load(running: &Running, load: &Load) -> Result<Sample> {
     }
     let spent = Spent::begin(running)?;
     let outcome = load::run(&target, load)?;
-    let (server_cpu, client_cpu) = spent.end(running, load.warm_up + load.duration)?;
+    let cores = spent.end(running, load.warm_up + load.duration)?;
     Ok(Sample {
         value: outcome.rate,
         p50_us: Some(outcome.p50_us),
         p99_us: Some(outcome.p99_us),
-        server_cpu,
-        client_cpu,
+        cores: Some(cores),
     })
 }
 
-/// Processor time of the server and of the load generator, which is this process.
+/// Processor time of the server, of the load generator, which is this process, and of the machine.
 struct Spent {
     server: f64,
-    client: f64,
+    driver: f64,
+    machine: f64,
 }
 
 impl Spent {
     fn begin(running: &Running) -> Result<Spent> {
-        Ok(Spent { server: running.cpu_seconds()?, client: process::own_cpu_seconds()? })
+        Ok(Spent {
+            server: running.cpu_seconds()?,
+            driver: process::own_cpu_seconds()?,
+            machine: process::machine_cpu_seconds()?,
+        })
     }
 
-    /// Cores that were busy on average, for the server and the load generator.
-    fn end(&self, running: &Running, took: Duration) -> Result<(Option<f64>, Option<f64>)> {
-        let seconds = took.as_secs_f64();
-        let server = (running.cpu_seconds()? - self.server) / seconds;
-        let client = (process::own_cpu_seconds()? - self.client) / seconds;
-        Ok((Some(server), Some(client)))
+    /// Who kept how many cores busy since.
+    fn end(&self, running: &Running, took: Duration) -> Result<Cores> {
+        let cores = |seconds: f64| seconds / took.as_secs_f64();
+        let server = cores(running.cpu_seconds()? - self.server);
+        let driver = cores(process::own_cpu_seconds()? - self.driver);
+        let machine = cores(process::machine_cpu_seconds()? - self.machine);
+        Ok(Cores { server, driver, others: (machine - server - driver).max(0.0) })
     }
 }
 

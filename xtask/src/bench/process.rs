@@ -27,6 +27,25 @@ pub(crate) fn own_cpu_seconds() -> Result<f64> {
     Ok(ticks as f64 / TICKS_A_SECOND)
 }
 
+/// Seconds of processor time that the whole machine has spent on anything.
+pub(crate) fn machine_cpu_seconds() -> Result<f64> {
+    let stat = std::fs::read_to_string("/proc/stat").map_err(|e| format!("/proc/stat: {e}"))?;
+    let ticks = busy_ticks(&stat).ok_or("/proc/stat is not as expected")?;
+    Ok(ticks as f64 / TICKS_A_SECOND)
+}
+
+/// The first line's user, nice, system, (idle, iowait,) irq, softirq and steal.
+fn busy_ticks(stat: &str) -> Option<u64> {
+    let fields: Vec<u64> = stat
+        .lines()
+        .next()?
+        .strip_prefix("cpu ")?
+        .split_ascii_whitespace()
+        .map_while(|f| f.parse().ok())
+        .collect();
+    Some(fields.get(..3)?.iter().sum::<u64>() + fields.get(5..8)?.iter().sum::<u64>())
+}
+
 /// Bytes of memory of `pid` and its children, what they share counted once.
 pub(crate) fn memory(pid: u32) -> Result<u64> {
     let mut kib = 0;
@@ -83,6 +102,7 @@ mod tests {
         assert_eq!(parent(stat), Some(3));
         assert_eq!(ticks_of(stat, false), Some(120));
         assert_eq!(ticks_of(stat, true), Some(127));
+        assert_eq!(busy_ticks("cpu  1 2 4 800 900 8 16 32 0 0\ncpu0 1 2\n"), Some(63));
         assert_eq!(pss_kib("x [rollup]\nRss:  9 kB\nPss:      1234 kB\nPss_Dirty: 1 kB\n"), Some(1234));
     }
 }

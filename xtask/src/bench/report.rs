@@ -22,18 +22,27 @@ pub(crate) struct Sample {
     /// 99 of 100 requests were answered within this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) p99_us: Option<f64>,
-    /// Cores that the server kept busy.
+    /// Who kept the machine busy.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) server_cpu: Option<f64>,
-    /// Cores that the load generator kept busy.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) client_cpu: Option<f64>,
+    pub(crate) cores: Option<Cores>,
+}
+
+/// Cores that were busy on average.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Cores {
+    /// With the server.
+    pub(crate) server: f64,
+    /// With the load generator.
+    pub(crate) driver: f64,
+    /// With anything else: what the kernel does for both in the background, and whatever disturbs the measurement.
+    pub(crate) others: f64,
 }
 
 impl Sample {
     /// A value alone.
     pub(crate) fn of(value: f64) -> Sample {
-        Sample { value, p50_us: None, p99_us: None, server_cpu: None, client_cpu: None }
+        Sample { value, p50_us: None, p99_us: None, cores: None }
     }
 
     fn middle(samples: &[Sample]) -> Option<Sample> {
@@ -46,8 +55,11 @@ impl Sample {
             value: of(|s| Some(s.value))?,
             p50_us: of(|s| s.p50_us),
             p99_us: of(|s| s.p99_us),
-            server_cpu: of(|s| s.server_cpu),
-            client_cpu: of(|s| s.client_cpu),
+            cores: first.cores.is_some().then(|| Cores {
+                server: of(|s| s.cores.map(|c| c.server)).unwrap_or_default(),
+                driver: of(|s| s.cores.map(|c| c.driver)).unwrap_or_default(),
+                others: of(|s| s.cores.map(|c| c.others)).unwrap_or_default(),
+            }),
         })
     }
 }
@@ -173,13 +185,14 @@ impl Row {
             met.to_owned(),
             pair(|s| s.p50_us, 1000.0),
             pair(|s| s.p99_us, 1000.0),
-            pair(|s| s.server_cpu, 1.0),
-            pair(|s| s.client_cpu, 1.0),
+            pair(|s| s.cores.map(|c| c.server), 1.0),
+            pair(|s| s.cores.map(|c| c.driver), 1.0),
+            pair(|s| s.cores.map(|c| c.others), 1.0),
         ]
     }
 }
 
-const HEADINGS: [&str; 13] = [
+const HEADINGS: [&str; 14] = [
     "benchmark",
     "how",
     "connections",
@@ -193,6 +206,7 @@ const HEADINGS: [&str; 13] = [
     "p99 ms",
     "server cores",
     "driver cores",
+    "other cores",
 ];
 
 /// All that was measured, and where.
@@ -251,7 +265,8 @@ impl Report {
 Made by `cargo xtask bench all --write`; do not edit. The lab instance (ours) and PostgreSQL from Debian's package run on the
 same machine in the same run, one at a time and in turn, {} rounds of {} s, of which the medians are shown; `bench/README.md`
 says what each benchmark does. Both have their default settings and harden every commit before they answer. Where two values
-stand in a cell, ours is the first. The load generator runs on the same cores and takes what `driver cores` says.
+stand in a cell, ours is the first. The load generator runs on the same cores and takes what
+`driver cores` says; `other cores` is what anything else took, the kernel's work in the background included.
 
 ## Figures
 
