@@ -202,8 +202,26 @@ impl SqlError {
         SqlError::new(8630, 16, 1, format!("Internal Query Processor Error: {what}"))
     }
 
-    pub(crate) fn storage(e: &StoreError) -> SqlError {
-        SqlError::new(9001, 21, 1, format!("The log for the database is not available. {e}"))
+    /// What a store says, as the error of the statement that met it. A store that has no room refuses and goes on; after
+    /// any other failure it answers nothing any more, and the session ends.
+    pub(crate) fn storage(database: &str, e: &StoreError) -> SqlError {
+        if let StoreError::Full(why) = e {
+            return SqlError::new(
+                9002,
+                17,
+                2,
+                format!("The transaction log for database '{database}' is full due to 'NOTHING'. {why}"),
+            );
+        }
+        SqlError::new(
+            9001,
+            21,
+            1,
+            format!(
+                "The log for database '{database}' is not available. Check the operating system error log for related error messages. Resolve any errors and restart the database. {}",
+                e.cause()
+            ),
+        )
     }
 
     pub(crate) fn cancelled() -> SqlError {

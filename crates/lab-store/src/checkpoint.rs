@@ -1,7 +1,8 @@
 //! Checkpoints: SQLite moves pages from its WAL into the data file, up to what is hardened.
 //!
 //! A reader's snapshot holds SQLite back: a passive checkpoint copies no frame that is newer than the oldest snapshot.
-//! So a snapshot is taken, what it shows is hardened, and only then SQLite checkpoints. Writers go on meanwhile.
+//! So a snapshot is taken, what it shows is hardened, and only then SQLite checkpoints. Writers go on meanwhile; what they
+//! had committed by the end of that is hardened, too, before the control file says where redo begins.
 
 use std::sync::PoisonError;
 
@@ -33,6 +34,9 @@ impl Database {
                 .map_err(sqlite)
                 .map(|_| CheckpointReport { checkpoint_lsn: Lsn(0), completed: true });
         };
+        if let Some(why) = logged.log.failure() {
+            return Err(StoreError::Failed(Box::new(why)));
+        }
         // One checkpoint at a time.
         let keeper = logged.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         let (start, checksum, pages, frames) = {
@@ -44,23 +48,29 @@ impl Database {
         };
         let snapshot = self.connect()?;
         snapshot.execute_batch("BEGIN; SELECT lsn FROM _lsn;").map_err(sqlite)?;
+        // Fails, too, if the snapshot shows a commit that did not get into the log: it must not get into the data file.
         self.wait_hardened(self.observe_lsn())?;
         let moved: i64 =
             keeper.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| r.get(2)).map_err(sqlite)?;
         snapshot.execute_batch("COMMIT").map_err(sqlite)?;
+        // NB: of a page that has a newer frame than the snapshot's, SQLite copies none, for it has that one to come back to.
+        // The log must have it, too, before redo may begin here: its record is an image.
+        self.wait_hardened(self.observe_lsn())?;
         let before = logged.control.lock().unwrap_or_else(PoisonError::into_inner).checkpoint_lsn;
-        if moved >= 0 && (moved as u64) < frames {
+        // SQLite says -1 if it could not even begin. With nothing in its WAL, all of it is moved.
+        if u64::try_from(moved).unwrap_or(0) < frames {
             return Ok(CheckpointReport { checkpoint_lsn: before, completed: false });
         }
         logged.data.sync("data sync").map_err(|e| {
-            let error = StoreError::io("sync the data file", &e);
-            logged.log.fail(error.to_string());
+            let error = StoreError::sync("sync the data file", &e);
+            logged.log.fail(error.clone());
             error
         })?;
         let floor = {
-            let mut control = logged.control.lock().unwrap_or_else(PoisonError::into_inner);
-            *control = Control { checkpoint_lsn: start, checksum, database_pages: pages, ..control.clone() };
-            control.save(&self.disk, &self.dir)?;
+            let control = self.change_control(logged, |control| {
+                *control =
+                    Control { checkpoint_lsn: start, checksum, database_pages: pages, ..control.clone() };
+            })?;
             match (control.recovery_model, control.log_backed_up) {
                 (RecoveryModel::Full | RecoveryModel::BulkLogged, Some(backed_up)) => start.min(backed_up),
                 _ => start,

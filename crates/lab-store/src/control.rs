@@ -25,6 +25,9 @@ pub(crate) struct Control {
     pub(crate) database_pages: u32,
     /// The log before this position is in a log backup; `None` before the first full backup.
     pub(crate) log_backed_up: Option<Lsn>,
+    /// The log was durable up to here when this was written: one that ends earlier has lost something.
+    #[serde(default)]
+    pub(crate) hardened_lsn: Lsn,
 }
 
 impl Control {
@@ -38,23 +41,27 @@ impl Control {
             checksum: 0,
             database_pages: 0,
             log_backed_up: None,
+            hardened_lsn: Lsn(0),
         }
     }
 
     /// Writes it beside the old one, syncs, renames, syncs the folder.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] if there was no room: the old one stands as it was. After any other error either of them may
+    /// be found later.
     pub(crate) fn save(&self, disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), StoreError> {
+        let io = |e: std::io::Error| StoreError::io("write the control file", &e);
+        let unknown = |e: std::io::Error| StoreError::sync("write the control file", &e);
         let body = serde_json::to_string(self).expect("a control record has no map");
         let text = format!("{:08x}\n{body}\n", crc32c::crc32c(body.as_bytes()));
         let (new, name) = (dir.join("control.new"), dir.join(NAME));
-        let write = || -> std::io::Result<()> {
-            let file = disk.open("control open", &new, true)?;
-            file.set_len("control cut", 0)?;
-            file.write_at("control write", 0, text.as_bytes())?;
-            file.sync("control sync")?;
-            disk.rename("control rename", &new, &name)?;
-            disk.sync_dir("control folder", dir)
-        };
-        write().map_err(|e| StoreError::io("write the control file", &e))
+        let file = disk.open("control open", &new, true).map_err(io)?;
+        file.set_len("control cut", 0).map_err(io)?;
+        file.write_at("control write", 0, text.as_bytes()).map_err(io)?;
+        file.sync("control sync").map_err(unknown)?;
+        disk.rename("control rename", &new, &name).map_err(unknown)?;
+        disk.sync_dir("control folder", dir).map_err(unknown)
     }
 
     pub(crate) fn load(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Control, StoreError> {
@@ -64,15 +71,18 @@ impl Control {
         let mut bytes = vec![0; len as usize];
         let read = file.read_at("control read", 0, &mut bytes).map_err(io)?;
         bytes.truncate(read);
-        let corrupt = |what: &str| StoreError::Corrupt(format!("the control file {what}"));
-        let text = String::from_utf8(bytes).map_err(|_| corrupt("is no text"))?;
-        let (crc, body) = text.split_once('\n').ok_or_else(|| corrupt("is cut off"))?;
+        let shown = dir.join(NAME);
+        let corrupt =
+            |what: &str| StoreError::Corrupt(format!("the control file {}: {what}", shown.display()));
+        let text = String::from_utf8(bytes).map_err(|_| corrupt("it is no text"))?;
+        let (crc, body) = text.split_once('\n').ok_or_else(|| corrupt("it is cut off"))?;
         let body = body.trim_end();
-        if u32::from_str_radix(crc, 16).ok() != Some(crc32c::crc32c(body.as_bytes())) {
-            return Err(corrupt("has a wrong checksum"));
+        let found = crc32c::crc32c(body.as_bytes());
+        if u32::from_str_radix(crc, 16).ok() != Some(found) {
+            return Err(corrupt(&format!("its checksum is {found:08x}, {crc} is expected")));
         }
         let control: Control =
-            serde_json::from_str(body).map_err(|e| corrupt(&format!("cannot be read: {e}")))?;
+            serde_json::from_str(body).map_err(|e| corrupt(&format!("it cannot be read: {e}")))?;
         if control.format > FORMAT {
             return Err(StoreError::Io(format!(
                 "the database has format {}, newer than this program's {FORMAT}",

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::Control;
 use crate::disk::DiskFile;
-use crate::log::{Departure, Log};
-use crate::record::{change, page_hash};
+use crate::log::{Departure, Log, SEGMENT};
+use crate::record::{change, cut_off, lock_page, page_hash};
 use crate::{Disk, Lsn, Record, StoreError, pages, recovery, wal};
 
 /// How long the log is kept.
@@ -92,7 +92,7 @@ pub(crate) struct Capture {
     pub(crate) checksum: u64,
     pub(crate) database_pages: u32,
     fork: [u8; 16],
-    page_size: u32,
+    pub(crate) page_size: u32,
 }
 
 /// Bytes of memory that a WAL keeps when it begins anew.
@@ -113,6 +113,16 @@ pub(crate) fn data_path(dir: &Path) -> PathBuf {
 impl Database {
     /// Makes an empty database in a new folder.
     pub fn create(disk: Arc<dyn Disk>, dir: &Path, options: CreateOptions) -> Result<Database, StoreError> {
+        Database::create_with(disk, dir, options, SEGMENT)
+    }
+
+    /// As [`Database::create`], with log segments of another size.
+    pub(crate) fn create_with(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        options: CreateOptions,
+        segment_bytes: u64,
+    ) -> Result<Database, StoreError> {
         disk.make_dir("make folder", dir).map_err(|e| StoreError::io("make the folder", &e))?;
         if !options.hardened {
             let file = disk
@@ -129,11 +139,9 @@ impl Database {
         let control = Control::new(options.page_size, fork, options.recovery_model);
         control.save(&disk, dir)?;
         if let Some(parent) = dir.parent() {
-            disk.sync_dir("parent folder", parent).map_err(|e| StoreError::io("sync the folder", &e))?;
+            disk.sync_dir("parent folder", parent).map_err(|e| StoreError::sync("sync the folder", &e))?;
         }
-        let database = Database::open(disk, dir)?;
-        database.first_commit()?;
-        Ok(database)
+        Database::open_with(disk, dir, segment_bytes)
     }
 
     /// Recovers a database.
@@ -141,13 +149,19 @@ impl Database {
     /// # Errors
     /// [`StoreError::Corrupt`] if its files contradict each other, [`StoreError::Io`] if they cannot be used now.
     pub fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<Database, StoreError> {
+        Database::open_with(disk, dir, SEGMENT)
+    }
+
+    /// As [`Database::open`], with log segments of another size.
+    pub(crate) fn open_with(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        segment_bytes: u64,
+    ) -> Result<Database, StoreError> {
         let control = Control::load(&disk, dir)?;
         let recovered = recovery::recover(&disk, dir, &control)?;
-        let data = data_path(dir);
-        let file =
-            disk.open("data open", &data, true).map_err(|e| StoreError::io("open the data file", &e))?;
-        let log = Log::start(Arc::clone(&disk), dir, recovered.end)?;
-        let volume = pages::mount(&disk, dir, &file);
+        let log = Log::start(Arc::clone(&disk), dir, recovered.end, segment_bytes)?;
+        let volume = pages::mount(&disk, dir, &recovered.data);
         let capture = Capture {
             wal: volume.wal(),
             cursor: wal::Cursor::default(),
@@ -163,6 +177,7 @@ impl Database {
             checkpoint_lsn: recovered.end,
             checksum: recovered.checksum,
             database_pages: recovered.database_pages,
+            hardened_lsn: recovered.end,
             ..control
         };
         control.save(&disk, dir)?;
@@ -171,11 +186,15 @@ impl Database {
         let keeper = database.begin_wal(control.page_size)?;
         database.logged = Some(Logged {
             log,
-            data: file,
+            data: recovered.data,
             gate: Mutex::new(capture),
             control: Mutex::new(control),
             keeper: Mutex::new(keeper),
         });
+        if recovered.database_pages == 0 {
+            // New, or its creation did not get this far.
+            database.first_commit()?;
+        }
         Ok(database)
     }
 
@@ -234,21 +253,23 @@ impl Database {
     ///
     /// Writes the commit's LSN into the transaction: a copy of the pages says by itself how far it goes.
     pub fn begin_commit(&self, conn: &Connection, alias: &str) -> Result<PendingCommit<'_>, StoreError> {
-        let Some(logged) = &self.logged else { return Ok(PendingCommit { database: self, capture: None }) };
+        let Some(logged) = &self.logged else { return Ok(PendingCommit { database: self, in_flight: None }) };
+        let capture = lock(&logged.gate);
+        // Asked while nobody else can be in the middle of a commit: one that fails there must be the last.
         if let Some(why) = logged.log.failure() {
-            return Err(StoreError::Failed(why));
+            return Err(StoreError::Failed(Box::new(why)));
         }
-        let capture = logged.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let lsn = logged.log.end();
         let sql = format!("UPDATE {alias}._lsn SET lsn = ?1 WHERE one = 1");
-        let write = || conn.prepare_cached(&sql)?.execute([logged.log.end().0 as i64]);
+        let write = || conn.prepare_cached(&sql)?.execute([lsn.0 as i64]);
         write().map_err(|e| StoreError::sqlite("write the LSN", &e))?;
-        Ok(PendingCommit { database: self, capture: Some(capture) })
+        Ok(PendingCommit { database: self, in_flight: Some(InFlight { capture, lsn }) })
     }
 
     /// The end of the log, after waiting for a commit in flight: what an answer that has read the database depends on.
     pub fn observe_lsn(&self) -> Lsn {
         let Some(logged) = &self.logged else { return Lsn(0) };
-        let gate = logged.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let gate = lock(&logged.gate);
         let end = logged.log.end();
         drop(gate);
         end
@@ -267,13 +288,21 @@ impl Database {
         }
     }
 
+    /// The LSN that the newest commit in SQLite wrote into itself.
+    fn shown_lsn(&self) -> Result<Lsn, StoreError> {
+        self.connect()?
+            .query_row("SELECT lsn FROM _lsn", [], |r| r.get::<_, i64>(0))
+            .map(|lsn| Lsn(lsn as u64))
+            .map_err(|e| StoreError::sqlite("see whether a failed transaction was committed", &e))
+    }
+
     /// What is durable.
     pub fn hardened_lsn(&self) -> Lsn {
         self.logged.as_ref().map_or(Lsn(0), |l| l.log.hardened())
     }
 
     /// Why the store answers no more, if it has failed.
-    pub fn failure(&self) -> Option<String> {
+    pub fn failure(&self) -> Option<StoreError> {
         self.logged.as_ref().and_then(|l| l.log.failure())
     }
 
@@ -285,13 +314,37 @@ impl Database {
     /// Changes how long the log is kept.
     pub fn set_recovery_model(&self, model: RecoveryModel) -> Result<(), StoreError> {
         let Some(logged) = &self.logged else { return Ok(()) };
+        self.change_control(logged, |control| {
+            control.recovery_model = model;
+            if model == RecoveryModel::Simple {
+                // The chain of log backups ends here.
+                control.log_backed_up = None;
+            }
+        })
+        .map(|_| ())
+    }
+
+    /// Changes the control file; what is known of it in memory follows only once it is durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] leaves everything as it was. After any other error either version may be found on disk, so it
+    /// is final.
+    pub(crate) fn change_control(
+        &self,
+        logged: &Logged,
+        change: impl FnOnce(&mut Control),
+    ) -> Result<Control, StoreError> {
         let mut control = lock(&logged.control);
-        control.recovery_model = model;
-        if model == RecoveryModel::Simple {
-            // The chain of log backups ends here.
-            control.log_backed_up = None;
-        }
-        control.save(&self.disk, &self.dir)
+        let mut new = control.clone();
+        change(&mut new);
+        new.hardened_lsn = logged.log.hardened();
+        new.save(&self.disk, &self.dir).inspect_err(|e| {
+            if !e.is_full() {
+                logged.log.fail(e.clone());
+            }
+        })?;
+        *control = new.clone();
+        Ok(new)
     }
 
     /// Counters.
@@ -310,7 +363,7 @@ impl Database {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -325,26 +378,60 @@ fn fork_id(out: &mut [u8; 16]) {
 }
 
 /// A commit in flight: nobody else commits, and no reader's answer counts as complete, until it is finished or aborted.
+///
+/// One that is dropped instead fails the store: nobody knows whether SQLite has committed.
 #[must_use = "a commit in flight must be finished or aborted"]
 pub struct PendingCommit<'a> {
     database: &'a Database,
-    capture: Option<MutexGuard<'a, Capture>>,
+    /// Nothing if the database has no log.
+    in_flight: Option<InFlight<'a>>,
+}
+
+struct InFlight<'a> {
+    capture: MutexGuard<'a, Capture>,
+    /// What the transaction says its LSN is.
+    lsn: Lsn,
 }
 
 impl PendingCommit<'_> {
-    /// SQLite did not commit.
-    pub fn abort(self) {}
+    /// SQLite reported that it did not commit.
+    ///
+    /// # Errors
+    /// It did here, although not everywhere: a transaction that spans databases is committed in one after the other. The
+    /// store has failed; recovery takes the commit back, since it is not in the log.
+    pub fn abort(mut self) -> Result<(), StoreError> {
+        let (Some(in_flight), Some(logged)) = (self.in_flight.take(), &self.database.logged) else {
+            return Ok(());
+        };
+        let shown = self.database.shown_lsn();
+        let failure = match shown {
+            Ok(shown) if shown != in_flight.lsn => return Ok(()),
+            Ok(_) => StoreError::Io("SQLite has committed a part of a failed transaction".to_owned()),
+            Err(e) => e,
+        };
+        logged.log.fail(failure.clone());
+        Err(failure)
+    }
 
     /// SQLite has committed: its frames become a record of the log. The position behind it is what an answer waits for.
     ///
     /// # Errors
     /// The store has failed: the pages are in SQLite and not in the log, so nothing may be answered any more.
     pub fn finish(mut self) -> Result<Lsn, StoreError> {
-        let (Some(capture), Some(logged)) = (self.capture.as_mut(), &self.database.logged) else {
+        let (Some(mut in_flight), Some(logged)) = (self.in_flight.take(), &self.database.logged) else {
             return Ok(Lsn(0));
         };
         self.database.commits.fetch_add(1, Ordering::Relaxed);
-        capture.record(logged).inspect_err(|e| logged.log.fail(e.to_string()))
+        // The gate is still closed while the failure is noted.
+        in_flight.capture.record(logged).inspect_err(|e| logged.log.fail(e.clone()))
+    }
+}
+
+impl Drop for PendingCommit<'_> {
+    fn drop(&mut self) {
+        if let (Some(_), Some(logged)) = (&self.in_flight, &self.database.logged) {
+            logged.log.fail(StoreError::Io("a commit was left in the middle".to_owned()));
+        }
     }
 }
 
@@ -368,17 +455,28 @@ impl Capture {
             self.remember(*number, after, change.hash_after);
             changes.push(change);
         }
-        // Pages that a shrinking commit cut off leave the checksum.
+        // SQLite does not write a page that it took and freed again in one transaction. It has no content yet; here its
+        // content is zeros.
+        for number in self.database_pages + 1..=commit.database_pages {
+            if !commit.pages.contains_key(&number) && number != lock_page(page_size) {
+                let change = change(number, (&[], 0), &vec![0; page_size], true);
+                self.checksum ^= change.hash_after;
+                self.imaged.insert(number);
+                changes.push(change);
+            }
+        }
         for number in commit.database_pages + 1..=self.database_pages {
-            if !commit.pages.contains_key(&number) {
-                self.checksum ^= self.page_before(logged, number)?.1;
+            if number != lock_page(page_size) {
+                let change = cut_off(number, self.page_before(logged, number)?.1);
+                self.checksum ^= change.hash_before;
+                changes.push(change);
             }
             self.recent.remove(&number);
         }
         self.cursor.advance(&commit);
         self.database_pages = commit.database_pages;
         let (checksum_after, page_size, fork) = (self.checksum, self.page_size, self.fork);
-        Ok(logged.log.append(|lsn, hardened| Record {
+        logged.log.append(|lsn, hardened| Record {
             lsn,
             hardened,
             checksum_before,
@@ -388,7 +486,7 @@ impl Capture {
             page_size,
             fork,
             pages: changes,
-        }))
+        })
     }
 
     /// The page before this commit with its hash; empty if it did not exist.
@@ -402,13 +500,13 @@ impl Capture {
         let page = match self.cursor.page(&self.wal, number, self.page_size as usize)? {
             Some(page) => page,
             None => {
+                // One that SQLite has never written may lie behind the end of the file: zeros.
                 let mut page = vec![0; self.page_size as usize];
                 let offset = u64::from(number - 1) * u64::from(self.page_size);
-                let read = logged
+                logged
                     .data
                     .read_at("page before", offset, &mut page)
                     .map_err(|e| StoreError::io("read a page", &e))?;
-                page.truncate(if read == page.len() { read } else { 0 });
                 page
             }
         };

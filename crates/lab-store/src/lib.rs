@@ -9,7 +9,7 @@
 //!
 //! What is assumed of the disk: a sync makes what was written before it durable; what was not synced may be there in
 //! part, torn, and in any order; a rename is atomic once the folder is synced; a failed sync says nothing about what is
-//! on disk, so it is final.
+//! on disk, now or after a later sync, so it is final, and recovery writes again whatever it may concern.
 
 mod checkpoint;
 mod control;
@@ -22,6 +22,8 @@ mod lsn;
 mod pages;
 mod record;
 mod recovery;
+mod replay;
+mod verify;
 mod wal;
 
 pub use checkpoint::CheckpointReport;

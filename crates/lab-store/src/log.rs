@@ -1,7 +1,8 @@
 //! The log on disk: segments, and how records are hardened.
 //!
 //! A segment is a file `<first LSN in hex>.log`: 64 bytes of header, then records. It is zeroed and synced before its
-//! first record, so that appending changes no metadata and a sync costs one write.
+//! first record, so that appending changes no metadata and a sync costs one write. It gets its name only when everything
+//! before it is durable: that it exists proves so. Reading it back is [`crate::replay`]'s part.
 //!
 //! Whoever needs a record hardened and finds nobody writing becomes the writer for all records that are there: a lone
 //! session's commit goes through no other thread. If more has come meanwhile, the log's own thread takes over until
@@ -15,14 +16,15 @@ use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
 use crate::disk::DiskFile;
-use crate::{Disk, Lsn, ParsedRecord, Record, StoreError, read_record};
+use crate::record::{RECORD_MAX, record_length, stamp};
+use crate::{Disk, Lsn, Record, StoreError};
 
 const MAGIC: &[u8; 8] = b"MLSEG001";
-const HEADER: u64 = 64;
+pub(crate) const HEADER: u64 = 64;
 /// Bytes of log in a segment, unless one record needs more.
-const SEGMENT: u64 = 2 << 20;
-/// Bytes of log in a segment that was prepared ahead: the database is written to.
-const SPARE: u64 = 8 << 20;
+pub(crate) const SEGMENT: u64 = 2 << 20;
+/// A segment that was prepared ahead is that many times as long: the database is written to.
+const SPARE: u64 = 4;
 /// How long a record may stay unhardened that nobody waits for.
 const LINGER: Duration = Duration::from_millis(5);
 
@@ -53,6 +55,7 @@ pub(crate) struct Log {
 struct Shared {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
+    segment_bytes: u64,
     state: Mutex<State>,
     /// Wakes the log's own thread.
     work: Condvar,
@@ -66,7 +69,11 @@ struct State {
     /// Where the next record will stand.
     end: Lsn,
     hardened: Lsn,
-    failure: Option<String>,
+    failure: Option<StoreError>,
+    /// What SQLite shows is not what the log holds: not even what is hardened may be told any more.
+    parted: bool,
+    /// First LSN of the newest segment that is durable. One that is being made does not count: it may not come to be.
+    newest_segment: Lsn,
     /// Somebody writes.
     writing: bool,
     /// The log's own thread writes until nothing is left.
@@ -107,10 +114,10 @@ fn spare_path(dir: &Path) -> PathBuf {
 impl State {
     /// What has become of a position, once that is known.
     fn result(&self, lsn: Lsn) -> Option<Result<(), StoreError>> {
-        if self.hardened >= lsn {
+        if self.hardened >= lsn && !self.parted {
             return Some(Ok(()));
         }
-        self.failure.as_ref().map(|why| Err(StoreError::Failed(why.clone())))
+        self.failure.as_ref().map(|why| Err(StoreError::Failed(Box::new(why.clone()))))
     }
 
     /// Whether a session may write by itself.
@@ -121,15 +128,25 @@ impl State {
 
 impl Log {
     /// Starts appending at `end`; what lies there is overwritten.
-    pub(crate) fn start(disk: Arc<dyn Disk>, dir: &Path, end: Lsn) -> Result<Log, StoreError> {
+    pub(crate) fn start(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        end: Lsn,
+        segment_bytes: u64,
+    ) -> Result<Log, StoreError> {
+        // Recovery has synced their names.
+        let newest_segment = segments(&disk, dir)?.last().copied().unwrap_or_default();
         let shared = Arc::new(Shared {
             disk,
             dir: dir.to_owned(),
+            segment_bytes,
             state: Mutex::new(State {
                 pending: Vec::new(),
                 end,
                 hardened: end,
                 failure: None,
+                parted: false,
+                newest_segment,
                 writing: false,
                 keeping: false,
                 waiters: BTreeMap::new(),
@@ -154,12 +171,25 @@ impl Log {
 
     /// Appends what `make` builds for the position it is given, and returns the position behind it. The caller holds the
     /// database's gate: nobody else appends meanwhile.
-    pub(crate) fn append(&self, make: impl FnOnce(Lsn, Lsn) -> Record) -> Lsn {
+    ///
+    /// # Errors
+    /// The log has failed, or the record is longer than any that recovery would believe.
+    pub(crate) fn append(&self, make: impl FnOnce(Lsn, Lsn) -> Record) -> Result<Lsn, StoreError> {
         let (at, hardened) = {
             let state = self.shared.lock();
+            if let Some(why) = &state.failure {
+                return Err(StoreError::Failed(Box::new(why.clone())));
+            }
             (state.end, state.hardened)
         };
-        let bytes = make(at, hardened).encode();
+        let record = make(at, hardened);
+        let len = record.encoded_len();
+        if len > RECORD_MAX {
+            return Err(StoreError::Io(format!(
+                "a transaction of {len} bytes of log is longer than the {RECORD_MAX} that a log record can have"
+            )));
+        }
+        let bytes = record.encode();
         let mut state = self.shared.lock();
         assert!(state.end == at, "two appended at once: {} is not {at}", state.end);
         state.pending.extend_from_slice(&bytes);
@@ -169,7 +199,7 @@ impl Log {
         if std::mem::take(&mut state.idle) {
             self.shared.work.notify_one();
         }
-        end
+        Ok(end)
     }
 
     /// Waits until everything before `lsn` is durable, and helps.
@@ -219,17 +249,18 @@ impl Log {
         self.shared.lock().hardened
     }
 
-    pub(crate) fn failure(&self) -> Option<String> {
+    pub(crate) fn failure(&self) -> Option<StoreError> {
         self.shared.lock().failure.clone()
     }
 
     /// Makes every later wait fail: the log and the pages may have parted.
-    pub(crate) fn fail(&self, why: String) {
+    pub(crate) fn fail(&self, why: StoreError) {
         let mut state = self.shared.lock();
         let why = state.failure.get_or_insert(why).clone();
+        state.parted = true;
         let waiters = std::mem::take(&mut state.waiters);
         drop(state);
-        waiters.into_values().for_each(|w| w.served(Err(StoreError::Failed(why.clone()))));
+        waiters.into_values().for_each(|w| w.served(Err(StoreError::Failed(Box::new(why.clone())))));
     }
 
     /// Syncs and bytes since the start.
@@ -238,10 +269,11 @@ impl Log {
         (state.syncs, state.bytes)
     }
 
-    /// Removes segments that lie wholly before `floor`.
+    /// Removes segments that lie wholly before `floor`; the newest stays in any case.
     pub(crate) fn truncate(&self, floor: Lsn) -> Result<(), StoreError> {
         let io = |e: std::io::Error| StoreError::io("truncate the log", &e);
         let starts = segments(&self.shared.disk, &self.shared.dir)?;
+        let floor = floor.min(self.shared.lock().newest_segment);
         let mut removed = false;
         for pair in starts.windows(2) {
             if let [start, next] = pair
@@ -263,11 +295,13 @@ impl Drop for Log {
         self.shared.lock().stopping = true;
         self.shared.work.notify_all();
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(keeper) = keeper
+        // NB: what departs by the log's own thread may hold the last of the store; that thread cannot wait for itself.
+        if let Some(keeper) = keeper.filter(|k| k.thread().id() != std::thread::current().id())
             && keeper.join().is_err()
         {
             // The thread's panic was printed by itself; there is nobody left to tell.
-            self.shared.lock().failure.get_or_insert("the log's thread panicked".to_owned());
+            let panicked = StoreError::Io("the log's thread has panicked".to_owned());
+            self.shared.lock().failure.get_or_insert(panicked);
         }
     }
 }
@@ -280,8 +314,10 @@ impl Shared {
     /// Writes and syncs what is pending, as the one who writes, and wakes who has waited for it.
     fn harden<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         state.writing = true;
-        let (bytes, at) = (std::mem::take(&mut state.pending), state.hardened);
+        let (mut bytes, at) = (std::mem::take(&mut state.pending), state.hardened);
         drop(state);
+        // Everything before this write is durable by now: found later, each record proves it.
+        stamp(&mut bytes, at);
         let written = {
             let mut segments = self.segments.lock().unwrap_or_else(PoisonError::into_inner);
             self.write(&mut segments, &bytes, at)
@@ -299,11 +335,11 @@ impl Shared {
             }
             // A failed sync is final: what is on disk now is not known, so nothing more is written behind it.
             Err(e) => {
-                state.failure.get_or_insert(e.to_string());
+                state.failure.get_or_insert(e);
             }
         }
         let (result, later) = match &state.failure {
-            Some(why) => (Err(StoreError::Failed(why.clone())), BTreeMap::new()),
+            Some(why) => (Err(StoreError::Failed(Box::new(why.clone()))), BTreeMap::new()),
             None => {
                 let behind = (Lsn(state.hardened.0.saturating_add(1)), 0);
                 (Ok(()), state.waiters.split_off(&behind))
@@ -386,7 +422,7 @@ impl Shared {
             }
             let (now, later) = rest.split_at_checked(fitting).unwrap_or((rest, &[]));
             segment.file.write_at("log write", HEADER + at.0 - segment.start.0, now).map_err(io)?;
-            segment.file.sync("log sync").map_err(io)?;
+            segment.file.sync("log sync").map_err(|e| StoreError::sync("sync the log", &e))?;
             at = Lsn(at.0 + fitting as u64);
             rest = later;
             segments.open = Some(segment);
@@ -396,6 +432,9 @@ impl Shared {
     }
 
     /// A new segment that begins at `start`, zeroed and durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] if there is no room for it: no record has been written.
     fn open_segment(
         &self,
         spare: &mut Option<Arc<dyn DiskFile>>,
@@ -403,44 +442,54 @@ impl Shared {
         at_least: usize,
     ) -> Result<Open, StoreError> {
         let io = |e: std::io::Error| StoreError::io("make a log segment", &e);
+        let unknown = |e: std::io::Error| StoreError::sync("make a log segment", &e);
         let path = segment_path(&self.dir, start);
-        let prepared = spare.take().filter(|_| at_least as u64 <= SPARE);
+        let prepared = spare.take().filter(|_| at_least as u64 <= self.spare_bytes());
         let (file, capacity) = match prepared {
             Some(file) => {
-                self.disk.rename("segment rename", &spare_path(&self.dir), &path).map_err(io)?;
-                (file, SPARE)
+                self.disk.rename("segment rename", &spare_path(&self.dir), &path).map_err(unknown)?;
+                (file, self.spare_bytes())
             }
             None => {
-                let capacity = SEGMENT.max(at_least as u64);
+                let capacity = self.segment_bytes.max(at_least as u64);
                 (self.zeroed(&path, HEADER + capacity).map_err(io)?, capacity)
             }
         };
-        let mut header = MAGIC.to_vec();
-        header.extend(start.0.to_le_bytes());
-        header.extend(capacity.to_le_bytes());
-        file.write_at("segment header", 0, &header).map_err(io)?;
-        file.sync("segment sync").map_err(io)?;
-        self.disk.sync_dir("log folder", &self.dir).map_err(io)?;
+        file.write_at("segment header", 0, &segment_header(start, capacity)).map_err(io)?;
+        file.sync("segment sync").map_err(unknown)?;
+        self.disk.sync_dir("log folder", &self.dir).map_err(unknown)?;
+        self.lock().newest_segment = start;
         Ok(Open { file, start, capacity })
     }
 
-    /// A file of that many zero bytes, written and not just allocated.
+    fn spare_bytes(&self) -> u64 {
+        self.segment_bytes * SPARE
+    }
+
+    /// A file of that many zero bytes, written and not just allocated. What it took is given back if there is no room for
+    /// all of it.
     fn zeroed(&self, path: &Path, len: u64) -> std::io::Result<Arc<dyn DiskFile>> {
         let file = self.disk.open("segment open", path, true)?;
         // What an earlier log has left under this name must not be read behind the end of this one.
         file.set_len("segment cut", 0)?;
-        let zeros = vec![0; 256 << 10];
+        let zeros = vec![0; len.min(256 << 10) as usize];
         let mut offset = 0;
         while offset < len {
             let n = (len - offset).min(zeros.len() as u64);
-            file.write_at("segment zero", offset, zeros.get(..n as usize).unwrap_or(&zeros))?;
+            let written = file.write_at("segment zero", offset, zeros.get(..n as usize).unwrap_or(&zeros));
+            if let Err(e) = written {
+                return Err(match file.set_len("segment cut", 0) {
+                    Ok(()) => e,
+                    Err(also) => std::io::Error::new(e.kind(), format!("{e}; giving its room back: {also}")),
+                });
+            }
             offset += n;
         }
         Ok(file)
     }
 
     fn prepare_spare(&self) {
-        let made = self.zeroed(&spare_path(&self.dir), HEADER + SPARE);
+        let made = self.zeroed(&spare_path(&self.dir), HEADER + self.spare_bytes());
         let made = made.and_then(|file| file.sync("spare sync").map(|()| file));
         // NB: a failure is not kept. The writer makes its segment itself then, and fails by itself if it must.
         if let Ok(file) = made {
@@ -449,8 +498,20 @@ impl Shared {
     }
 }
 
-fn record_length(bytes: &[u8]) -> usize {
-    bytes.get(4..8).and_then(|b| b.try_into().ok()).map_or(bytes.len(), |b| u32::from_le_bytes(b) as usize)
+/// Magic, first LSN, capacity, CRC-32C of these, zeros.
+fn segment_header(start: Lsn, capacity: u64) -> [u8; HEADER as usize] {
+    let mut fields = MAGIC.to_vec();
+    fields.extend(start.0.to_le_bytes());
+    fields.extend(capacity.to_le_bytes());
+    fields.extend(crc32c::crc32c(&fields).to_le_bytes());
+    let mut header = [0; HEADER as usize];
+    header.iter_mut().zip(fields).for_each(|(to, from)| *to = from);
+    header
+}
+
+pub(crate) fn header_is_good(bytes: &[u8], start: Lsn) -> bool {
+    let capacity = bytes.get(16..24).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
+    bytes.get(..HEADER as usize) == Some(&segment_header(start, capacity)[..])
 }
 
 /// How many bytes of whole records fit into `room`.
@@ -477,79 +538,4 @@ pub(crate) fn segments(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Vec<Lsn>, Sto
         .collect();
     starts.sort_unstable();
     Ok(starts)
-}
-
-/// Reads every record from `from` on, in order, and returns the position behind the last one.
-///
-/// A record that does not verify ends the log if nothing proves that it had been hardened; if a later record says that the
-/// log was hardened past it, it is corruption.
-pub(crate) fn replay(
-    disk: &Arc<dyn Disk>,
-    dir: &Path,
-    from: Lsn,
-    mut each: impl FnMut(Record) -> Result<(), StoreError>,
-) -> Result<Lsn, StoreError> {
-    let io = |e: std::io::Error| StoreError::io("read the log", &e);
-    let mut at = from;
-    let starts = segments(disk, dir)?;
-    let first = starts.iter().rposition(|s| *s <= from).unwrap_or(0);
-    for (n, start) in starts.iter().enumerate().skip(first) {
-        if *start > at {
-            return hole(disk, dir, &starts, at);
-        }
-        let file = disk.open("segment open", &segment_path(dir, *start), false).map_err(io)?;
-        let len = file.len("segment length").map_err(io)?.min(2 << 30);
-        let mut bytes = vec![0; len as usize];
-        let read = file.read_at("segment read", 0, &mut bytes).map_err(io)?;
-        bytes.truncate(read);
-        let last = n + 1 == starts.len();
-        let header_ok = bytes.get(..8) == Some(MAGIC) && bytes.get(8..16) == Some(&start.0.to_le_bytes());
-        if !header_ok {
-            if last {
-                return Ok(at);
-            }
-            return Err(StoreError::Corrupt(format!("log segment {:016x} has no valid header", start.0)));
-        }
-        let mut offset = (HEADER + at.0 - start.0) as usize;
-        while let ParsedRecord::Record(record, size) = read_record(bytes.get(offset..).unwrap_or_default()) {
-            if record.lsn != at {
-                break;
-            }
-            each(*record)?;
-            at = Lsn(at.0 + size as u64);
-            offset += size;
-        }
-        if last {
-            refuse_hole(&bytes, offset, at)?;
-        }
-    }
-    Ok(at)
-}
-
-fn hole(disk: &Arc<dyn Disk>, dir: &Path, starts: &[Lsn], at: Lsn) -> Result<Lsn, StoreError> {
-    let io = |e: std::io::Error| StoreError::io("read the log", &e);
-    for start in starts.iter().filter(|s| **s > at) {
-        let file = disk.open("segment open", &segment_path(dir, *start), false).map_err(io)?;
-        let mut bytes = vec![0; (file.len("segment length").map_err(io)?.min(2 << 30)) as usize];
-        file.read_at("segment read", 0, &mut bytes).map_err(io)?;
-        refuse_hole(&bytes, HEADER as usize, at)?;
-    }
-    Ok(at)
-}
-
-/// Looks for a record behind `offset` that was written when the log was already hardened past `at`.
-fn refuse_hole(bytes: &[u8], offset: usize, at: Lsn) -> Result<(), StoreError> {
-    for next in (offset..bytes.len()).step_by(8) {
-        let rest = bytes.get(next..).unwrap_or_default();
-        if rest.get(..4) == Some(b"MLR1")
-            && let ParsedRecord::Record(record, _) = read_record(rest)
-            && record.hardened > at
-        {
-            return Err(StoreError::Corrupt(format!(
-                "the log record at {at} ({}) does not verify, and a later record shows that it had been hardened",
-                at.hex()
-            )));
-        }
-    }
-    Ok(())
 }

@@ -14,7 +14,8 @@
 //! | 16 | fork |
 //! | each page | number (4), kind (1: 0 image, 1 delta), length of data (4), hash before (8), hash after (8), data |
 //!
-//! Integers are little-endian; data is LZ4.
+//! Integers are little-endian; data is LZ4. A page that the commit cut off the database has a number beyond the pages in
+//! the database, a hash after of 0, and no data.
 
 use crate::{Lsn, StoreError};
 
@@ -22,7 +23,7 @@ const MAGIC: u32 = u32::from_le_bytes(*b"MLR1");
 const HEADER: usize = 80;
 const PAGE_HEADER: usize = 25;
 /// No commit changes more than this; a larger length is not believed.
-const RECORD_MAX: usize = 1 << 30;
+pub(crate) const RECORD_MAX: usize = 1 << 30;
 
 /// How a page changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,10 +75,15 @@ pub enum ParsedRecord {
 }
 
 impl Record {
+    /// How many bytes the record has.
+    pub fn encoded_len(&self) -> usize {
+        let body: usize = self.pages.iter().map(|p| PAGE_HEADER + p.data.len()).sum();
+        (HEADER + body).next_multiple_of(8)
+    }
+
     /// The record as bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let body: usize = self.pages.iter().map(|p| PAGE_HEADER + p.data.len()).sum();
-        let len = (HEADER + body).next_multiple_of(8);
+        let len = self.encoded_len();
         let mut out = Vec::with_capacity(len);
         out.extend(MAGIC.to_le_bytes());
         out.extend((len as u32).to_le_bytes());
@@ -100,11 +106,36 @@ impl Record {
             out.extend(&page.data);
         }
         out.resize(len, 0);
-        let crc = crc32c::crc32c(out.get(12..).unwrap_or_default());
-        if let Some(slot) = out.get_mut(8..12) {
-            slot.copy_from_slice(&crc.to_le_bytes());
-        }
+        seal(&mut out);
         out
+    }
+}
+
+/// Writes the checksum of a record into it.
+fn seal(record: &mut [u8]) {
+    let crc = crc32c::crc32c(record.get(12..).unwrap_or_default());
+    if let Some(slot) = record.get_mut(8..12) {
+        slot.copy_from_slice(&crc.to_le_bytes());
+    }
+}
+
+/// The length that a record at the start of `bytes` says it has.
+pub(crate) fn record_length(bytes: &[u8]) -> usize {
+    bytes.get(4..8).and_then(|b| b.try_into().ok()).map_or(bytes.len(), |b| u32::from_le_bytes(b) as usize)
+}
+
+/// Makes each of a row of records say what is hardened now, as it is written: when it was made, it may have been less.
+pub(crate) fn stamp(mut records: &mut [u8], hardened: Lsn) {
+    while !records.is_empty() {
+        let len = record_length(records).clamp(8, records.len());
+        let (record, rest) = records.split_at_mut(len);
+        records = rest;
+        if let Some(slot) = record.get_mut(24..32)
+            && *slot != hardened.0.to_le_bytes()
+        {
+            slot.copy_from_slice(&hardened.0.to_le_bytes());
+            seal(record);
+        }
     }
 }
 
@@ -203,6 +234,16 @@ pub(crate) fn change(
         lz4_flex::compress(after)
     };
     PageChange { number, delta, hash_before, hash_after: page_hash(number, after), data }
+}
+
+/// A page that the database no longer has.
+pub(crate) fn cut_off(number: u32, hash_before: u64) -> PageChange {
+    PageChange { number, delta: false, hash_before, hash_after: 0, data: Vec::new() }
+}
+
+/// SQLite's lock page: the one that holds byte 2^30. It is never part of the database.
+pub(crate) fn lock_page(page_size: usize) -> u32 {
+    ((1_u64 << 30) / page_size as u64 + 1) as u32
 }
 
 /// The page after a change.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::control::Control;
 use crate::disk::DiskFile;
 use crate::record::apply;
-use crate::{Disk, Lsn, Record, StoreError, log, pages};
+use crate::{Disk, Lsn, Record, StoreError, pages, replay, verify};
 
 /// Where pages live, for redo.
 pub(crate) trait Pages {
@@ -46,13 +46,17 @@ impl Pages for FilePages {
     }
 }
 
+/// A data file up to this size is read and compared with the database's checksum at each recovery. A larger one would keep
+/// the database from its users for too long; DBCC CHECKDB does it there.
+const VERIFIED_BYTES_MAX: u64 = 256 << 20;
+
 /// What recovery ended with.
-#[derive(Debug, Clone, Copy)]
 pub(crate) struct Recovered {
+    /// The data file, open.
+    pub(crate) data: Arc<dyn DiskFile>,
     pub(crate) end: Lsn,
     pub(crate) checksum: u64,
     pub(crate) database_pages: u32,
-    pub(crate) records: u64,
 }
 
 /// Applies one record; the checksum that the database has then.
@@ -64,14 +68,29 @@ pub(crate) fn redo(record: &Record, pages: &mut dyn Pages, checksum: u64) -> Res
         )));
     }
     let mut sum = checksum;
+    let mut shrunk = false;
     for change in &record.pages {
         let Some(_) = change.number.checked_sub(1) else {
             return Err(StoreError::Corrupt(format!("the record at {} names page 0", record.lsn)));
         };
+        if change.number > record.database_pages {
+            if change.hash_after != 0 || !change.data.is_empty() {
+                return Err(StoreError::Corrupt(format!(
+                    "the record at {} has content for page {}, beyond the {} of the database",
+                    record.lsn, change.number, record.database_pages
+                )));
+            }
+            sum ^= change.hash_before;
+            shrunk = true;
+            continue;
+        }
         let before = if change.delta { pages.read(change.number)? } else { Vec::new() };
         let after = apply(change, &before, record.page_size as usize)?;
         pages.write(change.number, &after)?;
         sum ^= change.hash_before ^ change.hash_after;
+    }
+    if shrunk {
+        pages.resize(record.database_pages)?;
     }
     if sum != record.checksum_after {
         return Err(StoreError::Corrupt(format!(
@@ -88,28 +107,28 @@ pub(crate) fn recover(disk: &Arc<dyn Disk>, dir: &Path, control: &Control) -> Re
     let data = super::database::data_path(dir);
     // What SQLite had not checkpointed is gone with its WAL: the log alone says what was committed.
     pages::remove_overflow(disk, dir)?;
-    let file = disk.open("data open", &data, true).map_err(io)?;
+    // A data file that was there at the last checkpoint is never made anew: without it the log is of no use.
+    let file = disk.open("data open", &data, control.database_pages == 0).map_err(io)?;
     let page_size = control.page_size as usize;
     let mut pages = FilePages { file: Arc::clone(&file), page_size };
-    let mut done = Recovered {
-        end: control.checkpoint_lsn,
-        checksum: control.checksum,
-        database_pages: control.database_pages,
-        records: 0,
-    };
-    done.end = log::replay(disk, dir, control.checkpoint_lsn, |record| {
+    let (mut checksum, mut database_pages) = (control.checksum, control.database_pages);
+    let (from, proved) = (control.checkpoint_lsn, control.hardened_lsn);
+    let replayed = replay::replay(disk, dir, from, proved, &control.fork, |record| {
         if record.page_size != control.page_size {
             return Err(StoreError::Corrupt(format!(
-                "the record at {} has pages of another size",
-                record.lsn
+                "the record at {} has pages of {} bytes, the database has {}",
+                record.lsn, record.page_size, control.page_size
             )));
         }
-        done.checksum = redo(&record, &mut pages, done.checksum)?;
-        done.database_pages = record.database_pages;
-        done.records += 1;
+        checksum = redo(&record, &mut pages, checksum)?;
+        database_pages = record.database_pages;
         Ok(())
     })?;
-    pages.resize(done.database_pages)?;
-    file.sync("data sync").map_err(io)?;
-    Ok(done)
+    pages.resize(database_pages)?;
+    if u64::from(database_pages) * page_size as u64 <= VERIFIED_BYTES_MAX {
+        verify::data_file(&data, file.as_ref(), page_size, database_pages, checksum)?;
+    }
+    replay::harden(disk, dir, replayed.proved, replayed.end)?;
+    file.sync("data sync").map_err(|e| StoreError::sync("sync the data file", &e))?;
+    Ok(Recovered { data: file, end: replayed.end, checksum, database_pages })
 }

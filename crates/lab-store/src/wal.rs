@@ -6,11 +6,10 @@ use std::sync::Arc;
 use lab_vfs::Wal;
 
 use crate::StoreError;
+use crate::record::lock_page;
 
 const HEADER: u64 = 32;
 const FRAME_HEADER: usize = 24;
-/// SQLite's lock page: the one that holds byte 2^30. It is never part of the database.
-const LOCK_BYTE: u64 = 1 << 30;
 
 /// Where reading goes on.
 #[derive(Debug, Default)]
@@ -73,11 +72,13 @@ impl Cursor {
             let number = be32(head, 0);
             commit.newest.push((number, commit.end));
             commit.end += 1;
-            if u64::from(number) != LOCK_BYTE / page_size as u64 + 1 {
+            if number != lock_page(page_size) {
                 commit.pages.insert(number, Arc::from(page));
             }
             commit.database_pages = be32(head, 4);
         }
+        // A transaction may spill pages that it cuts off in the end.
+        commit.pages.retain(|number, _| *number <= commit.database_pages);
         Ok(commit)
     }
 

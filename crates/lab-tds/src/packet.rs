@@ -325,6 +325,11 @@ impl PacketWriter {
         }
     }
 
+    /// Forgets what was made of a message and has not been sent: the next packet is its first.
+    pub fn restart(&mut self) {
+        self.next_id = 1;
+    }
+
     /// Moves everything to `out` and ends the message.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         self.full_packets(out);

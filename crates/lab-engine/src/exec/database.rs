@@ -95,8 +95,12 @@ impl Session {
         let guid = random_hex()?;
         // The folder's name is never used twice: a crash may leave one behind.
         let folder = std::path::PathBuf::from(format!("db{id}-{}", guid.get(..8).unwrap_or("0")));
-        let (store, catalog) = server.create_database_files(&folder, id, collation)?;
-        store.set_recovery_model(lab_store::RecoveryModel::Full).map_err(|e| SqlError::storage(&e))?;
+        let (store, catalog) = server.create_database_files(&folder, id, collation).and_then(|made| {
+            made.0
+                .set_recovery_model(lab_store::RecoveryModel::Full)
+                .map_err(|e| SqlError::storage(&name.value, &e))?;
+            Ok(made)
+        })?;
         let entry = DatabaseEntry {
             id,
             name: name.value.clone(),
@@ -249,7 +253,10 @@ impl Session {
                         );
                     }
                 };
-                database.store()?.set_recovery_model(store_model).map_err(|e| SqlError::storage(&e))?;
+                database
+                    .store()?
+                    .set_recovery_model(store_model)
+                    .map_err(|e| SqlError::storage(&entry.name, &e))?;
                 entry.recovery_model = model;
             }
             "READ_ONLY" => entry.read_only = true,
@@ -318,7 +325,20 @@ impl Session {
         }
         entry.offline = false;
         self.let_go(database.id)?;
-        database.take_down(DatabaseState::RecoveryPending, "being recovered".to_owned());
+        let why = database.reason().unwrap_or_default();
+        database.take_down(was, why);
+        if !self.server.evict(database, self.id()) {
+            return Err(SqlError::new(
+                5070,
+                16,
+                2,
+                format!(
+                    "Database state cannot be changed while other users are using the database '{}'",
+                    entry.name
+                ),
+            )
+            .into());
+        }
         let recovered = self.server.bring_up_entry(entry.clone());
         let state = recovered.state();
         let why = recovered.reason();
@@ -328,7 +348,11 @@ impl Session {
                 5181,
                 16,
                 5,
-                format!("Could not restart database \"{}\". {}", entry.name, why.unwrap_or_default()),
+                format!(
+                    "Could not restart database \"{}\". Reverting to the previous status. {}",
+                    entry.name,
+                    why.unwrap_or_default()
+                ),
             )
             .into());
         }

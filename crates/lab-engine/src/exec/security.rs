@@ -479,6 +479,13 @@ impl Session {
                 }
             }
         }
+        // SQLite judges the structure; whether every page is the one that was written, only the store knows.
+        if let Err(e) = self.database(database)?.store()?.verify() {
+            if !e.is_corruption() {
+                return Err(SqlError::storage(&self.name_of(database), &e).into());
+            }
+            faults.push(e.to_string());
+        }
         let name = self.name_of(database);
         for fault in &faults {
             sink.error(&SqlError::new(8928, 16, 1, format!("Object in database '{name}': {fault}")));

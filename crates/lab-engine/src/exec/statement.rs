@@ -203,9 +203,8 @@ impl Session {
                 return Err(SqlError::unsupported(&format!("{verb} {}", b.what)).into());
             }
             K::Checkpoint => {
-                let id = self.current_database();
-                let store = self.database(id)?.store()?;
-                store.checkpoint().map_err(|e| SqlError::storage(&e))?;
+                let database = self.database(self.current_database())?;
+                database.store()?.checkpoint().map_err(|e| SqlError::storage(&database.name(), &e))?;
             }
             K::Kill(id) => self.run_kill(frame, id)?,
             K::Dbcc(command, args) => self.run_dbcc(frame, command, args, sink)?,

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex, RwLock};
+use std::time::{Duration, Instant};
 
-use lab_store::{CreateOptions, Database as Store, Disk, Locks, Lsn, RealDisk, StoreError};
+use lab_store::{CreateOptions, Database as Store, Disk, Locks, Lsn, RealDisk};
 use rusqlite::Connection;
 
 use super::*;
@@ -52,9 +53,12 @@ impl Server {
     ///
     /// A user database that cannot be recovered is kept as SUSPECT or RECOVERY_PENDING and harms no other.
     pub fn open(config: ServerConfig) -> Result<Arc<Server>, OpenError> {
-        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-        check_marker(&config.data_dir)?;
-        let first = !config.data_dir.join("master").exists();
+        Server::open_on(config, Arc::new(RealDisk))
+    }
+
+    /// As [`Server::open`], on a disk that may fail.
+    pub fn open_on(config: ServerConfig, disk: Arc<dyn Disk>) -> Result<Arc<Server>, OpenError> {
+        let first = is_first_start(&disk, &config.data_dir)?;
         if let Some(password) = &config.sa_password
             && !strong(password.expose())
         {
@@ -68,7 +72,7 @@ impl Server {
         let admin = connection().map_err(storage)?;
         attach(&admin, &master.0, "db1").map_err(storage)?;
         if first {
-            in_transaction(&admin, &master.0, "db1", super::entries::create_table)
+            in_transaction(&admin, &master.0, "master", "db1", super::entries::create_table)
                 .map_err(|e| OpenError::Storage(e.message))?;
         }
         let entries = super::entries::load(&admin).map_err(storage)?;
@@ -96,6 +100,7 @@ impl Server {
         let server = Arc::new(server);
         if first {
             crate::session::run_first_start(&server).map_err(|e| OpenError::Storage(e.to_string()))?;
+            write_marker(&server.disk, &server.config.data_dir, true)?;
         }
         Checkpointer::start(&server)
             .map_err(|e| OpenError::Storage(format!("start the checkpointer: {e}")))?;
@@ -166,13 +171,43 @@ impl Server {
         let opened = Store::open(Arc::clone(&self.disk), &dir)
             .map_err(|e| (failure_state(&e), e.to_string()))
             .and_then(|store| {
-                let catalog =
-                    load_catalog(&store, entry.id).map_err(|e| (DatabaseState::Suspect, e.to_string()))?;
+                let catalog = load_catalog(&store, entry.id).map_err(|e| {
+                    let state = match e.sqlite_error_code() {
+                        Some(rusqlite::ErrorCode::SystemIoFailure | rusqlite::ErrorCode::DiskFull) => {
+                            DatabaseState::RecoveryPending
+                        }
+                        _ => DatabaseState::Suspect,
+                    };
+                    (state, e.to_string())
+                })?;
                 Ok((store, catalog))
             });
         match opened {
             Ok((store, catalog)) => Database::online(entry, store, catalog),
             Err((state, why)) => Database::down(entry, state, why),
+        }
+    }
+
+    /// Ends the sessions that have the files open of a database that is down, and waits until none has.
+    ///
+    /// Whatever still works on the former store, with its own log and its own idea of the data file, must be gone before
+    /// recovery writes either.
+    pub(crate) fn evict(&self, database: &Database, but: u16) -> bool {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let start = Instant::now();
+        loop {
+            if database.is_let_go() {
+                return true;
+            }
+            if start.elapsed() > PATIENCE {
+                return false;
+            }
+            for session in self.sessions() {
+                if session.id != but && session.state().attached.contains(&database.id) {
+                    session.kill();
+                }
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
@@ -208,7 +243,16 @@ impl Server {
         id: i32,
         collation: Collation,
     ) -> Result<(Store, Catalog), SqlError> {
-        create(&self.disk, &self.config.data_dir.join(folder), id, collation, true)
+        let dir = self.config.data_dir.join(folder);
+        create(&self.disk, &dir, id, collation, true).map_err(|mut e| {
+            // What there is of it is of no use, and on a full disk it takes room that others need.
+            if let Err(also) = std::fs::remove_dir_all(&dir)
+                && also.kind() != std::io::ErrorKind::NotFound
+            {
+                e.message = format!("{} Removing {}: {also}.", e.message, dir.display());
+            }
+            e
+        })
     }
 }
 
@@ -222,32 +266,60 @@ pub(crate) fn strong(password: &str) -> bool {
     password.chars().count() >= 8 && kinds >= 3
 }
 
-fn failure_state(e: &StoreError) -> DatabaseState {
-    if e.is_corruption() { DatabaseState::Suspect } else { DatabaseState::RecoveryPending }
-}
-
 fn storage(e: impl std::fmt::Display) -> OpenError {
     OpenError::Storage(e.to_string())
 }
 
-fn check_marker(dir: &Path) -> Result<(), OpenError> {
+/// Whether the folder has to be set up. A set-up that was cut off has told nobody of anything: it begins anew.
+fn is_first_start(disk: &Arc<dyn Disk>, dir: &Path) -> Result<bool, OpenError> {
     std::fs::create_dir_all(dir).map_err(|e| OpenError::Storage(format!("{}: {e}", dir.display())))?;
     let marker = dir.join(MARKER);
     if marker.exists() {
         let text = std::fs::read_to_string(&marker).map_err(storage)?;
-        let format = serde_json::from_str::<serde_json::Value>(&text).ok().and_then(|v| v["format"].as_u64());
-        return match format {
-            Some(f) if f <= u64::from(FORMAT) => Ok(()),
-            Some(f) => Err(OpenError::Newer(format!("format {f}, this program knows {FORMAT}"))),
-            None => Err(OpenError::Storage(format!("{} cannot be read", marker.display()))),
-        };
+        let marker = serde_json::from_str::<serde_json::Value>(&text)
+            .map_err(|_| OpenError::Storage(format!("{} cannot be read", marker.display())))?;
+        match marker["format"].as_u64() {
+            Some(f) if f <= u64::from(FORMAT) => {}
+            f => {
+                return Err(OpenError::Newer(format!(
+                    "format {}, this program knows {FORMAT}",
+                    f.unwrap_or(0)
+                )));
+            }
+        }
+        if marker["complete"].as_bool() != Some(false) {
+            return Ok(false);
+        }
+        for name in ["master", "model", "msdb", "tempdb"] {
+            let folder = dir.join(name);
+            if folder.exists() {
+                std::fs::remove_dir_all(&folder)
+                    .map_err(|e| OpenError::Storage(format!("{}: {e}", folder.display())))?;
+            }
+        }
+        return Ok(true);
     }
     let occupied = std::fs::read_dir(dir).map_err(storage)?.next().is_some();
     if occupied && !dir.join("master").exists() {
         return Err(OpenError::Storage(format!("{} is not empty and holds no lab instance", dir.display())));
     }
-    std::fs::write(&marker, format!("{{\"format\":{FORMAT}}}\n"))
-        .map_err(|e| OpenError::Storage(format!("{}: {e}", marker.display())))
+    write_marker(disk, dir, occupied)?;
+    Ok(!occupied)
+}
+
+/// Says durably what the folder is, and whether it is set up.
+fn write_marker(disk: &Arc<dyn Disk>, dir: &Path, complete: bool) -> Result<(), OpenError> {
+    let (new, marker) = (dir.join("milink-lab.json.new"), dir.join(MARKER));
+    let text = format!("{{\"format\":{FORMAT},\"complete\":{complete}}}\n");
+    let write = || -> std::io::Result<()> {
+        let file = disk.open("marker open", &new, true)?;
+        file.set_len("marker cut", 0)?;
+        file.write_at("marker write", 0, text.as_bytes())?;
+        file.sync("marker sync")?;
+        disk.rename("marker rename", &new, &marker)?;
+        disk.sync_dir("marker folder", dir)
+    };
+    write().map_err(|e| OpenError::Storage(format!("{}: {e}", marker.display())))
 }
 
 fn system_entry(id: i32, name: &str, collation: Collation) -> DatabaseEntry {
@@ -298,13 +370,25 @@ fn create(
 ) -> Result<(Store, Catalog), SqlError> {
     let recovery_model = lab_store::RecoveryModel::Simple;
     let options = CreateOptions { hardened, recovery_model, ..CreateOptions::default() };
-    let store = Store::create(Arc::clone(disk), dir, options).map_err(|e| SqlError::storage(&e))?;
+    let name = dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let store = Store::create(Arc::clone(disk), dir, options).map_err(|e| {
+        SqlError::new(
+            5123,
+            16,
+            1,
+            format!(
+                "CREATE FILE encountered operating system error ({e}) while attempting to open or create the physical file '{}'.",
+                dir.display()
+            ),
+        )
+    })?;
     let conn = connection().map_err(|e| SqlError::sqlite(&e))?;
     let alias = format!("db{id}");
     attach(&conn, &store, &alias).map_err(|e| SqlError::sqlite(&e))?;
     let catalog = Catalog::new(collation);
-    let lsn = in_transaction(&conn, &store, &alias, |conn| catalog::create_tables(conn, &alias, &catalog))?;
-    store.wait_hardened(lsn).map_err(|e| SqlError::storage(&e))?;
+    let lsn =
+        in_transaction(&conn, &store, &name, &alias, |conn| catalog::create_tables(conn, &alias, &catalog))?;
+    store.wait_hardened(lsn).map_err(|e| SqlError::storage(&name, &e))?;
     Ok((store, catalog))
 }
 
@@ -333,18 +417,19 @@ pub(crate) fn attach(conn: &Connection, store: &Store, alias: &str) -> rusqlite:
 pub(crate) fn in_transaction(
     conn: &Connection,
     store: &Store,
+    name: &str,
     alias: &str,
     change: impl FnOnce(&Connection) -> rusqlite::Result<()>,
 ) -> Result<Lsn, SqlError> {
     let sqlite = |e: rusqlite::Error| SqlError::sqlite(&e);
     conn.execute_batch("BEGIN").map_err(sqlite)?;
     let committed = change(conn).map_err(sqlite).and_then(|()| {
-        let pending = store.begin_commit(conn, alias).map_err(|e| SqlError::storage(&e))?;
+        let pending = store.begin_commit(conn, alias).map_err(|e| SqlError::storage(name, &e))?;
         if let Err(e) = conn.execute_batch("COMMIT") {
-            pending.abort();
+            pending.abort().map_err(|e| SqlError::storage(name, &e))?;
             return Err(sqlite(e));
         }
-        pending.finish().map_err(|e| SqlError::storage(&e))
+        pending.finish().map_err(|e| SqlError::storage(name, &e))
     });
     if committed.is_err() && !conn.is_autocommit() {
         conn.execute_batch("ROLLBACK").map_err(sqlite)?;

@@ -1,9 +1,9 @@
 //! One database as the server holds it: its store, its catalog, its options.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
-use lab_store::Database as Store;
+use lab_store::{Database as Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Catalog;
@@ -113,8 +113,21 @@ pub(crate) struct Database {
 /// What is there only while the database is online.
 #[derive(Debug, Clone)]
 enum Live {
-    Online { store: Arc<Store>, catalog: Arc<Catalog> },
-    Down { state: DatabaseState, why: String },
+    Online {
+        store: Arc<Store>,
+        catalog: Arc<Catalog>,
+    },
+    Down {
+        state: DatabaseState,
+        why: String,
+        /// What was there before, which others may still have open.
+        former: Weak<Store>,
+    },
+}
+
+/// The state of a database whose store failed with that.
+pub(crate) fn failure_state(e: &StoreError) -> DatabaseState {
+    if e.is_corruption() { DatabaseState::Suspect } else { DatabaseState::RecoveryPending }
 }
 
 impl Database {
@@ -133,7 +146,7 @@ impl Database {
             id: entry.id,
             alias: format!("db{}", entry.id),
             entry: RwLock::new(entry),
-            live: RwLock::new(Live::Down { state, why }),
+            live: RwLock::new(Live::Down { state, why, former: Weak::new() }),
         }
     }
 
@@ -163,8 +176,9 @@ impl Database {
 
     pub(crate) fn state(&self) -> DatabaseState {
         match self.live() {
-            Live::Online { store, .. } if store.failure().is_some() => DatabaseState::Suspect,
-            Live::Online { .. } => DatabaseState::Online,
+            Live::Online { store, .. } => {
+                store.failure().map_or(DatabaseState::Online, |e| failure_state(&e))
+            }
             Live::Down { state, .. } => state,
         }
     }
@@ -175,10 +189,10 @@ impl Database {
     /// 926/927/942/945 as SQL Server says why it cannot be opened.
     pub(crate) fn store(&self) -> Result<Arc<Store>, SqlError> {
         match self.live() {
-            Live::Online { store, .. } if store.failure().is_some() => {
-                Err(self.unavailable(DatabaseState::Suspect))
-            }
-            Live::Online { store, .. } => Ok(store),
+            Live::Online { store, .. } => match store.failure() {
+                None => Ok(store),
+                Some(e) => Err(self.unavailable(failure_state(&e))),
+            },
             Live::Down { state, .. } => Err(self.unavailable(state)),
         }
     }
@@ -204,13 +218,26 @@ impl Database {
     }
 
     pub(crate) fn take_down(&self, state: DatabaseState, why: String) {
-        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Live::Down { state, why };
+        let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
+        let former = match &*live {
+            Live::Online { store, .. } => Arc::downgrade(store),
+            Live::Down { former, .. } => Weak::clone(former),
+        };
+        *live = Live::Down { state, why, former };
+    }
+
+    /// Whether somebody still has the files open that were taken down.
+    pub(crate) fn is_let_go(&self) -> bool {
+        match self.live() {
+            Live::Online { .. } => false,
+            Live::Down { former, .. } => former.strong_count() == 0,
+        }
     }
 
     /// Why the database is down, for the error log.
     pub(crate) fn reason(&self) -> Option<String> {
         match self.live() {
-            Live::Online { store, .. } => store.failure(),
+            Live::Online { store, .. } => store.failure().map(|e| e.to_string()),
             Live::Down { why, .. } => Some(why),
         }
     }

@@ -112,9 +112,9 @@ impl Server {
         self.locks
             .acquire(lab_store::SessionId(0), key, None, &mut || false)
             .map_err(|e| SqlError::internal(format!("write lock of master: {e:?}")))?;
-        let done = super::boot::in_transaction(&conn, &store, "db1", change);
+        let done = super::boot::in_transaction(&conn, &store, "master", "db1", change);
         self.locks.release_all(lab_store::SessionId(0));
         let lsn = done?;
-        store.wait_hardened(lsn).map_err(|e| SqlError::storage(&e))
+        store.wait_hardened(lsn).map_err(|e| SqlError::storage("master", &e))
     }
 }

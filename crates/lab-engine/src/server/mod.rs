@@ -100,6 +100,11 @@ impl Server {
         self.databases().into_iter().find(|d| same_name(&d.name(), name))
     }
 
+    /// The name of a database; empty if there is none of that id.
+    pub(crate) fn database_name(&self, id: i32) -> String {
+        self.database(id).map(|d| d.name()).unwrap_or_default()
+    }
+
     pub(crate) fn databases(&self) -> Vec<Arc<Database>> {
         self.databases.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }

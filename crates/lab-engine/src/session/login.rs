@@ -108,6 +108,7 @@ impl Server {
             ansi_nulls: true,
             context_info: Vec::new(),
             session_context: BTreeMap::new(),
+            attached: std::collections::BTreeSet::new(),
             temp: Arc::clone(&temp),
             changed_catalogs: BTreeMap::new(),
         };
@@ -138,7 +139,7 @@ impl Server {
             temp,
             isolation: Isolation::default(),
             interrupt: interrupt.clone(),
-            barrier: Barrier::default(),
+            barrier: Barrier::new(Arc::clone(self)),
             attached: BTreeMap::new(),
             login_database: MASTER,
             row_count: 0,

@@ -93,6 +93,11 @@ impl Session {
         self.interrupt.set_probe(probe);
     }
 
+    /// Sets how KILL ends the connection while nothing runs on it.
+    pub fn set_hang_up(&self, hang_up: Box<dyn Fn() + Send>) {
+        self.shared.set_hang_up(hang_up);
+    }
+
     /// Whether KILL has ended this session.
     pub fn is_killed(&self) -> bool {
         self.shared.is_killed()
@@ -110,18 +115,20 @@ impl Session {
         if self.attached.get(&id).is_some_and(|known| Arc::ptr_eq(known, &store)) {
             return Ok(database);
         }
-        if self.attached.remove(&id).is_some() {
-            self.detach(&database.alias)?;
-        }
+        self.let_go(id)?;
         crate::server::attach(&self.conn, &store, &database.alias).map_err(|e| SqlError::sqlite(&e))?;
         self.attached.insert(id, store);
+        self.shared.state().attached.insert(id);
         Ok(database)
     }
 
     /// Lets go of a database that is going down, so that its files can be replaced.
     pub(crate) fn let_go(&mut self, id: i32) -> Result<(), SqlError> {
-        if self.attached.remove(&id).is_some() {
+        if self.attached.contains_key(&id) {
             self.detach(&format!("db{id}"))?;
+            // Only now: others wait for the store to be let go of until its files are closed.
+            self.attached.remove(&id);
+            self.shared.state().attached.remove(&id);
         }
         Ok(())
     }

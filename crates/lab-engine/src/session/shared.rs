@@ -55,6 +55,8 @@ pub(crate) struct SharedState {
     pub(crate) session_context: BTreeMap<String, rusqlite::types::Value>,
     /// The temporary objects of this session.
     pub(crate) temp: Arc<Catalog>,
+    /// Databases whose files the session's connection has open.
+    pub(crate) attached: std::collections::BTreeSet<i32>,
     /// Catalogs that this session's open transaction has changed.
     pub(crate) changed_catalogs: BTreeMap<i32, Arc<Catalog>>,
 }
@@ -67,11 +69,23 @@ pub(crate) struct Shared {
     state: Mutex<SharedState>,
     /// Set by KILL.
     killed: std::sync::atomic::AtomicBool,
+    hang_up: HangUp,
+}
+
+/// Ends the connection of a session that waits for its client's next request.
+#[derive(Default)]
+struct HangUp(Mutex<Option<Box<dyn Fn() + Send>>>);
+
+impl std::fmt::Debug for HangUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HangUp")
+    }
 }
 
 impl Shared {
     pub(crate) fn new(id: u16, server: Arc<Server>, state: SharedState) -> Shared {
-        Shared { id, server, state: Mutex::new(state), killed: std::sync::atomic::AtomicBool::new(false) }
+        let killed = std::sync::atomic::AtomicBool::new(false);
+        Shared { id, server, state: Mutex::new(state), killed, hang_up: HangUp::default() }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, SharedState> {
@@ -94,6 +108,16 @@ impl Shared {
 
     pub(crate) fn kill(&self) {
         self.killed.store(true, std::sync::atomic::Ordering::Release);
+        // One that runs sees the mark by itself, and may have something to roll back first.
+        if self.state().activity == Activity::Sleeping
+            && let Some(hang_up) = &*self.hang_up.0.lock().unwrap_or_else(PoisonError::into_inner)
+        {
+            hang_up();
+        }
+    }
+
+    pub(crate) fn set_hang_up(&self, hang_up: Box<dyn Fn() + Send>) {
+        *self.hang_up.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(hang_up);
     }
 
     pub(crate) fn is_killed(&self) -> bool {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lab_store::{DbKey, LockError, SessionId};
+use lab_store::{DbKey, LockError, PendingCommit, SessionId};
 
 use super::Session;
 use crate::catalog::{Catalog, CatalogChange};
@@ -329,15 +329,23 @@ impl Session {
             }
             stores.push((*database, store));
         }
+        let name = |id: &i32| self.server.database_name(*id);
+        // After an error none of the databases may keep anything of the transaction.
+        let abort = |pending: Vec<PendingCommit<'_>>, e: SqlError| {
+            let aborted = pending
+                .into_iter()
+                .zip(&stores)
+                .map(|(p, (database, _))| p.abort().map_err(|e| SqlError::storage(&name(database), &e)));
+            aborted.fold(e, |e, aborted| aborted.err().unwrap_or(e))
+        };
         for (database, store) in &stores {
-            let alias = format!("db{database}");
-            pending.push(store.begin_commit(&self.conn, &alias).map_err(|e| SqlError::storage(&e))?);
+            match store.begin_commit(&self.conn, &format!("db{database}")) {
+                Ok(p) => pending.push(p),
+                Err(e) => return Err(abort(pending, SqlError::storage(&name(database), &e))),
+            }
         }
         if let Err(e) = self.execute_control("COMMIT") {
-            for p in pending {
-                p.abort();
-            }
-            return Err(e);
+            return Err(abort(pending, e));
         }
         let mut outcome = Ok(());
         for (p, (database, store)) in pending.into_iter().zip(&stores) {
@@ -349,7 +357,7 @@ impl Session {
                     }
                 }
                 // The pages are in SQLite and not in the log: the store has failed, and says so from now on.
-                Err(e) => outcome = Err(SqlError::storage(&e)),
+                Err(e) => outcome = Err(SqlError::storage(&name(database), &e)),
             }
         }
         for (database, changed) in std::mem::take(&mut self.tran.catalogs) {
