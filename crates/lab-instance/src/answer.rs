@@ -27,6 +27,8 @@ pub(crate) struct Answer {
     barrier: Option<Barrier>,
     held: Option<token::Done>,
     types: Vec<(SqlType, TypeInfo)>,
+    /// The client has seen a part of the answer.
+    begun: bool,
     /// The client is gone, or must not be told what could not be hardened.
     broken: bool,
 }
@@ -42,6 +44,7 @@ impl Answer {
             barrier: None,
             held: None,
             types: Vec::new(),
+            begun: false,
             broken: false,
         }
     }
@@ -73,12 +76,15 @@ impl Answer {
         self.release(false);
         self.writer.finish(&mut self.out);
         self.depart();
+        self.begun = false;
     }
 
     /// Sends the end of an answer, as soon as everything that it depends on is hardened; the session does not wait for it.
     fn depart(&mut self) {
         match &self.barrier {
-            Some(barrier) if self.out.len() <= DEPART_MAX => {
+            // NB: what cannot be hardened after it has departed ends the connection without a word: the answer has its
+            // place in the TLS stream by then, and nothing else can take it.
+            Some(barrier) if self.out.len() <= DEPART_MAX && !barrier.is_settled() => {
                 let sent = lock(&self.channel).depart(std::mem::take(&mut self.out), barrier);
                 self.broken |= sent.is_err();
             }
@@ -112,11 +118,31 @@ impl Answer {
 
     /// Sends what is in packets, once everything that it depends on is hardened.
     fn send(&mut self) {
-        let hardened = self.barrier.as_ref().is_none_or(|b| b.wait().is_ok());
-        if !hardened || lock(&self.channel).send(&self.out).is_err() {
+        if let Some(barrier) = &self.barrier
+            && let Err(e) = barrier.wait()
+        {
+            self.withhold(&e);
+        }
+        if lock(&self.channel).send(&self.out).is_err() {
             self.broken = true;
         }
+        self.begun = true;
         self.out.clear();
+    }
+
+    /// The answer must not leave: what it says may not be so. The error takes its place, unless the client has seen a part
+    /// of it already, which may end in the middle of a row.
+    fn withhold(&mut self, e: &SqlError) {
+        self.out.clear();
+        self.writer.tokens().clear();
+        self.held = None;
+        self.broken = true;
+        if !self.begun {
+            self.message(e, true);
+            plain_done(token::Done::ERROR).encode(self.writer.tokens(), self.version);
+            self.writer.restart();
+            self.writer.finish(&mut self.out);
+        }
     }
 
     fn message(&mut self, e: &SqlError, is_error: bool) {

@@ -77,6 +77,13 @@ impl Channel {
         }
     }
 
+    /// Ends the connection from another thread, while this one waits for what the client sends.
+    pub(crate) fn hang_up(&self) -> Box<dyn Fn() + Send> {
+        let tcp = Arc::clone(&self.tcp);
+        // An error says that the connection has ended by itself.
+        Box::new(move || drop(tcp.shutdown(std::net::Shutdown::Both)))
+    }
+
     /// The login is through: time and bytes are no longer bounded.
     pub(crate) fn logged_in(&mut self) -> io::Result<()> {
         self.deadline = None;

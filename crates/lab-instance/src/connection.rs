@@ -54,6 +54,7 @@ pub(crate) fn serve(tcp: TcpStream, shared: &Shared) {
         return;
     }
     let probed = Arc::clone(&channel);
+    session.set_hang_up(lock(&channel).hang_up());
     session.set_interrupt(Box::new(move || lock(&probed).attention_waits()));
     Connection { channel, answer, session, version, assembler: Assembler::new(REQUEST_MAX) }.run();
 }

@@ -280,6 +280,11 @@ impl Database {
         self.logged.as_ref().map_or(Ok(()), |l| l.log.wait(lsn))
     }
 
+    /// Hardens it if nobody else does so just now; whether [`Database::wait_hardened`] would return at once.
+    pub fn is_settled(&self, lsn: Lsn) -> bool {
+        self.logged.as_ref().is_none_or(|l| l.log.is_settled(lsn))
+    }
+
     /// Does something once everything before `lsn` is durable, or cannot become so: now, or by whoever hardens it.
     pub fn when_hardened(&self, lsn: Lsn, departure: Departure) {
         match &self.logged {

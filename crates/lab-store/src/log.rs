@@ -224,6 +224,15 @@ impl Log {
         }
     }
 
+    /// Whether it is known what has become of a position, after helping.
+    pub(crate) fn is_settled(&self, lsn: Lsn) -> bool {
+        let mut state = self.shared.lock();
+        if state.result(lsn).is_none() && state.may_write() {
+            state = self.shared.harden(state);
+        }
+        state.result(lsn).is_some()
+    }
+
     /// Does something once everything before `lsn` is durable, or the log has failed: now, or by whoever hardens it.
     pub(crate) fn then(&self, lsn: Lsn, departure: Departure) {
         let mut state = self.shared.lock();

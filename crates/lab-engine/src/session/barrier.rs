@@ -44,6 +44,12 @@ impl Barrier {
         })
     }
 
+    /// Hardens what nobody else hardens just now; whether [`Barrier::wait`] would return at once.
+    pub fn is_settled(&self) -> bool {
+        let waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        waits.values().all(|(store, lsn)| store.is_settled(*lsn))
+    }
+
     /// Does something once all of it is hardened, or cannot be: now, or on the thread of whoever hardens the last of it.
     pub fn then(&self, departure: Box<dyn FnOnce(Result<(), SqlError>) + Send>) {
         let waits = std::mem::take(&mut *self.waits.lock().unwrap_or_else(PoisonError::into_inner));
