@@ -46,6 +46,7 @@ impl std::fmt::Display for OpenError {
 impl std::error::Error for OpenError {}
 
 const MARKER: &str = "milink-lab.json";
+const NEW_MARKER: &str = "milink-lab.json.new";
 const FORMAT: u32 = 1;
 
 impl Server {
@@ -299,7 +300,9 @@ fn is_first_start(disk: &Arc<dyn Disk>, dir: &Path) -> Result<bool, OpenError> {
         }
         return Ok(true);
     }
-    let occupied = std::fs::read_dir(dir).map_err(storage)?.next().is_some();
+    let files = std::fs::read_dir(dir).map_err(storage)?.collect::<Result<Vec<_>, _>>().map_err(storage)?;
+    // A marker that did not get its name yet was going to say that this is ours.
+    let occupied = files.iter().any(|f| f.file_name() != NEW_MARKER);
     if occupied && !dir.join("master").exists() {
         return Err(OpenError::Storage(format!("{} is not empty and holds no lab instance", dir.display())));
     }
@@ -309,7 +312,7 @@ fn is_first_start(disk: &Arc<dyn Disk>, dir: &Path) -> Result<bool, OpenError> {
 
 /// Says durably what the folder is, and whether it is set up.
 fn write_marker(disk: &Arc<dyn Disk>, dir: &Path, complete: bool) -> Result<(), OpenError> {
-    let (new, marker) = (dir.join("milink-lab.json.new"), dir.join(MARKER));
+    let (new, marker) = (dir.join(NEW_MARKER), dir.join(MARKER));
     let text = format!("{{\"format\":{FORMAT},\"complete\":{complete}}}\n");
     let write = || -> std::io::Result<()> {
         let file = disk.open("marker open", &new, true)?;

@@ -5,6 +5,7 @@
 mod answers;
 mod corpus;
 mod language;
+mod storage;
 
 use std::sync::Arc;
 
