@@ -4,6 +4,7 @@
 
 mod crash;
 mod sql;
+mod storage;
 mod tiberius_client;
 mod wire;
 
