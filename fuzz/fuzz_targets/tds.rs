@@ -2,7 +2,7 @@
 #![no_main]
 
 use lab_tds::{
-    Assembler, BulkDecoder, BulkEvent, Login7, Message, PacketKind, PacketReader, Prelogin, RpcRequest, SqlBatch,
+    Assembled, Assembler, BulkDecoder, BulkEvent, Login7, Message, PacketKind, PacketReader, Prelogin, RpcCalls, SqlBatch,
     TdsVersion, TransactionManagerRequest,
 };
 use libfuzzer_sys::fuzz_target;
@@ -23,8 +23,8 @@ fuzz_target!(|input: &[u8]| {
         reader.feed(piece);
         while let Ok(Some(packet)) = reader.next_packet() {
             match assembler.push(packet) {
-                Ok(Some(message)) => decode(&message, version),
-                Ok(None) => {}
+                Ok(Assembled::Message(message)) => decode(&message, version),
+                Ok(Assembled::More | Assembled::Ignored) => {}
                 Err(_) => return,
             }
         }
@@ -51,7 +51,11 @@ fn decode(message: &Message, version: TdsVersion) {
             }
         }
         PacketKind::SQL_BATCH => drop(SqlBatch::decode(body, version)),
-        PacketKind::RPC => drop(RpcRequest::decode_all(body, version)),
+        PacketKind::RPC => {
+            if let Ok(mut calls) = RpcCalls::new(body, version) {
+                while let Ok(Some(_)) = calls.next_call() {}
+            }
+        }
         PacketKind::TRANSACTION_MANAGER => drop(TransactionManagerRequest::decode(body, version)),
         PacketKind::BULK_LOAD => bulk(body, version),
         _ => {}

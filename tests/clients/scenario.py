@@ -1,60 +1,107 @@
-"""What every client does, as SQL and values that they share."""
+"""What every client does, as SQL and values that they share: types.tsv has a line for each type, procedure.sql a procedure."""
 
-# Column, type, literal in SQL, what it must come back as when CAST to nvarchar by the server.
-TYPES = [
-    ("c_bit", "bit", "1", "1"),
-    ("c_tinyint", "tinyint", "255", "255"),
-    ("c_smallint", "smallint", "-32768", "-32768"),
-    ("c_int", "int", "2147483647", "2147483647"),
-    ("c_bigint", "bigint", "-9223372036854775808", "-9223372036854775808"),
-    ("c_decimal", "decimal(38,10)", "1234567890123456789012345678.0123456789", "1234567890123456789012345678.0123456789"),
-    ("c_money", "money", "-922337203685477.5808", "-922337203685477.58"),
-    ("c_smallmoney", "smallmoney", "214748.3647", "214748.36"),
-    ("c_real", "real", "1.5", "1.5"),
-    ("c_float", "float", "-2.25", "-2.25"),
-    ("c_date", "date", "'2024-02-29'", "2024-02-29"),
-    ("c_time", "time(7)", "'23:59:59.1234567'", "23:59:59.1234567"),
-    ("c_datetime", "datetime", "'2024-02-29T23:59:59.997'", "Feb 29 2024 11:59PM"),
-    ("c_smalldatetime", "smalldatetime", "'2024-02-29T12:34:00'", "Feb 29 2024 12:34PM"),
-    ("c_datetime2", "datetime2(7)", "'0001-01-01T00:00:00.1234567'", "0001-01-01 00:00:00.1234567"),
-    ("c_datetimeoffset", "datetimeoffset(3)", "'2024-02-29T12:34:56.789 +05:30'", "2024-02-29 12:34:56.789 +05:30"),
-    ("c_char", "char(5)", "'ab'", "ab   "),
-    ("c_varchar", "varchar(20)", "'caf\u00e9'", "caf\u00e9"),
-    ("c_text", "text", "'long text'", "long text"),
-    ("c_nchar", "nchar(4)", "N'\u20ac'", "\u20ac   "),
-    ("c_nvarchar", "nvarchar(20)", "N'\u65e5\u672c'", "\u65e5\u672c"),
-    ("c_ntext", "ntext", "N'\u0416'", "\u0416"),
-    ("c_nvarcharmax", "nvarchar(max)", "REPLICATE(CAST(N'x' AS nvarchar(max)), 10000)", "x" * 10000),
-    ("c_binary", "binary(4)", "0x0102", None),
-    ("c_varbinary", "varbinary(20)", "0xCAFE", None),
-    ("c_varbinarymax", "varbinary(max)", "CAST(REPLICATE(CAST('z' AS varchar(max)), 9000) AS varbinary(max))", None),
-    ("c_image", "image", "0x0A0B", None),
-    ("c_guid", "uniqueidentifier", "'6F9619FF-8B86-D011-B42D-00C04FC964FF'", "6F9619FF-8B86-D011-B42D-00C04FC964FF"),
-    ("c_xml", "xml", "N'<a>1</a>'", "<a>1</a>"),
-    ("c_variant", "sql_variant", "CAST(42 AS int)", "42"),
-]
+import datetime
+import decimal
+import os
+import pathlib
+import time
+import uuid
 
+HERE = pathlib.Path(__file__).parent
+HOST, PORT, PASSWORD = "127.0.0.1", int(os.environ["LAB_PORT"]), os.environ["LAB_PASSWORD"]
+CERTIFICATE = os.path.join(os.environ["LAB_DATA"], "tls-cert.pem")
 
-def create_table(name):
-    columns = ", ".join(f"{c} {t} NULL" for c, t, _, _ in TYPES)
-    return f"CREATE TABLE {name} (id int NOT NULL PRIMARY KEY, {columns}, c_rowversion rowversion)"
-
-
-def insert_row(name):
-    columns = ", ".join(c for c, _, _, _ in TYPES)
-    values = ", ".join(v for _, _, v, _ in TYPES)
-    return f"INSERT INTO {name} (id, {columns}) VALUES (1, {values})"
-
-
-def insert_nulls(name):
-    return f"INSERT INTO {name} (id) VALUES (2)"
-
-
-PROCEDURE = """CREATE PROCEDURE {name} @a int, @b int OUTPUT, @c nvarchar(50) OUTPUT AS
-BEGIN
-    SET @b = @a * 2
-    SET @c = N'got ' + CAST(@a AS nvarchar(10))
-    RETURN 7
-END"""
+# Column, type, literal, the expression that shows a value as text, that text.
+TYPES = [line.split("\t") for line in (HERE / "types.tsv").read_text(encoding="utf-8").splitlines()]
+NAMES = [name for name, *_ in TYPES]
+PROCEDURE = (HERE / "procedure.sql").read_text(encoding="utf-8")
 
 SLOW = "WAITFOR DELAY '00:00:30'"
+CALLED = (42, "got 21")
+ROWS = [(n, f"row {n}") for n in range(2500)]
+LOADED = (2500, 3123750, "row 999")
+
+IST = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
+EXPECTED = {
+    "c_bit": True, "c_tinyint": 255, "c_smallint": -32768, "c_int": -2147483648, "c_bigint": -9223372036854775808,
+    "c_decimal": decimal.Decimal("1234567890123456789012345678.0123456789"), "c_numeric": decimal.Decimal("-1234567.89"),
+    "c_money": decimal.Decimal("-922337203685477.5808"), "c_smallmoney": decimal.Decimal("214748.3647"),
+    "c_real": 1.5, "c_float": -2.25, "c_date": datetime.date(1753, 1, 1), "c_time": datetime.time(23, 59, 59, 123456),
+    "c_datetime": datetime.datetime(2024, 2, 29, 23, 59, 59, 997000), "c_smalldatetime": datetime.datetime(2024, 2, 29, 12, 34),
+    "c_datetime2": datetime.datetime(9999, 12, 31, 23, 59, 59, 123456),
+    "c_datetimeoffset": datetime.datetime(2024, 2, 29, 12, 34, 56, 789000, IST),
+    "c_char": "ab   ", "c_varchar": "café", "c_varcharmax": "é" * 10000, "c_text": "long text",
+    "c_nchar": "€   ", "c_nvarchar": "日本", "c_nvarcharmax": "Ж" * 10000, "c_ntext": "Ж",
+    "c_binary": b"\x01\x02\0\0", "c_varbinary": b"\xca\xfe", "c_varbinarymax": b"z" * 9000, "c_image": b"\n\x0b",
+    "c_guid": uuid.UUID("6F9619FF-8B86-D011-B42D-00C04FC964FF"), "c_xml": "<a>1</a>", "c_variant": 42,
+}
+
+
+def check(what, got, wanted):
+    if got != wanted:
+        raise AssertionError(f"{what}: got {got!r:.300}, wanted {wanted!r:.300}")
+
+
+def create_table(table):
+    columns = ", ".join(f"{name} {ty} NULL" for name, ty, *_ in TYPES)
+    return f"CREATE TABLE {table} (id int NOT NULL PRIMARY KEY, {columns}, c_rowversion rowversion)"
+
+
+def plain(value):
+    """A value as `EXPECTED` has it, whatever class the client gives it."""
+    return bytes(value) if isinstance(value, (bytearray, memoryview)) else value
+
+
+def types(cursor, insert, expected=(), written=()):
+    """Every type: written as literals and read, written as the client's own values and read, compared by the server as text.
+
+    `expected`: what the client gives back in a form of its own; `written`: what it writes less exactly, with the text of that."""
+    expected, written = {**EXPECTED, **dict(expected)}, dict(written)
+    cursor.execute(create_table("t"))
+    cursor.execute(f"INSERT INTO t (id, {', '.join(NAMES)}) VALUES (1, {', '.join(literal for _, _, literal, *_ in TYPES)})")
+    cursor.execute("INSERT INTO t (id) VALUES (2)")
+    insert("t", NAMES, [EXPECTED[name] for name in NAMES])
+    for row in (1, 3):
+        own = written if row == 3 else {}
+        cursor.execute(f"SELECT {', '.join(NAMES)} FROM t WHERE id = {row}")
+        for name, got in zip(NAMES, cursor.fetchone()):
+            check(f"row {row}, {name}", plain(got), own[name][0] if name in own else expected[name])
+        for name, _, _, shown, text in TYPES:
+            cursor.execute(f"SELECT {shown.format(c=name)} FROM t WHERE id = {row}")
+            check(f"row {row}, {name} as text", cursor.fetchone()[0], own[name][1] if name in own else text)
+    cursor.execute(f"SELECT {', '.join(NAMES)} FROM t WHERE id = 2")
+    check("NULLs", set(cursor.fetchone()), {None})
+    cursor.execute("SELECT c_rowversion FROM t WHERE id = 1")
+    check("rowversion", len(plain(cursor.fetchone()[0])), 8)
+
+
+def rollback(connection, cursor):
+    connection.commit()
+    cursor.execute("DELETE FROM t WHERE id = 2")
+    cursor.execute("SELECT COUNT(*) FROM t")
+    check("rows before rollback", cursor.fetchone()[0], 2)
+    connection.rollback()
+    cursor.execute("SELECT COUNT(*) FROM t")
+    check("rows after rollback", cursor.fetchone()[0], 3)
+    connection.commit()
+
+
+def is_encrypted(cursor):
+    cursor.execute("SELECT encrypt_option FROM sys.dm_exec_connections WHERE session_id = @@SPID")
+    return cursor.fetchone()[0] == "TRUE"
+
+
+def loaded(cursor):
+    cursor.execute("SELECT COUNT(*), SUM(a), MAX(b) FROM b")
+    check("bulk", tuple(cursor.fetchone()), LOADED)
+
+
+def cancelled(what, error, run):
+    """`run` must end with `error` long before the statement would."""
+    began = time.monotonic()
+    try:
+        run()
+    except error:
+        check(f"{what} cancelled in time", time.monotonic() - began < 10, True)
+    else:
+        raise AssertionError(f"{what} was not cancelled")

@@ -18,7 +18,7 @@ mod system;
 pub mod types;
 
 pub use error::SqlError;
-pub use exec::NextRow;
+pub use exec::{NextRow, RowsEnd};
 pub use request::*;
 pub use server::{OpenError, Secret, Server, ServerConfig};
 pub use session::{Barrier, LoginRefused, LoginRequest, Session};

@@ -99,6 +99,14 @@ impl Answer {
         self.finish();
     }
 
+    /// Ends a call that another call of the same message follows.
+    pub(crate) fn call_ended(&mut self) {
+        if let Some(done) = &mut self.held {
+            done.status |= token::Done::RPC_IN_BATCH;
+        }
+        self.release(true);
+    }
+
     fn release(&mut self, more: bool) {
         if let Some(mut done) = self.held.take() {
             if more {

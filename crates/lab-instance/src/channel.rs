@@ -60,6 +60,8 @@ pub(crate) struct Channel {
     /// Bytes read so far, while their number is bounded.
     spent: Option<usize>,
     closed: bool,
+    /// An Attention was taken while its request ran, and is not acknowledged yet.
+    attention: bool,
 }
 
 impl Channel {
@@ -74,6 +76,7 @@ impl Channel {
             deadline: Some(deadline),
             spent: Some(0),
             closed: false,
+            attention: false,
         }
     }
 
@@ -161,7 +164,7 @@ impl Channel {
 
     /// Whether an Attention has arrived, without waiting; it is taken. A client that is gone counts as one.
     pub(crate) fn attention_waits(&mut self) -> bool {
-        if self.closed {
+        if self.closed || self.attention {
             return true;
         }
         while self.readable_now() {
@@ -172,10 +175,21 @@ impl Channel {
         }
         match self.packets.peek_header() {
             Some(header) if header.kind == PacketKind::ATTENTION => {
-                matches!(self.packets.next_packet(), Ok(Some(_)))
+                self.attention = matches!(self.packets.next_packet(), Ok(Some(_)));
+                self.attention
             }
             _ => false,
         }
+    }
+
+    /// Whether [`Channel::attention_waits`] has taken an Attention that is not acknowledged yet.
+    pub(crate) fn attention_seen(&self) -> bool {
+        self.attention
+    }
+
+    /// The Attention is acknowledged.
+    pub(crate) fn forget_attention(&mut self) {
+        self.attention = false;
     }
 
     fn readable_now(&self) -> bool {

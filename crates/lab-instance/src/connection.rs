@@ -5,16 +5,16 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use lab_engine::{
-    BulkColumn, Done, DoneKind, Isolation, Outcome, ProcName, RpcCall, RpcParam, Server, Session, Sink,
-    SqlError, TransactionRequest,
+    Done, DoneKind, Isolation, Outcome, ProcName, RpcCall, RpcParam, Server, Session, Sink, SqlError,
+    TransactionRequest,
 };
 use lab_tds::{
-    Assembler, BeginTransaction, BulkDecoder, BulkEvent, DecodeError, Login7, Message, Packet, PacketKind,
-    PacketStatus, Procedure, Reset, RpcRequest, ServerEncryption, SqlBatch, TdsVersion,
-    TransactionManagerRequest,
+    Assembled, Assembler, BeginTransaction, DecodeError, Login7, Message, Packet, PacketKind, Procedure,
+    Reset, RpcCalls, RpcRequest, ServerEncryption, SqlBatch, TdsVersion, TransactionManagerRequest,
 };
 
 use crate::answer::{Answer, lock};
+use crate::bulk::{BulkEnd, BulkRows};
 use crate::certificate::Tls;
 use crate::channel::{Channel, ChannelError, OwnedPacket};
 use crate::handshake;
@@ -77,22 +77,31 @@ impl Connection {
                 Err(_) => return,
             };
             let outcome = if packet.header.kind == PacketKind::BULK_LOAD && self.session.awaits_bulk() {
-                self.bulk(packet)
+                self.bulk(&packet)
             } else {
                 match self.assembler.push(Packet { header: packet.header, payload: &packet.payload }) {
-                    Ok(None) => continue,
+                    Ok(Assembled::More) => continue,
                     // Nothing runs any more: there is just the acknowledgement.
-                    Ok(Some(message)) if message.kind == PacketKind::ATTENTION => {
+                    Ok(Assembled::Message(message)) if message.kind == PacketKind::ATTENTION => {
                         self.answer.acknowledge();
                         continue;
                     }
-                    Ok(Some(message)) => self.message(&message),
+                    Ok(Assembled::Message(message)) => {
+                        // The packet is in the message now; what it held would be held twice while the request runs.
+                        drop(packet);
+                        self.message(&message)
+                    }
+                    Ok(Assembled::Ignored) => {
+                        self.ignored();
+                        Ok(Outcome::Continue)
+                    }
                     Err(e) => return self.protocol_error(&e.to_string()),
                 }
             };
             match outcome {
                 Ok(Outcome::Continue) => self.answer.finish(),
                 Ok(Outcome::Cancelled) => {
+                    lock(&self.channel).forget_attention();
                     self.answer.finish();
                     self.answer.acknowledge();
                 }
@@ -128,6 +137,7 @@ impl Connection {
     }
 
     fn message(&mut self, message: &Message) -> Result<Outcome, DecodeError> {
+        self.session.forget_bulk();
         if let Some(reset) = message.reset
             && let Err(e) = self.session.reset(reset == Reset::KeepTransaction, &mut self.answer)
         {
@@ -145,32 +155,20 @@ impl Connection {
     }
 
     fn calls(&mut self, message: &Message) -> Result<Outcome, DecodeError> {
-        let calls = match RpcRequest::decode_all(&message.payload, self.version) {
-            Ok(calls) => calls,
-            Err(DecodeError::UnsupportedType(0xF3)) => {
-                return self.refuse(&SqlError::new(
-                    40510,
-                    16,
-                    1,
-                    "Statement 'table-valued parameter' is not supported in this version of SQL Server.",
-                ));
-            }
-            Err(DecodeError::UnsupportedType(ty)) => {
-                return self.refuse(&SqlError::new(8009, 16, 1, format!("The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect. Data type 0x{ty:02X} is unknown.")));
-            }
-            Err(DecodeError::TooManyParameters) => {
-                return self.refuse(&SqlError::new(8003, 16, 1, "The incoming request has too many parameters. The server supports a maximum of 2100 parameters. Reduce the number of parameters and resend the request."));
-            }
-            Err(e) => return Err(e),
-        };
+        let mut calls = RpcCalls::new(&message.payload, self.version)?;
         let mut outcome = Outcome::Continue;
-        for call in calls {
-            outcome = match rpc_call(call) {
+        while outcome == Outcome::Continue {
+            let call = match calls.next_call() {
+                Ok(Some(call)) => rpc_call(call),
+                Ok(None) => break,
+                Err(e) => return unusable_call(e).and_then(|e| self.refuse(&e)),
+            };
+            outcome = match call {
                 Ok(call) => self.session.run_rpc(&call, &mut self.answer),
                 Err(e) => self.refuse(&e)?,
             };
-            if outcome != Outcome::Continue {
-                break;
+            if outcome == Outcome::Continue && !calls.is_empty() {
+                self.answer.call_ended();
             }
         }
         Ok(outcome)
@@ -202,117 +200,54 @@ impl Connection {
     }
 
     /// The rows of a bulk load, taken from the packets as they come.
-    fn bulk(&mut self, first: OwnedPacket) -> Result<Outcome, DecodeError> {
-        let mut rows = BulkRows {
-            channel: Arc::clone(&self.channel),
-            decoder: BulkDecoder::new(self.version, REQUEST_MAX),
-            types: Vec::new(),
-            ended: false,
+    fn bulk(&mut self, first: &OwnedPacket) -> Result<Outcome, DecodeError> {
+        let mut rows = BulkRows::new(Arc::clone(&self.channel), self.version, first);
+        let outcome = match rows.columns() {
+            Ok(columns) => self.session.run_bulk(&columns, &mut || rows.next_row(), &mut self.answer),
+            Err(e) => self.session.give_up_bulk(e, &mut self.answer),
         };
-        rows.feed(&first);
-        let columns = match rows.columns() {
-            Ok(columns) => columns,
-            Err(e) => return self.refuse(&e),
-        };
-        let outcome = self.session.run_bulk(&columns, &mut || rows.next_row(), &mut self.answer);
-        Ok(if rows.ended { outcome } else { Outcome::Disconnect })
+        // Whatever is left of the message has to be read before the client listens.
+        match rows.drain() {
+            None => Ok(Outcome::Disconnect),
+            Some(BulkEnd::Ignored) => {
+                self.ignored();
+                Ok(Outcome::Continue)
+            }
+            Some(BulkEnd::Cancelled) if outcome == Outcome::Continue => Ok(Outcome::Cancelled),
+            Some(_) => Ok(outcome),
+        }
+    }
+
+    /// Answers a message that the client has given up while it sent it.
+    fn ignored(&mut self) {
+        self.answer.done(Done { kind: DoneKind::Statement, rows: None, command: 0, error: true });
     }
 }
 
-struct BulkRows {
-    channel: Arc<Mutex<Channel>>,
-    decoder: BulkDecoder,
-    types: Vec<lab_engine::types::SqlType>,
-    /// The message is read to its end.
-    ended: bool,
-}
-
-impl BulkRows {
-    fn feed(&mut self, packet: &OwnedPacket) {
-        self.ended = packet.header.status.contains(PacketStatus::END_OF_MESSAGE)
-            || packet.header.kind != PacketKind::BULK_LOAD;
-        self.decoder.feed(&packet.payload, self.ended);
-    }
-
-    fn next_event(&mut self) -> Result<Option<BulkEvent>, SqlError> {
-        let wrong = |why: &dyn std::fmt::Display| {
-            SqlError::new(
-                4002,
-                16,
-                1,
-                format!("The incoming tabular data stream (TDS) protocol stream is incorrect. {why}."),
-            )
-        };
-        loop {
-            if let Some(event) = self.decoder.next_event().map_err(|e| wrong(&e))? {
-                return Ok(Some(event));
-            }
-            if self.ended {
-                return if self.decoder.left_over() == 0 {
-                    Ok(None)
-                } else {
-                    Err(wrong(&"a row is not complete"))
-                };
-            }
-            let packet = lock(&self.channel).read_packet().map_err(|e| wrong(&format!("{e:?}")))?;
-            if packet.header.kind == PacketKind::ATTENTION {
-                self.ended = true;
-                return Err(SqlError::new(0, 11, 0, "Operation cancelled by user."));
-            }
-            self.feed(&packet);
-        }
-    }
-
-    fn columns(&mut self) -> Result<Vec<BulkColumn>, SqlError> {
-        match self.next_event()? {
-            Some(BulkEvent::Columns(columns)) => {
-                let columns: Vec<BulkColumn> = columns
-                    .into_iter()
-                    .map(|c| {
-                        let (ty, collation) = sql_type(c.ty);
-                        BulkColumn { name: c.name, ty, collation }
-                    })
-                    .collect();
-                self.types = columns.iter().map(|c| c.ty).collect();
-                Ok(columns)
-            }
-            _ => Err(SqlError::new(4002, 16, 1, "Bulk load data begins with its columns.")),
-        }
-    }
-
-    fn next_row(&mut self) -> Result<Option<Vec<lab_engine::types::Value>>, SqlError> {
-        match self.next_event()? {
-            Some(BulkEvent::Row(values)) => {
-                let mut row = Vec::with_capacity(values.len());
-                for (n, (value, ty)) in values.into_iter().zip(&self.types).enumerate() {
-                    row.push(from_wire(value, *ty).map_err(|why| {
-                        SqlError::new(
-                            4815,
-                            16,
-                            1,
-                            format!("Received an invalid value from bcp client for colid {}: {why}.", n + 1),
-                        )
-                    })?);
-                }
-                Ok(Some(row))
-            }
-            Some(BulkEvent::Columns(_)) => {
-                Err(SqlError::new(4002, 16, 1, "Bulk load data has columns twice."))
-            }
-            Some(BulkEvent::Done) => self.next_row_after_done(),
-            None => Ok(None),
-        }
-    }
-
-    /// DONE ends the rows; whatever packets are left are read and dropped.
-    fn next_row_after_done(&mut self) -> Result<Option<Vec<lab_engine::types::Value>>, SqlError> {
-        while !self.ended {
-            let packet = lock(&self.channel)
-                .read_packet()
-                .map_err(|e| SqlError::new(4002, 16, 1, format!("{e:?}")))?;
-            self.feed(&packet);
-        }
-        Ok(None)
+/// What a call is refused with that cannot be decoded, if the session can go on.
+fn unusable_call(e: DecodeError) -> Result<SqlError, DecodeError> {
+    match e {
+        DecodeError::UnsupportedType(0xF3) => Ok(SqlError::new(
+            40510,
+            16,
+            1,
+            "Statement 'table-valued parameter' is not supported in this version of SQL Server.",
+        )),
+        DecodeError::UnsupportedType(ty) => Ok(SqlError::new(
+            8009,
+            16,
+            1,
+            format!(
+                "The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect. Data type 0x{ty:02X} is unknown."
+            ),
+        )),
+        DecodeError::TooManyParameters => Ok(SqlError::new(
+            8003,
+            16,
+            1,
+            "The incoming request has too many parameters. The server supports a maximum of 2100 parameters. Reduce the number of parameters and resend the request.",
+        )),
+        e => Err(e),
     }
 }
 

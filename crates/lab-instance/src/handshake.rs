@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lab_tds::{Message, PacketKind, PacketWriter, Prelogin, ServerEncryption, Wire, negotiate};
+use lab_tds::{Assembled, Message, PacketKind, PacketWriter, Prelogin, ServerEncryption, Wire, negotiate};
 use rustls::ServerConnection;
 
 use crate::certificate::Tls;
@@ -130,10 +130,10 @@ fn read_message(channel: &mut Channel) -> Result<Message, ChannelError> {
     let mut assembler = lab_tds::Assembler::new(MESSAGE_MAX);
     loop {
         let packet = channel.read_packet()?;
-        if let Some(message) =
-            assembler.push(lab_tds::Packet { header: packet.header, payload: &packet.payload })?
-        {
-            return Ok(message);
+        match assembler.push(lab_tds::Packet { header: packet.header, payload: &packet.payload })? {
+            Assembled::More => {}
+            Assembled::Message(message) => return Ok(message),
+            Assembled::Ignored => return Err(ChannelError::Closed),
         }
     }
 }

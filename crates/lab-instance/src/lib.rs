@@ -4,6 +4,7 @@
 //! session of the engine; [`answer`] turns what the engine says into tokens; [`channel`] carries bytes, encrypted or not.
 
 mod answer;
+mod bulk;
 mod certificate;
 mod channel;
 mod connection;

@@ -2,10 +2,10 @@
 //!
 //! | token | |
 //! |---|---|
-//! | 81 COLMETADATA | count USHORT; for each column: user type ULONG (7.1: USHORT), flags USHORT, TYPE_INFO, (table name), name B_VARCHAR |
+//! | 81 COLMETADATA | count USHORT; for each column: user type ULONG (7.1: USHORT), flags USHORT, TYPE_INFO, (table name US_VARCHAR), name B_VARCHAR |
 //! | D1 ROW | a value for each column |
 //! | D2 NBCROW | a bitmap of NULLs, then the other values |
-//! | FD DONE | status USHORT, command USHORT, count ULONGLONG (7.1: ULONG) |
+//! | FD DONE | status USHORT, command USHORT, count ULONGLONG (7.1: ULONG; some clients of later versions send that, too, so that nothing behind the token is looked at) |
 
 use crate::read::{DecodeError, Reader, Result, utf16};
 use crate::types::{Place, TypeInfo, Value, decode_at};
@@ -45,16 +45,29 @@ pub struct BulkDecoder {
     /// An incomplete row is not looked at again before this much is there: a long one is then read a few times, not once
     /// for each packet.
     retry_at: usize,
+    /// DONE was read: what comes after it is not looked at.
+    done: bool,
 }
 
 impl BulkDecoder {
     /// `limit`: the bytes that one row may have.
     pub fn new(version: TdsVersion, limit: usize) -> BulkDecoder {
-        BulkDecoder { version, limit, buffer: Vec::new(), taken: 0, columns: Vec::new(), retry_at: 0 }
+        BulkDecoder {
+            version,
+            limit,
+            buffer: Vec::new(),
+            taken: 0,
+            columns: Vec::new(),
+            retry_at: 0,
+            done: false,
+        }
     }
 
     /// Adds the contents of a packet; `last` ends the message.
     pub fn feed(&mut self, payload: &[u8], last: bool) {
+        if self.done {
+            return;
+        }
         if self.taken > 0 {
             self.buffer.drain(..self.taken);
             self.taken = 0;
@@ -79,8 +92,10 @@ impl BulkDecoder {
             Ok(event) => {
                 self.taken += rest.len() - r.remaining();
                 self.retry_at = 0;
-                if let BulkEvent::Columns(columns) = &event {
-                    self.columns = columns.iter().map(|c| c.ty).collect();
+                match &event {
+                    BulkEvent::Columns(columns) => self.columns = columns.iter().map(|c| c.ty).collect(),
+                    BulkEvent::Done => self.done = true,
+                    BulkEvent::Row(_) => {}
                 }
                 Ok(Some(event))
             }
@@ -93,6 +108,12 @@ impl BulkDecoder {
             }
             Err(e) => Err(e),
         }
+    }
+
+    /// Drops what was fed: the load has failed, and its rows are read only to reach their end.
+    pub fn forget(&mut self) {
+        self.buffer.clear();
+        self.taken = 0;
     }
 
     /// Bytes that belong to no whole token; at the end of the message there must be none.
@@ -119,7 +140,7 @@ fn event(r: &mut Reader<'_>, version: TdsVersion, columns: &[TypeInfo]) -> Resul
             Ok(BulkEvent::Row(row))
         }
         0xFD => {
-            r.take(if version.is_7_2() { 12 } else { 8 })?;
+            r.take(r.remaining())?;
             Ok(BulkEvent::Done)
         }
         other => Err(DecodeError::malformed("unexpected token in bulk load data", other)),
@@ -138,11 +159,9 @@ fn column(r: &mut Reader<'_>, version: TdsVersion) -> Result<BulkColumn> {
     r.take(if version.is_7_2() { 6 } else { 4 })?;
     let ty = TypeInfo::decode(r)?;
     if ty.has_table_name() {
-        let parts = if version.is_7_2() { r.u8()? } else { 1 };
-        for _ in 0..parts {
-            let units = r.u16()?;
-            r.take(usize::from(units) * 2)?;
-        }
+        // NB: one US_VARCHAR in every version: clients send no count of parts here as servers do in their answers.
+        let units = r.u16()?;
+        r.take(usize::from(units) * 2)?;
     }
     let units = r.u8()?;
     Ok(BulkColumn { name: utf16(r.take(usize::from(units) * 2)?)?, ty })
@@ -192,6 +211,19 @@ mod tests {
             d.feed(&bytes, true);
             while let Ok(Some(_)) = d.next_event() {}
         }
+    }
+
+    #[test]
+    fn a_text_column_names_its_table() {
+        let mut d = BulkDecoder::new(TdsVersion::V7_4, 1000);
+        let column = [
+            &[0x81, 1, 0, 0, 0, 0, 0, 9, 0, 0x23, 0xFF, 0xFF, 0xFF, 0x7F, 9, 4, 0, 0, 0x34][..],
+            &[2, 0, b'd', 0, b't', 0, 1, b'a', 0],
+        ];
+        d.feed(&column.concat(), true);
+        let Ok(Some(BulkEvent::Columns(columns))) = d.next_event() else { panic!("no columns") };
+        assert_eq!(columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["a"]);
+        assert_eq!(d.left_over(), 0);
     }
 
     #[test]

@@ -35,11 +35,12 @@ pub use bulk::{BulkColumn, BulkDecoder, BulkEvent};
 pub use encryption::{Negotiated, ServerEncryption, Wire, negotiate};
 pub use login::{Feature, FederatedAuth, Login7, Password};
 pub use packet::{
-    Assembler, Message, Packet, PacketHeader, PacketKind, PacketReader, PacketStatus, PacketWriter, Reset,
+    Assembled, Assembler, Message, Packet, PacketHeader, PacketKind, PacketReader, PacketStatus,
+    PacketWriter, Reset,
 };
 pub use prelogin::{EncryptionOption, Prelogin};
 pub use read::DecodeError;
-pub use rpc::{Procedure, RpcParameter, RpcRequest};
+pub use rpc::{Procedure, RpcCalls, RpcParameter, RpcRequest};
 pub use transaction::{BeginTransaction, TransactionManagerRequest};
 pub use types::{Collation, TypeInfo, Value};
 pub use version::TdsVersion;

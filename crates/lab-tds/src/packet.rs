@@ -207,6 +207,17 @@ pub struct Message {
     pub payload: Vec<u8>,
 }
 
+/// What a packet has led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assembled {
+    /// Its message goes on.
+    More,
+    /// Its message is complete.
+    Message(Message),
+    /// The client has given its message up; it waits for a single DONE with the error bit (2.2.1.7).
+    Ignored,
+}
+
 /// Joins packets into messages of at most `limit` bytes.
 #[derive(Debug)]
 pub struct Assembler {
@@ -230,8 +241,8 @@ impl Assembler {
         self.open.is_some()
     }
 
-    /// Adds a packet; the message, if it was its last one and the client has not given it up.
-    pub fn push(&mut self, packet: Packet<'_>) -> Result<Option<Message>> {
+    /// Adds a packet.
+    pub fn push(&mut self, packet: Packet<'_>) -> Result<Assembled> {
         let Packet { header, payload } = packet;
         let mut message = match self.open.take() {
             // An Attention may cut a message short.
@@ -250,9 +261,13 @@ impl Assembler {
         message.payload.extend_from_slice(payload);
         if !header.status.contains(PacketStatus::END_OF_MESSAGE) {
             self.open = Some(message);
-            return Ok(None);
+            return Ok(Assembled::More);
         }
-        Ok((!header.status.contains(PacketStatus::IGNORE)).then_some(message))
+        Ok(if header.status.contains(PacketStatus::IGNORE) {
+            Assembled::Ignored
+        } else {
+            Assembled::Message(message)
+        })
     }
 }
 
@@ -387,7 +402,9 @@ mod tests {
         let (mut reader, mut assembler, mut out) = (PacketReader::new(), Assembler::new(limit), Vec::new());
         reader.feed(stream);
         while let Some(p) = reader.next_packet()? {
-            out.extend(assembler.push(p)?);
+            if let Assembled::Message(message) = assembler.push(p)? {
+                out.push(message);
+            }
         }
         Ok(out)
     }
@@ -403,7 +420,11 @@ mod tests {
             Message { kind: PacketKind::SQL_BATCH, reset: Some(Reset::Connection), payload: b"abc".to_vec() }
         );
         assert_eq!(got[1].kind, PacketKind::ATTENTION);
-        assert!(assemble(100, &packet(1, 3, b"ab")).unwrap().is_empty(), "a message given up");
+        let mut assembler = Assembler::new(100);
+        let mut reader = PacketReader::new();
+        reader.feed(&[packet(1, 0, b"ab"), packet(1, 3, b"c")].concat());
+        assert_eq!(assembler.push(reader.next_packet().unwrap().unwrap()), Ok(Assembled::More));
+        assert_eq!(assembler.push(reader.next_packet().unwrap().unwrap()), Ok(Assembled::Ignored));
         assert!(assemble(2, &packet(1, 0, b"abc")).is_err(), "the limit");
         assert!(assemble(9, &[packet(1, 0, b"a"), packet(3, 1, b"b")].concat()).is_err(), "another kind");
     }
@@ -424,7 +445,9 @@ mod tests {
                 while let Some(p) = reader.next_packet().unwrap() {
                     prop_assert!(p.payload.len() <= 504);
                     prop_assert!(got.is_none());
-                    got = assembler.push(p).unwrap();
+                    if let Assembled::Message(message) = assembler.push(p).unwrap() {
+                        got = Some(message);
+                    }
                 }
             }
             prop_assert_eq!(got.unwrap().payload, payload);

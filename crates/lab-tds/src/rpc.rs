@@ -55,25 +55,45 @@ pub struct RpcRequest {
 
 /// SQL Server's limit.
 const MAX_PARAMETERS: usize = 2100;
-/// Calls in one message; clients send a handful.
-const MAX_CALLS: usize = 1000;
 
-impl RpcRequest {
-    /// Decodes a whole message: its calls in order.
+/// The calls of a message, decoded one by one as they are run: drivers send thousands in one message (a row each), so that their
+/// number is not bounded, but what is held of them is.
+#[derive(Debug)]
+pub struct RpcCalls<'a> {
+    reader: Reader<'a>,
+    headers: AllHeaders,
+    version: TdsVersion,
+}
+
+impl<'a> RpcCalls<'a> {
+    /// Decodes a message's headers.
     ///
     /// # Errors
-    /// [`DecodeError::UnsupportedType`] and [`DecodeError::TooManyParameters`] leave the session usable.
-    pub fn decode_all(message: &[u8], version: TdsVersion) -> Result<Vec<RpcRequest>> {
-        let mut r = Reader::new(message);
-        let headers = AllHeaders::decode(&mut r, version)?;
-        let mut out = Vec::new();
-        while !r.is_empty() {
-            if out.len() >= MAX_CALLS {
-                return Err(DecodeError::malformed("too many calls in one message", out.len()));
-            }
-            out.push(call(&mut r, headers, version)?);
+    /// The headers are malformed, or no call follows them.
+    pub fn new(message: &'a [u8], version: TdsVersion) -> Result<RpcCalls<'a>> {
+        let mut reader = Reader::new(message);
+        let headers = AllHeaders::decode(&mut reader, version)?;
+        if reader.is_empty() {
+            return Err(DecodeError::NeedMore);
         }
-        if out.is_empty() { Err(DecodeError::NeedMore) } else { Ok(out) }
+        Ok(RpcCalls { reader, headers, version })
+    }
+
+    /// Whether no call follows the last one decoded.
+    pub fn is_empty(&self) -> bool {
+        self.reader.is_empty()
+    }
+
+    /// Decodes the next call; `None` after the last one.
+    ///
+    /// # Errors
+    /// [`DecodeError::UnsupportedType`] and [`DecodeError::TooManyParameters`] leave the session usable, but where the call after
+    /// it begins is not known.
+    pub fn next_call(&mut self) -> Result<Option<RpcRequest>> {
+        if self.reader.is_empty() {
+            return Ok(None);
+        }
+        call(&mut self.reader, self.headers, self.version).map(Some)
     }
 }
 
@@ -117,6 +137,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn decode_all(message: &[u8], version: TdsVersion) -> Result<Vec<RpcRequest>> {
+        let mut calls = RpcCalls::new(message, version)?;
+        // Collecting stops at the first error.
+        std::iter::from_fn(|| calls.next_call().transpose()).collect()
+    }
+
     const HEADERS: [u8; 22] = [0x16, 0, 0, 0, 0x12, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0];
 
     #[test]
@@ -129,7 +155,7 @@ mod tests {
             &[0xFF, 1, 0, b'p', 0, 2, 0],
         ]
         .concat();
-        let got = RpcRequest::decode_all(&[&HEADERS[..], &body].concat(), TdsVersion::V7_4).unwrap();
+        let got = decode_all(&[&HEADERS[..], &body].concat(), TdsVersion::V7_4).unwrap();
         assert_eq!(got.len(), 2);
         assert_eq!(got[0].procedure, Procedure::Id(10));
         assert_eq!(got[0].parameters[0].value, Value::Text("x".into()));
@@ -141,18 +167,20 @@ mod tests {
     #[test]
     fn what_is_refused() {
         let tvp = [&HEADERS[..], &[0xFF, 0xFF, 10, 0, 0, 0, 0, 0, 0xF3]].concat();
-        assert_eq!(RpcRequest::decode_all(&tvp, TdsVersion::V7_4), Err(DecodeError::UnsupportedType(0xF3)));
+        assert_eq!(decode_all(&tvp, TdsVersion::V7_4), Err(DecodeError::UnsupportedType(0xF3)));
         let many = [&HEADERS[..], &[0xFF, 0xFF, 10, 0, 0, 0], &[0, 0, 0x1F].repeat(2101)].concat();
-        assert_eq!(RpcRequest::decode_all(&many, TdsVersion::V7_4), Err(DecodeError::TooManyParameters));
-        assert!(RpcRequest::decode_all(&HEADERS, TdsVersion::V7_4).is_err());
+        assert_eq!(decode_all(&many, TdsVersion::V7_4), Err(DecodeError::TooManyParameters));
+        assert!(decode_all(&HEADERS, TdsVersion::V7_4).is_err());
+        let row_each = [&HEADERS[..], &[0xFF, 0xFF, 10, 0, 0, 0, 0xFF].repeat(5000)].concat();
+        assert_eq!(decode_all(&row_each, TdsVersion::V7_4).map(|calls| calls.len()), Ok(5000));
     }
 
     proptest! {
         #[test]
         fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             let all = [&HEADERS[..], &[0xFF, 0xFF, 10, 0, 0, 0], &bytes].concat();
-            drop(RpcRequest::decode_all(&all, TdsVersion::V7_4));
-            drop(RpcRequest::decode_all(&bytes, TdsVersion::V7_1));
+            drop(decode_all(&all, TdsVersion::V7_4));
+            drop(decode_all(&bytes, TdsVersion::V7_1));
         }
     }
 }

@@ -121,6 +121,8 @@ impl Done {
     pub const COUNT: u16 = 0x10;
     /// The answer to an Attention.
     pub const ATTENTION: u16 = 0x20;
+    /// DONE_RPCINBATCH: a call's end, and another call of the same message follows.
+    pub const RPC_IN_BATCH: u16 = 0x80;
 
     /// Appends the token: status USHORT, command USHORT, rows ULONGLONG (7.1: LONG).
     pub fn encode(&self, out: &mut Vec<u8>, version: TdsVersion) {
@@ -216,8 +218,8 @@ pub fn column_metadata(out: &mut Vec<u8>, version: TdsVersion, columns: &[Column
         head(out, version, column.user_type, column.flags);
         column.ty.encode(out);
         if column.ty.has_table_name() {
-            // No name: nobody updates through a text pointer here.
-            out.extend_from_slice(if version.is_7_2() { &[0] } else { &[0, 0] });
+            // One part without a name: nobody updates through a text pointer here, but mssql-jdbc refuses a name of no parts.
+            out.extend_from_slice(if version.is_7_2() { &[1, 0, 0] } else { &[0, 0] });
         }
         b_varchar(out, &column.name);
     }

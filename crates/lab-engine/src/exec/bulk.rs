@@ -26,8 +26,35 @@ pub(crate) struct BulkTarget {
 /// How many rows are written at a time.
 const CHUNK: usize = 1000;
 
-/// Yields the rows that a client sends, in the types it declared; an error is one of its bytes.
-pub type NextRow<'a> = dyn FnMut() -> Result<Option<Vec<Value>>, SqlError> + 'a;
+/// Why a client's rows end before their end.
+#[derive(Debug)]
+pub enum RowsEnd {
+    /// What came is no row.
+    Wrong(SqlError),
+    /// The client has cancelled the load: nothing of it stays, and that is no error.
+    Cancelled,
+    /// The client is gone.
+    Closed,
+}
+
+impl From<SqlError> for RowsEnd {
+    fn from(e: SqlError) -> RowsEnd {
+        RowsEnd::Wrong(e)
+    }
+}
+
+impl From<RowsEnd> for Stop {
+    fn from(end: RowsEnd) -> Stop {
+        match end {
+            RowsEnd::Wrong(e) => Stop::Error(e),
+            RowsEnd::Cancelled => Stop::Cancelled,
+            RowsEnd::Closed => Stop::Closed,
+        }
+    }
+}
+
+/// Yields the rows that a client sends, in the types it declared.
+pub type NextRow<'a> = dyn FnMut() -> Result<Option<Vec<Value>>, RowsEnd> + 'a;
 
 impl Session {
     /// INSERT BULK: what comes next are rows.
@@ -57,20 +84,22 @@ impl Session {
         self.request("BULK INSERT", "", sink, |s, sink| {
             let bulk = announced.ok_or_else(|| SqlError::new(4002, 16, 1, "The incoming tabular data stream (TDS) protocol stream is incorrect. The stream ended unexpectedly."))?;
             let mut frame = Frame::batch();
-            let count = s.atomically(sink, |s, sink| s.load(&mut frame, &bulk.insert, columns, next, sink));
-            match count {
-                Ok(count) => {
-                    sink.done(Done { kind: DoneKind::Statement, rows: Some(count), command: Done::INSERT, error: false });
-                    s.row_count = count as i64;
-                    Ok(())
-                }
-                Err(stop) => {
-                    // The rest of the stream has to be read before the client listens.
-                    while let Ok(Some(_)) = next() {}
-                    Err(stop)
-                }
-            }
+            let count = s.atomically(sink, |s, sink| s.load(&mut frame, &bulk.insert, columns, next, sink))?;
+            sink.done(Done { kind: DoneKind::Statement, rows: Some(count), command: Done::INSERT, error: false });
+            s.row_count = count as i64;
+            Ok(())
         })
+    }
+
+    /// Another request comes in the place of the announced rows: they will not come any more.
+    pub fn forget_bulk(&mut self) {
+        self.bulk = None;
+    }
+
+    /// Ends a bulk load whose rows never came to be.
+    pub fn give_up_bulk(&mut self, why: RowsEnd, sink: &mut dyn Sink) -> Outcome {
+        self.bulk = None;
+        self.request("BULK INSERT", "", sink, |_, _| Err(why.into()))
     }
 
     fn load(

@@ -61,28 +61,40 @@ impl Cursor {
 
     /// Moves as sp_cursorfetch is told to; the rows to send. `None` for a fetch type that there is not.
     pub(super) fn fetch(&mut self, kind: i64, number: i64, count: i64) -> Option<Range<usize>> {
-        let size = usize::try_from(count).unwrap_or(0);
-        let len = self.rows.len();
-        let from_signed = |at: i64| usize::try_from(at).unwrap_or(0).min(len);
+        let (len, size) = (self.rows.len() as i64, count.max(0));
+        let (first, end) = (self.window.start as i64, self.window.end as i64);
         let start = match kind {
             0x1 => 0,
-            0x2 => self.window.end,
-            0x4 => self.window.start.saturating_sub(size),
-            0x8 => len.saturating_sub(size),
+            0x2 => end,
+            // PREV takes the first rows when there are not enough before the window, PREV_NOADJUST those that there are.
+            0x4 if first > 0 => (first - size).max(0),
+            0x200 => first - size,
+            0x8 => (len - size).max(0),
             // ABSOLUTE counts from 1, and from the end if it is negative.
-            0x10 if number > 0 => from_signed(number - 1),
-            0x10 if number < 0 => from_signed(len as i64 + number),
-            0x10 => {
+            0x10 if number > 0 => number.saturating_sub(1),
+            0x10 if number < 0 => backwards(len.saturating_add(number), number, size),
+            0x20 => backwards(first.saturating_add(number), number, size),
+            0x80 => first,
+            0x4 | 0x10 => {
                 self.window = 0..0;
                 return Some(0..0);
             }
-            0x20 => from_signed(self.window.start as i64 + number),
-            0x80 => self.window.start,
             _ => return None,
         };
-        let end = if kind == 0x4 { self.window.start } else { start.saturating_add(size).min(len) };
-        self.window = start.min(len)..end;
+        let row = |at: i64| usize::try_from(at.clamp(0, len)).unwrap_or(0);
+        self.window = row(start)..row(start.saturating_add(size));
         Some(self.window.clone())
+    }
+}
+
+/// Where a fetch by `number` rows begins: before the first row, unless a step of at most the window's size goes beyond it.
+fn backwards(start: i64, number: i64, size: i64) -> i64 {
+    if start >= 0 {
+        start
+    } else if number.saturating_neg() <= size {
+        0
+    } else {
+        i64::MIN
     }
 }
 
@@ -155,6 +167,16 @@ mod tests {
         assert_eq!(c.fetch(0x10, 5, 2), Some(4..5), "absolute");
         assert_eq!(c.fetch(0x10, -1, 2), Some(4..5), "absolute from the end");
         assert_eq!(c.fetch(0x10, i64::MAX, 2), Some(5..5));
+        assert_eq!(c.fetch(0x10, -6, 2), Some(0..0), "before the first");
+        assert_eq!(c.fetch(2, 0, 2), Some(0..2));
+        assert_eq!(c.fetch(0x10, 2, 2), Some(1..3));
+        assert_eq!(c.fetch(0x200, 0, 2), Some(0..1), "what there is before");
+        assert_eq!(c.fetch(0x10, 2, 2), Some(1..3));
+        assert_eq!(c.fetch(4, 0, 2), Some(0..2), "adjusted");
+        assert_eq!(c.fetch(4, 0, 2), Some(0..0), "nothing before");
+        assert_eq!(c.fetch(0x20, 3, 2), Some(3..5), "relative");
+        assert_eq!(c.fetch(0x20, -2, 2), Some(1..3));
+        assert_eq!(c.fetch(0x20, i64::MIN, 2), Some(0..0));
         assert_eq!(c.fetch(0x3, 0, 2), None);
     }
 }

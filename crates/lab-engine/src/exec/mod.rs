@@ -29,7 +29,7 @@ mod target;
 mod update;
 
 pub(crate) use bulk::BulkTarget;
-pub use bulk::NextRow;
+pub use bulk::{NextRow, RowsEnd};
 pub(crate) use cursor::Cursors;
 pub(crate) use frame::{Flow, Frame, Stop};
 pub(crate) use prepared::Prepared;

@@ -459,6 +459,9 @@ impl Ask<'_> {
                 match (known, self.text(1).unwrap_or_default().to_ascii_lowercase().as_str()) {
                     (Some(c), "codepage") => variant(&int(if c.is_utf8() { 65_001 } else { 1252 })),
                     (Some(_), "lcid") => variant(&int(1033)),
+                    (Some(c), "tdscollation") => {
+                        variant_value(&Value::Blob(c.wire().to_vec()), SqlType::Binary { len: 5 })
+                    }
                     _ => Value::Null,
                 }
             }

@@ -320,3 +320,8 @@ SELECT u.name AS UserName, COALESCE(r.name, 'public') AS RoleName, l.name AS Log
 FROM sys.database_principals AS u LEFT JOIN sys.database_role_members AS m ON m.member_principal_id = u.principal_id
     LEFT JOIN sys.database_principals AS r ON r.principal_id = m.role_principal_id LEFT JOIN sys.server_principals AS l ON l.sid = u.sid
 WHERE u.type = 'S' AND (@name_in_db IS NULL OR u.name = @name_in_db) ORDER BY u.name
+GO
+CREATE PROCEDURE sys.sp_tablecollations_100 @object nvarchar(4000) AS
+SELECT c.column_id AS colid, c.name, CAST(COLLATIONPROPERTY(c.collation_name, 'TDSCollation') AS binary(5)) AS tds_collation,
+    c.collation_name AS collation
+FROM sys.columns AS c WHERE c.object_id = OBJECT_ID(@object) ORDER BY c.column_id

@@ -13,6 +13,8 @@ use crate::sink::{Done, DoneKind, Sink};
 
 /// scrollopt: a static, forward-only or scrollable, cursor.
 const STATIC: i64 = 0x8;
+/// A flag of fetch types that has no meaning for a read-only cursor.
+const SKIP_CONCURRENCY: i64 = 0x400;
 /// ccopt: read-only.
 const READ_ONLY: i64 = 0x1;
 
@@ -98,7 +100,7 @@ pub(super) fn fetch(
         let outputs = vec![int_output(2, cursor.position()), int_output(3, cursor.rows.len() as i64)];
         return Ok(Returned { status: 0, outputs });
     }
-    let rows = cursor.fetch(kind & 0xFF, number, count).ok_or_else(|| {
+    let rows = cursor.fetch(kind & !SKIP_CONCURRENCY, number, count).ok_or_else(|| {
         SqlError::new(
             16911,
             16,

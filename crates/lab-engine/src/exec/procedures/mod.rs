@@ -63,6 +63,8 @@ const SAME_AS: &[(&str, &str)] = &[
     ("sp_sproc_columns_100", "sp_sproc_columns"),
     ("sp_datatype_info_100", "sp_datatype_info"),
     ("sp_datatype_info_90", "sp_datatype_info"),
+    ("sp_tablecollations", "sp_tablecollations_100"),
+    ("sp_tablecollations_90", "sp_tablecollations_100"),
     ("sp_who2", "sp_who"),
 ];
 
