@@ -218,6 +218,8 @@ pub(crate) fn from_wire(value: Wire<'_>, ty: SqlType) -> Result<Value, String> {
             bytes.extend(((offset + 32768) as u16).to_be_bytes());
             Value::Blob(bytes)
         }
+        // A document's byte order mark says how it came, and is not part of it.
+        Wire::Text(t) if ty == SqlType::Xml => Value::Text(t.trim_start_matches('\u{feff}').to_owned()),
         Wire::Text(t) => Value::Text(t.into_owned()),
         Wire::Bytes(b) => Value::Blob(b.into_owned()),
         Wire::Guid(g) => Value::Blob(guid_from_wire(g)),
@@ -263,6 +265,11 @@ mod tests {
         check(Value::Blob(moment), SqlType::DateTimeOffset { scale: 7 });
         check(Value::Blob((0..16).collect()), SqlType::UniqueIdentifier);
         check(Value::Text("é".into()), SqlType::NVARCHAR_MAX);
+        check(Value::Text("<a/>".into()), SqlType::Xml);
+        assert_eq!(
+            from_wire(Wire::Text("\u{feff}<a/>".into()), SqlType::Xml),
+            Ok(Value::Text("<a/>".into()))
+        );
         check(variant_value(&Value::Integer(7), SqlType::Int), SqlType::Variant);
     }
 

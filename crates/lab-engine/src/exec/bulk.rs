@@ -218,6 +218,13 @@ impl Field<'_> {
         if value == Value::Null {
             return Ok(self.default.clone().unwrap_or(Value::Null));
         }
+        // Clients send xml as nvarchar(max) here, with the mark of its byte order, which is no part of the document.
+        let value = match value {
+            Value::Text(t) if self.column.ty == SqlType::Xml => {
+                Value::Text(t.trim_start_matches('\u{feff}').to_owned())
+            }
+            other => other,
+        };
         if self.from == self.column.ty {
             return Ok(value);
         }

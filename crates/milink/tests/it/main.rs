@@ -4,9 +4,11 @@
 
 mod clients;
 mod crash;
+mod mssql_tds_client;
 mod sql;
 mod storage;
 mod tiberius_client;
+mod types;
 mod wire;
 
 use std::io::{BufRead as _, BufReader};

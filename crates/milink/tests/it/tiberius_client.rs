@@ -1,10 +1,15 @@
 //! tiberius.
 
+use std::time::{Duration, Instant};
+
 use tiberius::numeric::Numeric;
-use tiberius::{AuthMethod, Client, Config, EncryptionLevel, IntoRow as _, Query};
+use tiberius::{
+    AuthMethod, Client, ColumnData, Command, Config, EncryptionLevel, FromSqlOwned, IntoRow as _, Query,
+};
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt as _};
 
+use crate::types::{self, PROCEDURE};
 use crate::{Instance, PASSWORD};
 
 pub(crate) type Tiberius = Client<Compat<TcpStream>>;
@@ -26,68 +31,104 @@ pub(crate) async fn connect(
     Client::connect(config, tcp.compat_write()).await
 }
 
+async fn run(client: &mut Tiberius, sql: &str) {
+    client.simple_query(sql).await.unwrap().into_results().await.unwrap();
+}
+
+async fn one<T: FromSqlOwned>(client: &mut Tiberius, sql: &str) -> Option<T> {
+    let row = client.simple_query(sql).await.unwrap().into_row().await.unwrap().unwrap();
+    row.into_iter().next().and_then(|value| T::from_sql_owned(value).unwrap())
+}
+
 #[tokio::test]
 async fn tiberius_works() {
     let folder = tempfile::tempdir().unwrap();
     let lab = Instance::start(&folder.path().join("data"));
-    for encryption in
-        [EncryptionLevel::NotSupported, EncryptionLevel::Off, EncryptionLevel::On, EncryptionLevel::Required]
-    {
+    let encrypted = "SELECT encrypt_option FROM sys.dm_exec_connections WHERE session_id = @@SPID";
+    for (encryption, whole) in [
+        (EncryptionLevel::NotSupported, "FALSE"),
+        (EncryptionLevel::Off, "FALSE"),
+        (EncryptionLevel::On, "TRUE"),
+        (EncryptionLevel::Required, "TRUE"),
+    ] {
         let mut client = connect(lab.port, "master", encryption).await.unwrap();
-        client.simple_query("SELECT 1").await.unwrap().into_results().await.unwrap();
+        assert_eq!(one::<String>(&mut client, encrypted).await.as_deref(), Some(whole), "{encryption:?}");
     }
     let mut client = connect(lab.port, "master", EncryptionLevel::Required).await.unwrap();
-    client.simple_query("CREATE TABLE t (a int, b nvarchar(max), c decimal(18,4), d uniqueidentifier, e float, f bit, g varbinary(max), h bigint)").await.unwrap().into_results().await.unwrap();
-    let long = "日本".repeat(5000);
-    let guid = tiberius::Uuid::from_u128(0x6F96_19FF_8B86_D011_B42D_00C0_4FC9_64FF);
-    let mut insert = Query::new("INSERT INTO t VALUES (@P1, @P2, @P3, @P4, @P5, @P6, @P7, @P8)");
-    insert.bind(5_i32);
-    insert.bind(long.as_str());
-    insert.bind(Numeric::new_with_scale(12_345, 4));
-    insert.bind(guid);
-    insert.bind(0.1_f64);
-    insert.bind(true);
-    insert.bind(vec![1_u8, 2, 3]);
-    insert.bind(Option::<i64>::None);
-    assert_eq!(insert.execute(&mut client).await.unwrap().rows_affected(), [1]);
-    let row = client
-        .query("SELECT * FROM t WHERE a = @P1", &[&5_i32])
-        .await
-        .unwrap()
-        .into_row()
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(row.get::<&str, _>(1), Some(long.as_str()));
-    assert_eq!(row.get::<Numeric, _>(2), Some(Numeric::new_with_scale(12_345, 4)));
-    assert_eq!(row.get::<tiberius::Uuid, _>(3), Some(guid));
-    assert_eq!(
-        (row.get::<f64, _>(4), row.get::<bool, _>(5), row.get::<i64, _>(7)),
-        (Some(0.1), Some(true), None)
-    );
-    assert_eq!(row.get::<&[u8], _>(6), Some(&[1_u8, 2, 3][..]));
-    for text in ["BEGIN TRAN DELETE FROM t", "ROLLBACK"] {
-        client.simple_query(text).await.unwrap().into_results().await.unwrap();
-    }
-    client
-        .simple_query("CREATE TABLE b (a int NOT NULL, b nvarchar(20) NULL)")
-        .await
-        .unwrap()
-        .into_results()
-        .await
-        .unwrap();
+    every_type(&mut client).await;
+    run(&mut client, PROCEDURE).await;
+    let mut call = Command::new("double_it");
+    call.bind_param("@a", 21_i32);
+    call.bind_out_param("@b", Option::<i32>::None);
+    call.bind_out_param("@c", Option::<&str>::None);
+    let called = call.exec(&mut client).await.unwrap().into_command_result().await.unwrap();
+    assert_eq!(called.try_return_value::<i32>("@b").unwrap(), Some(42));
+    assert_eq!(called.try_return_value::<&str>("@c").unwrap(), Some("got 21"));
+    assert_eq!(called.return_code(), 7);
+    run(&mut client, "BEGIN TRAN DELETE FROM t").await;
+    assert_eq!(one::<i32>(&mut client, "SELECT COUNT(*) FROM t").await, Some(0));
+    run(&mut client, "ROLLBACK").await;
+    assert_eq!(one::<i32>(&mut client, "SELECT COUNT(*) FROM t").await, Some(3));
+    run(&mut client, "CREATE TABLE b (a int NOT NULL, b nvarchar(20) NULL)").await;
     let mut bulk = client.bulk_insert("b").await.unwrap();
     for n in 0..2500_i32 {
         bulk.send((n, format!("row {n}")).into_row()).await.unwrap();
     }
     assert_eq!(bulk.finalize().await.unwrap().total(), 2500);
-    let row = client
-        .simple_query("SELECT (SELECT COUNT(*) FROM t), (SELECT SUM(a) FROM b)")
-        .await
-        .unwrap()
-        .into_row()
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!((row.get::<i32, _>(0), row.get::<i32, _>(1)), (Some(1), Some(3_123_750)));
+    assert_eq!(one::<i32>(&mut client, "SELECT SUM(a) FROM b").await, Some(3_123_750));
+    cancelled(&mut client, lab.port).await;
+}
+
+/// Literals are read, and what was read is written as parameters.
+async fn every_type(client: &mut Tiberius) {
+    // It cannot read a sql_variant.
+    let types: Vec<_> = types::all().into_iter().filter(|t| t.name != "c_variant").collect();
+    let names = types::names(&types);
+    run(client, &types::create_table("t", &types)).await;
+    run(client, &types::insert("t", &types)).await;
+    let select = format!("SELECT {names} FROM t WHERE id = @P1");
+    let row = client.query(&*select, &[&1_i32]).await.unwrap().into_row().await.unwrap().unwrap();
+    let marks: String = (1..=types.len()).map(|n| format!(", @P{n}")).collect();
+    let mut insert = Query::new(format!("INSERT INTO t (id, {names}) VALUES (3{marks})"));
+    for (ty, value) in types.iter().zip(row) {
+        insert.bind(match ty.name {
+            // It reads money as a double.
+            "c_money" => ColumnData::Numeric(Some(Numeric::new_with_scale(-9_223_372_036_854_775_808, 4))),
+            _ => value,
+        });
+    }
+    assert_eq!(insert.execute(client).await.unwrap().rows_affected(), [1]);
+    for ty in &types {
+        for id in [1, 3] {
+            let text = one::<String>(client, &format!("SELECT {} FROM t WHERE id = {id}", ty.shown())).await;
+            assert_eq!(text.as_deref(), Some(ty.text), "{} of row {id}", ty.name);
+        }
+    }
+    let nulls = client.query(&*select, &[&2_i32]).await.unwrap().into_row().await.unwrap().unwrap();
+    for (ty, value) in types.iter().zip(nulls) {
+        let text = format!("{value:?}");
+        assert!(text.ends_with("(None)"), "{} is {text}", ty.name);
+    }
+}
+
+/// It has no way to cancel but to hang up, which the server must notice.
+async fn cancelled(client: &mut Tiberius, port: u16) {
+    let mut slow = connect(port, "master", EncryptionLevel::Required).await.unwrap();
+    let session = one::<i16>(&mut slow, "SELECT @@SPID").await.unwrap();
+    let waits = tokio::spawn(async move {
+        run(&mut slow, "WAITFOR DELAY '00:00:30'").await;
+    });
+    let running = format!("SELECT COUNT(*) FROM sys.dm_exec_requests WHERE session_id = {session}");
+    let sessions = format!("SELECT COUNT(*) FROM sys.dm_exec_sessions WHERE session_id = {session}");
+    until(client, &running, 1).await;
+    waits.abort();
+    until(client, &sessions, 0).await;
+}
+
+async fn until(client: &mut Tiberius, sql: &str, wanted: i32) {
+    let limit = Instant::now() + Duration::from_secs(10);
+    while one::<i32>(client, sql).await != Some(wanted) {
+        assert!(Instant::now() < limit, "{sql} never gave {wanted}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
