@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lab_engine::Barrier;
-use lab_tds::{PacketHeader, PacketKind, PacketReader};
+use lab_tds::{Assembled, Assembler, Message, PacketHeader, PacketKind, PacketReader};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustls::ServerConnection;
 
@@ -45,10 +45,14 @@ pub(crate) struct OwnedPacket {
     pub(crate) payload: Vec<u8>,
 }
 
-/// How much is read from the socket at once.
+/// How much is read from the socket at once, and how much before login.
 const READ: usize = 16 * 1024;
-/// What may wait unread before login.
-const BEFORE_LOGIN: usize = 64 * 1024;
+const READ_BEFORE_LOGIN: usize = 4 * 1024;
+/// The bytes that a client may send before login. Its longest message then is a LOGIN7 with a token; whatever is kept of these
+/// bytes, in TLS's buffers and in ours, must stay within 64 KiB for a connection.
+const BEFORE_LOGIN: usize = 20 * 1024;
+/// What may wait unread while a request runs.
+const UNREAD_MAX: usize = 64 * 1024;
 
 /// A connection.
 pub(crate) struct Channel {
@@ -56,6 +60,8 @@ pub(crate) struct Channel {
     outbox: Arc<Outbox>,
     tls: Option<Box<ServerConnection>>,
     packets: PacketReader,
+    /// Where bytes are read into: on the heap, so that a connection that waits does not keep it on its stack for ever.
+    buffer: Vec<u8>,
     deadline: Option<Instant>,
     /// Bytes read so far, while their number is bounded.
     spent: Option<usize>,
@@ -73,6 +79,7 @@ impl Channel {
             tcp,
             tls: None,
             packets: PacketReader::new(),
+            buffer: vec![0; READ_BEFORE_LOGIN],
             deadline: Some(deadline),
             spent: Some(0),
             closed: false,
@@ -91,6 +98,7 @@ impl Channel {
     pub(crate) fn logged_in(&mut self) -> io::Result<()> {
         self.deadline = None;
         self.spent = None;
+        self.buffer.resize(READ, 0);
         self.tcp.set_read_timeout(None)
     }
 
@@ -162,6 +170,19 @@ impl Channel {
         }
     }
 
+    /// The next whole message, of at most `limit` bytes, waited for.
+    pub(crate) fn read_message(&mut self, limit: usize) -> Result<Message, ChannelError> {
+        let mut assembler = Assembler::new(limit);
+        loop {
+            match self.packets.next_packet()?.map(|packet| assembler.push(packet)).transpose()? {
+                None => self.read_more()?,
+                Some(Assembled::More) => {}
+                Some(Assembled::Message(message)) => return Ok(message),
+                Some(Assembled::Ignored) => return Err(ChannelError::Closed),
+            }
+        }
+    }
+
     /// Whether an Attention has arrived, without waiting; it is taken. A client that is gone counts as one.
     pub(crate) fn attention_waits(&mut self) -> bool {
         if self.closed || self.attention {
@@ -194,7 +215,7 @@ impl Channel {
 
     fn readable_now(&self) -> bool {
         // Answers are not read while requests pile up: a client that only sends is told to wait by TCP.
-        if self.packets.buffered() > BEFORE_LOGIN {
+        if self.packets.buffered() > UNREAD_MAX {
             return false;
         }
         let mut fds = [PollFd::new(&*self.tcp, PollFlags::IN)];
@@ -206,13 +227,12 @@ impl Channel {
         self.arm()?;
         match &mut self.tls {
             None => {
-                let mut buffer = [0; READ];
-                let read = (&*self.tcp).read(&mut buffer)?;
+                let read = (&*self.tcp).read(&mut self.buffer)?;
                 if read == 0 {
                     return Err(ChannelError::Closed);
                 }
                 self.count(read)?;
-                self.packets.feed(buffer.get(..read).unwrap_or_default());
+                self.packets.feed(self.buffer.get(..read).unwrap_or_default());
                 Ok(())
             }
             Some(tls) => {
@@ -229,11 +249,10 @@ impl Channel {
 
     fn decrypt(&mut self) -> Result<(), ChannelError> {
         let Some(tls) = &mut self.tls else { return Ok(()) };
-        let mut buffer = [0; READ];
         loop {
-            match tls.reader().read(&mut buffer) {
+            match tls.reader().read(&mut self.buffer) {
                 Ok(0) => return Err(ChannelError::Closed),
-                Ok(read) => self.packets.feed(buffer.get(..read).unwrap_or_default()),
+                Ok(read) => self.packets.feed(self.buffer.get(..read).unwrap_or_default()),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(e) => return Err(e.into()),
             }

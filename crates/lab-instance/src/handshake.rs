@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lab_tds::{Assembled, Message, PacketKind, PacketWriter, Prelogin, ServerEncryption, Wire, negotiate};
+use lab_tds::{Message, PacketKind, PacketWriter, Prelogin, ServerEncryption, Wire, negotiate};
 use rustls::ServerConnection;
 
 use crate::certificate::Tls;
@@ -10,8 +10,8 @@ use crate::channel::{Channel, ChannelError};
 
 /// The first byte of a TLS record that begins a handshake.
 const TLS_HANDSHAKE: u8 = 0x16;
-/// Messages before login are short.
-const MESSAGE_MAX: usize = 32 * 1024;
+/// Messages before login are short: a LOGIN7 with a token is the longest.
+const MESSAGE_MAX: usize = 12 * 1024;
 /// What PRELOGIN says: SQL Server 2022.
 const VERSION: [u8; 6] = [16, 0, 0x10, 0x1D, 0, 0];
 
@@ -37,7 +37,7 @@ pub(crate) fn enter(
             .map_err(|e| ChannelError::Protocol(e.to_string()))?;
         channel.handshake_outside(Box::new(connection))?;
     }
-    let first = read_message(channel)?;
+    let first = channel.read_message(MESSAGE_MAX)?;
     if first.kind == PacketKind::LOGIN7 {
         // jTDS sends no PRELOGIN.
         if encryption == ServerEncryption::Required && !strict {
@@ -78,7 +78,7 @@ pub(crate) fn enter(
             handshake_inside(channel, Box::new(connection))?;
         }
     }
-    let login = read_message(channel)?;
+    let login = channel.read_message(MESSAGE_MAX)?;
     if login.kind != PacketKind::LOGIN7 {
         return Err(ChannelError::Protocol("LOGIN7 was expected".to_owned()));
     }
@@ -124,16 +124,4 @@ fn send_message(channel: &mut Channel, kind: PacketKind, body: &[u8]) -> Result<
     writer.tokens().extend_from_slice(body);
     writer.finish(&mut out);
     Ok(channel.send(&out)?)
-}
-
-fn read_message(channel: &mut Channel) -> Result<Message, ChannelError> {
-    let mut assembler = lab_tds::Assembler::new(MESSAGE_MAX);
-    loop {
-        let packet = channel.read_packet()?;
-        match assembler.push(lab_tds::Packet { header: packet.header, payload: &packet.payload })? {
-            Assembled::More => {}
-            Assembled::Message(message) => return Ok(message),
-            Assembled::Ignored => return Err(ChannelError::Closed),
-        }
-    }
 }

@@ -137,6 +137,8 @@ impl PacketReader {
             self.buffer.drain(..self.taken);
             self.taken = 0;
         }
+        // Exactly, because thousands of connections may wait in the middle of a packet; it stays for the packets after it.
+        self.buffer.reserve_exact(bytes.len());
         self.buffer.extend_from_slice(bytes);
     }
 

@@ -5,6 +5,7 @@
 mod clients;
 mod crash;
 mod mssql_tds_client;
+mod raw;
 mod sql;
 mod storage;
 mod tiberius_client;
@@ -42,6 +43,10 @@ impl Instance {
         let port =
             line.split("\"port\":").nth(1).and_then(|r| r.split(',').next()).and_then(|p| p.parse().ok());
         Instance { child, port: port.unwrap_or_else(|| panic!("no ready line: {line}")) }
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// SIGKILL: nothing gets to say goodbye.
