@@ -6,6 +6,7 @@ mod clients;
 mod crash;
 mod mssql_tds_client;
 mod raw;
+mod session;
 mod sql;
 mod storage;
 mod tiberius_client;

@@ -19,9 +19,9 @@ use mssql_tds::message::transaction_management::TransactionIsolationLevel;
 use crate::types::{self, PROCEDURE, Type};
 use crate::{Instance, PASSWORD};
 
-type Row = Vec<ColumnValues>;
+pub(crate) type Row = Vec<ColumnValues>;
 
-async fn connect(port: u16, mode: EncryptionSetting, certificate: Option<PathBuf>) -> TdsClient {
+pub(crate) async fn connect(port: u16, mode: EncryptionSetting, certificate: Option<PathBuf>) -> TdsClient {
     // Strict mode checks the certificate's name.
     let server = format!("tcp:localhost,{port}");
     let mut context = ClientContext::with_data_source(&server);
@@ -39,7 +39,7 @@ async fn connect(port: u16, mode: EncryptionSetting, certificate: Option<PathBuf
 }
 
 /// The rows of a statement's result sets, and how many rows the others changed.
-async fn finish(client: &mut TdsClient, first: StatementResult) -> (Vec<Row>, u64) {
+pub(crate) async fn finish(client: &mut TdsClient, first: StatementResult) -> (Vec<Row>, u64) {
     let (mut rows, mut changed, mut next) = (Vec::new(), 0, first);
     loop {
         match next {
@@ -55,12 +55,12 @@ async fn finish(client: &mut TdsClient, first: StatementResult) -> (Vec<Row>, u6
     }
 }
 
-async fn run(client: &mut TdsClient, sql: &str) -> Vec<Row> {
+pub(crate) async fn run(client: &mut TdsClient, sql: &str) -> Vec<Row> {
     let first = client.execute(sql.to_owned(), ()).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
     finish(client, first).await.0
 }
 
-async fn text(client: &mut TdsClient, sql: &str) -> String {
+pub(crate) async fn text(client: &mut TdsClient, sql: &str) -> String {
     match run(client, sql).await.into_iter().flatten().next() {
         Some(ColumnValues::String(s)) => s.to_utf8_string(),
         Some(other) => panic!("{sql} gave {other:?}"),
@@ -68,7 +68,7 @@ async fn text(client: &mut TdsClient, sql: &str) -> String {
     }
 }
 
-async fn number(client: &mut TdsClient, sql: &str) -> i32 {
+pub(crate) async fn number(client: &mut TdsClient, sql: &str) -> i32 {
     match run(client, sql).await.into_iter().flatten().next() {
         Some(ColumnValues::Int(n)) => n,
         other => panic!("{sql} gave {other:?}"),
@@ -219,7 +219,7 @@ fn parameter(value: &ColumnValues) -> SqlType {
     }
 }
 
-struct BulkRow(Row);
+pub(crate) struct BulkRow(pub(crate) Row);
 
 impl BulkLoadRow for BulkRow {
     // What its attribute for traits with async functions would write.
