@@ -66,8 +66,7 @@ errors! {
     overflow_small(to, value) 220 16 1 "Arithmetic overflow error for data type {to}, value = {value}.";
     text_to_money() 235 16 0 "Cannot convert a char value to money. The char value has incorrect syntax.";
     text_to_date(_to) 241 16 1 "Conversion failed when converting date and/or time from character string.";
-    text_date_out_of_range(from, to) 242 16 3 "The conversion of a {from} data type to a {to} data type resulted in an out-of-range value.";
-    date_out_of_range(to) 242 16 3 "The conversion of a datetime2 data type to a {to} data type resulted in an out-of-range value.";
+    date_out_of_range(from, to) 242 16 3 "The conversion of a {from} data type to a {to} data type resulted in an out-of-range value.";
     conversion_failed(from, value, to) 245 16 1 "Conversion failed when converting the {from} value '{value}' to data type {to}.";
     text_overflow(from, value, to) 248 16 1 "The conversion of the {from} value '{value}' overflowed an {to} column.";
     implicit_conversion_not_allowed(from, to) 257 16 3 "Implicit conversion from data type {from} to {to} is not allowed. Use the CONVERT function to run this query.";
@@ -76,12 +75,11 @@ errors! {
     bad_style_text(style, from) 281 16 1 "{style} is not a valid style number when converting from {from} to a character string.";
     incompatible_types(a, b, op) 402 16 1 "The data types {a} and {b} are incompatible in the {op} operator.";
     collation_conflict(a, b, op) 468 16 9 "Cannot resolve the collation conflict between \"{a}\" and \"{b}\" in the {op} operation.";
-    invalid_collation(name) 448 16 1 "Invalid collation '{name}'.";
+    invalid_collation(name) 448 16 3 "Invalid collation '{name}'.";
     subquery_more_than_one() 512 16 1 "Subquery returned more than 1 value. This is not permitted when the subquery follows =, !=, <, <= , >, >= or when the subquery is used as an expression.";
     null_not_allowed(column, table, verb) 515 16 2 "Cannot insert the value NULL into column '{column}', table '{table}'; column does not allow nulls. {verb} fails.";
-    explicit_conversion_not_allowed(from, to) 529 16 1 "Explicit conversion from data type {from} to {to} is not allowed.";
+    explicit_conversion_not_allowed(from, to) 529 16 2 "Explicit conversion from data type {from} to {to} is not allowed.";
     recursion_exhausted(max) 530 16 1 "The statement terminated. The maximum recursion {max} has been exhausted before statement completion.";
-    invalid_length(function) 537 16 2 "Invalid length parameter passed to the {function} function.";
     identity_insert_off(table) 544 16 1 "Cannot insert explicit value for identity column in table '{table}' when IDENTITY_INSERT is set to OFF.";
     identity_insert_needs_value(table) 545 16 1 "Explicit value must be specified for identity column in table '{table}' either when IDENTITY_INSERT is set to ON or when a replication user is inserting into a NOT FOR REPLICATION identity column.";
     database_not_found(name) 911 16 1 "Database '{name}' does not exist. Make sure that the name is entered correctly.";
@@ -140,7 +138,7 @@ errors! {
     aggregate_in_where() 147 15 1 "An aggregate may not appear in the WHERE clause unless it is in a subquery contained in a HAVING clause or a select list, and the column being aggregated is an outer reference.";
     divide_by_zero() 8134 16 1 "Divide by zero error encountered.";
     too_many_arguments(procedure) 8144 16 2 "Procedure or function {procedure} has too many arguments specified.";
-    no_such_parameter(name, procedure) 8145 16 2 "{name} is not a parameter for procedure {procedure}.";
+    no_such_parameter(name, procedure) 8145 16 1 "{name} is not a parameter for procedure {procedure}.";
     no_parameters(procedure) 8146 16 2 "Procedure {procedure} has no parameters and arguments were supplied.";
     not_output(name) 8162 16 2 "The formal parameter \"{name}\" was not declared as an OUTPUT parameter, but the actual parameter passed in requested output.";
     missing_parameter_value(statement, name) 8178 16 1 "The parameterized query '{statement}' expects the parameter '{name}', which was not supplied.";
@@ -151,6 +149,9 @@ errors! {
     mixed_assignment() 141 15 1 "A SELECT statement that assigns a value to a variable must not be combined with data-retrieval operations.";
     missing_name() 1038 15 4 "An object or column name is missing or empty. For SELECT INTO statements, verify each column has a name. For other statements, look for empty alias names. Aliases defined as \"\" or [] are not allowed. Change the alias to a valid name.";
     duplicate_exposed(name) 1011 16 1 "The correlation name '{name}' is specified multiple times in a FROM clause.";
+    assigned_twice(name) 264 16 1 "The column name '{name}' is specified more than once in the SET clause or column list of an INSERT. A column cannot be assigned more than one value in the same clause. Modify the clause to make sure that a column is updated only once. If this statement updates or inserts columns into a view, column aliasing can conceal the duplication in your code.";
+    same_exposed(a, b) 1013 16 1 "The objects \"{a}\" and \"{b}\" in the FROM clause have the same exposed names. Use correlation names to distinguish them.";
+    ungrouped_order(name) 8127 16 1 "Column \"{name}\" is invalid in the ORDER BY clause because it is not contained in either an aggregate function or the GROUP BY clause.";
     star_without_from() 263 16 1 "Must specify table to select from.";
     login_not_found(name) 15007 16 1 "'{name}' is not a valid login or you do not have permission.";
     principal_exists(name) 15023 16 1 "User, group, or role '{name}' already exists in the current database.";

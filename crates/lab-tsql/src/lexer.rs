@@ -159,9 +159,7 @@ impl Lexer<'_> {
             '.' if self.second().is_some_and(|d| d.is_ascii_digit()) => Ok(self.number()),
             '$' if self.second().is_some_and(|d| d.is_ascii_digit() || d == '.') => {
                 self.bump();
-                Ok(Token::Money(
-                    self.take_while(|d| d.is_ascii_digit() || d == '.' || d == ',').replace(',', ""),
-                ))
+                Ok(Token::Money(self.take_while(|d| d.is_ascii_digit() || d == '.')))
             }
             c if is_name_start(c) => {
                 let word = self.take_while(is_name_part);

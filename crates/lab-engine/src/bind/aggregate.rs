@@ -4,7 +4,7 @@ use lab_tsql::ast::{Call, FrameBound, OrderItem, WindowSpec};
 
 use super::{Binder, Bound};
 use crate::error::SqlError;
-use crate::types::{SqlType, as_decimal};
+use crate::types::SqlType;
 
 impl Binder<'_> {
     /// Binds the call if it is an aggregate or a window function.
@@ -35,17 +35,26 @@ impl Binder<'_> {
                 | "var"
                 | "varp"
                 | "string_agg"
+                | "checksum_agg"
+                | "approx_count_distinct"
         );
         if !ranking && !aggregate {
             return Ok(None);
         }
         if ranking && call.over.is_none() {
+            let name = name.to_uppercase();
             return Err(SqlError::new(
                 10753,
                 15,
                 1,
                 format!("The function '{name}' must have an OVER clause."),
             ));
+        }
+        if call.ignore_nulls {
+            return Err(SqlError::unsupported("IGNORE NULLS"));
+        }
+        if call.distinct && call.over.is_some() {
+            return Err(SqlError::new(10759, 15, 1, "Use of DISTINCT is not allowed with the OVER clause."));
         }
         let windowed = call.over.is_some();
         let allowed = self.scope().aggregates_allowed;
@@ -62,6 +71,14 @@ impl Binder<'_> {
             });
         }
         let was = self.scope().in_aggregate;
+        if !windowed && (was || call.args.iter().any(|a| matches!(a, lab_tsql::ast::Expr::Subquery(_)))) {
+            return Err(SqlError::new(
+                130,
+                15,
+                1,
+                "Cannot perform an aggregate function on an expression containing an aggregate or a subquery.",
+            ));
+        }
         if !windowed {
             self.scope().in_aggregate = true;
             self.scope().saw_aggregate = true;
@@ -75,7 +92,27 @@ impl Binder<'_> {
         let mut bound =
             if ranking { self.ranking(name, &args)? } else { self.aggregate(name, call, &args, &order)? };
         if let Some(over) = &call.over {
-            let window = self.window(over)?;
+            let (window, ordered) = self.window(over)?;
+            if ranking && !ordered {
+                let name = name.to_uppercase();
+                return Err(SqlError::new(
+                    4112,
+                    15,
+                    1,
+                    format!("The function '{name}' must have an OVER clause with ORDER BY."),
+                ));
+            }
+            // Text is joined over groups only, as are checksums.
+            if matches!(name, "string_agg" | "checksum_agg" | "approx_count_distinct") {
+                return Err(SqlError::new(
+                    4113,
+                    16,
+                    1,
+                    format!(
+                        "The function '{name}' is not a valid windowing function, and cannot be used with the OVER clause."
+                    ),
+                ));
+            }
             bound.sql = format!("{} OVER ({window})", bound.sql);
             bound.ungrouped = args.iter().find_map(|a| a.ungrouped.clone());
             if name == "row_number" || name == "rank" || name == "dense_rank" || name == "ntile" {
@@ -103,7 +140,8 @@ impl Binder<'_> {
                 if !arg.ty.is_comparable() || arg.ty == SqlType::Bit {
                     return Err(invalid());
                 }
-                let key = self.sort_key(arg);
+                // The whole value, not just what comparisons look at: its bytes order by the instant first.
+                let key = if arg.ty.is_character() { self.sort_key(arg) } else { arg.sql.clone() };
                 Ok(Bound {
                     collation: arg.collation,
                     collation_strength: arg.collation_strength,
@@ -114,7 +152,8 @@ impl Binder<'_> {
                 let separator =
                     args.get(1).ok_or_else(|| SqlError::invalid_parameter("2", name))?.sql.clone();
                 let text = self.implicit(arg, crate::types::text_form(arg.ty))?;
-                let ty = match (arg.ty.is_large(), arg.ty.is_national()) {
+                let national = arg.ty.is_national() || !arg.ty.is_character();
+                let ty = match (arg.ty.is_large(), national) {
                     (true, true) => SqlType::NVARCHAR_MAX,
                     (true, false) => SqlType::VarChar { len: crate::types::Len::Max },
                     (false, true) => SqlType::nvarchar(4000),
@@ -123,8 +162,26 @@ impl Binder<'_> {
                 let order = if order.is_empty() { String::new() } else { format!(" ORDER BY {order}") };
                 Ok(Bound {
                     collation: arg.collation,
-                    ..Bound::new(format!("t_string_agg({},{separator}{order})", text.sql), ty, true)
+                    ..Bound::new(
+                        format!(
+                            "t_string_agg({},{separator},{}{order})",
+                            text.sql,
+                            ty.char_length().unwrap_or(0)
+                        ),
+                        ty,
+                        true,
+                    )
                 })
+            }
+            "approx_count_distinct" => {
+                let key = self.sort_key(arg);
+                Ok(Bound::new(format!("count(DISTINCT {key})"), SqlType::BigInt, false))
+            }
+            "checksum_agg" => {
+                if !arg.ty.is_integer() {
+                    return Err(invalid());
+                }
+                Ok(Bound::new(format!("t_checksum_agg({distinct}{})", arg.sql), SqlType::Int, true))
             }
             _ => {
                 let numeric = arg.ty.is_integer() && arg.ty != SqlType::Bit
@@ -134,7 +191,14 @@ impl Binder<'_> {
                 if !numeric {
                     return Err(invalid());
                 }
-                let to = if matches!(name, "sum" | "avg") { sum_type(name, arg.ty) } else { SqlType::Float };
+                let to = match name {
+                    "sum" | "avg" => crate::types::sum_type(name == "avg", arg.ty),
+                    _ => SqlType::Float,
+                };
+                if call.distinct {
+                    let tagged = self.implicit(arg, SqlType::Variant)?.sql;
+                    return Ok(Bound::new(format!("t_{name}(DISTINCT {tagged})"), to, true));
+                }
                 Ok(Bound::new(
                     format!("t_{name}({distinct}{},{},{})", arg.sql, arg.ty.code(), to.code()),
                     to,
@@ -170,9 +234,54 @@ impl Binder<'_> {
         })
     }
 
-    fn window(&mut self, spec: &WindowSpec) -> Result<String, SqlError> {
-        if let Some(name) = &spec.name {
-            return Err(SqlError::unsupported(&format!("WINDOW {}", name.value)));
+    /// A window spelt out: named ones are put together from the WINDOW clause.
+    fn window_parts(&mut self, spec: &WindowSpec) -> Result<WindowSpec, SqlError> {
+        let Some(name) = &spec.name else { return Ok(spec.clone()) };
+        let found = self
+            .scope()
+            .windows
+            .iter()
+            .find(|(n, _)| crate::catalog::same_name(&n.value, &name.value))
+            .map(|(_, w)| w.clone());
+        let base = found
+            .ok_or_else(|| SqlError::new(5362, 16, 3, format!("Window '{}' is undefined.", name.value)))?;
+        let base = self.nested(|b| b.window_parts(&base))?;
+        let pick = |own: &Vec<_>, base: Vec<_>| if own.is_empty() { base } else { own.clone() };
+        Ok(WindowSpec {
+            name: None,
+            partition_by: if spec.partition_by.is_empty() {
+                base.partition_by
+            } else {
+                spec.partition_by.clone()
+            },
+            order_by: pick(&spec.order_by, base.order_by),
+            frame: spec.frame.clone().or(base.frame),
+        })
+    }
+
+    /// The inside of OVER's parentheses, and whether it has an ORDER BY.
+    fn window(&mut self, spec: &WindowSpec) -> Result<(String, bool), SqlError> {
+        let spec = &self.window_parts(spec)?;
+        for item in &spec.order_by {
+            match &item.expr {
+                lab_tsql::ast::Expr::Literal(lab_tsql::ast::Literal::Int(_)) => {
+                    return Err(SqlError::new(
+                        5308,
+                        16,
+                        1,
+                        "Windowed functions, aggregates and NEXT VALUE FOR functions do not support integer indices as ORDER BY clause expressions.",
+                    ));
+                }
+                lab_tsql::ast::Expr::Literal(_) => {
+                    return Err(SqlError::new(
+                        5309,
+                        16,
+                        1,
+                        "Windowed functions, aggregates and NEXT VALUE FOR functions do not support constants as ORDER BY clause expressions.",
+                    ));
+                }
+                _ => {}
+            }
         }
         let mut parts = Vec::new();
         if !spec.partition_by.is_empty() {
@@ -188,6 +297,23 @@ impl Binder<'_> {
             parts.push(format!("ORDER BY {order}"));
         }
         if let Some(frame) = &spec.frame {
+            let counted = |b: &FrameBound| matches!(b, FrameBound::Preceding(_) | FrameBound::Following(_));
+            if !frame.rows && (counted(&frame.start) || frame.end.as_ref().is_some_and(counted)) {
+                return Err(SqlError::new(
+                    4194,
+                    16,
+                    1,
+                    "RANGE is only supported with UNBOUNDED and CURRENT ROW window frame delimiters.",
+                ));
+            }
+            if spec.order_by.is_empty() {
+                return Err(SqlError::new(
+                    10756,
+                    15,
+                    1,
+                    "Window frame with ROWS or RANGE must have an ORDER BY clause.",
+                ));
+            }
             let kind = if frame.rows { "ROWS" } else { "RANGE" };
             let start = bound_sql(&frame.start);
             parts.push(match &frame.end {
@@ -195,7 +321,7 @@ impl Binder<'_> {
                 None => format!("{kind} {start}"),
             });
         }
-        Ok(parts.join(" "))
+        Ok((parts.join(" "), !spec.order_by.is_empty()))
     }
 
     /// The expressions of an ORDER BY whose names are those of the FROM clause.
@@ -222,19 +348,5 @@ fn bound_sql(bound: &FrameBound) -> String {
         FrameBound::CurrentRow => "CURRENT ROW".to_owned(),
         FrameBound::Following(n) => format!("{n} FOLLOWING"),
         FrameBound::UnboundedFollowing => "UNBOUNDED FOLLOWING".to_owned(),
-    }
-}
-
-/// The type of SUM and AVG ("SUM (Transact-SQL)", "AVG (Transact-SQL)").
-fn sum_type(name: &str, ty: SqlType) -> SqlType {
-    match ty {
-        SqlType::TinyInt | SqlType::SmallInt | SqlType::Int => SqlType::Int,
-        SqlType::BigInt => SqlType::BigInt,
-        SqlType::Money | SqlType::SmallMoney => SqlType::Money,
-        SqlType::Real | SqlType::Float => SqlType::Float,
-        other => {
-            let (_, scale) = as_decimal(other);
-            SqlType::Decimal { precision: 38, scale: if name == "avg" { scale.max(6) } else { scale } }
-        }
     }
 }

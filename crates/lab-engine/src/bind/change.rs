@@ -1,9 +1,9 @@
 //! What INSERT, UPDATE and DELETE read before they write.
 
 use lab_tsql::ast::{Cte, Expr, ObjectName, SetClause, TableRef, Target, Top};
-use rusqlite::types::Value;
 
-use super::{Binder, Bound, ParamSource, Resolved, Scope, Source, SourceColumn, Strength};
+use super::updatable::Reach;
+use super::{Binder, Bound, ParamSource, Resolved, RowExpressions, Scope, Source, SourceColumn, Strength};
 use crate::catalog::{Column, ObjectKind, Table};
 use crate::error::SqlError;
 use crate::store::LoweredCheck;
@@ -17,6 +17,30 @@ pub(crate) enum SetTarget {
     Variable(String),
 }
 
+impl SetTarget {
+    /// The variable that it assigns.
+    pub(crate) fn variable(&self) -> Option<&str> {
+        match self {
+            SetTarget::Column(_, variable) => variable.as_deref(),
+            SetTarget::Variable(variable) => Some(variable),
+        }
+    }
+}
+
+/// A column may be assigned once.
+fn twice_assigned(table: &Table, sets: &[SetTarget]) -> Result<(), SqlError> {
+    let mut seen = std::collections::BTreeSet::new();
+    for set in sets {
+        if let SetTarget::Column(at, _) = set
+            && !seen.insert(*at)
+        {
+            let name = table.columns.get(*at).map(|c| c.name.clone()).unwrap_or_default();
+            return Err(SqlError::assigned_twice(&name));
+        }
+    }
+    Ok(())
+}
+
 /// The rows that an UPDATE or DELETE changes.
 #[derive(Debug, Clone)]
 pub(crate) struct BoundChange {
@@ -25,6 +49,10 @@ pub(crate) struct BoundChange {
     pub(crate) sql: String,
     /// What the new values are for, in order.
     pub(crate) sets: Vec<SetTarget>,
+    /// Of assignments that read the variables they assign: what to evaluate for each row instead of values in it.
+    pub(crate) row_expressions: Option<RowExpressions>,
+    /// The other sources of FROM, whose columns stand behind everything else in each row: OUTPUT may name them.
+    pub(crate) beside: Vec<Source>,
 }
 
 /// The clauses that UPDATE and DELETE have in common.
@@ -35,6 +63,8 @@ pub(crate) struct ChangeClauses<'a> {
     pub(crate) from: &'a [TableRef],
     pub(crate) filter: Option<&'a Expr>,
     pub(crate) set: &'a [SetClause],
+    /// Whether OUTPUT follows.
+    pub(crate) output: bool,
 }
 
 impl Binder<'_> {
@@ -51,13 +81,15 @@ impl Binder<'_> {
         };
         match resolved.object.kind {
             ObjectKind::Table(_) => Ok(resolved),
-            ObjectKind::View(_) => Err(SqlError::unsupported("writing through a view")),
             _ => Err(SqlError::invalid_object(&resolved.object.name)),
         }
     }
 
     /// Binds what an UPDATE or DELETE reads.
     pub(crate) fn change(&mut self, clauses: &ChangeClauses<'_>) -> Result<BoundChange, SqlError> {
+        if let Target::Table(name) = clauses.target {
+            self.wish_for(name.name());
+        }
         let with = self.with_clause(clauses.with, 100)?;
         self.scopes.push(Scope::default());
         let bound = self.change_in_scope(clauses, &with);
@@ -78,18 +110,27 @@ impl Binder<'_> {
         };
         let source = match named {
             Some(source) => source,
+            None if self.is_query(clauses.target) => {
+                let Target::Table(name) = clauses.target else {
+                    return Err(SqlError::internal("a variable is no query"));
+                };
+                let named = TableRef::Named { name: name.clone(), alias: None, hints: Vec::new() };
+                from.push_str(if from.is_empty() { " FROM " } else { " JOIN " });
+                let (sql, _) = self.table(&named)?;
+                from.push_str(&sql);
+                self.scope()
+                    .sources
+                    .last()
+                    .cloned()
+                    .ok_or_else(|| SqlError::internal("a target without a source"))?
+            }
             None => {
-                if let Target::Table(name) = clauses.target
-                    && self.ctes.iter().any(|c| crate::catalog::same_name(&c.name, name.name()))
-                {
-                    return Err(SqlError::unsupported("writing through a common table expression"));
-                }
                 let resolved = self.target(clauses.target)?;
                 let exposed = resolved.object.name.clone();
                 let exposed =
                     if let Target::Variable(name, _) = clauses.target { name.clone() } else { exposed };
                 let (sql, _) = self.base_table(&resolved, &exposed, Vec::new())?;
-                from.push_str(if from.is_empty() { " FROM " } else { " CROSS JOIN " });
+                from.push_str(if from.is_empty() { " FROM " } else { " JOIN " });
                 from.push_str(&sql);
                 self.scope()
                     .sources
@@ -98,27 +139,43 @@ impl Binder<'_> {
                     .ok_or_else(|| SqlError::internal("a target without a source"))?
             }
         };
-        let Some((database, id)) = source.table else {
-            return Err(SqlError::unsupported("writing through a view"));
-        };
-        let object = self
-            .catalog(database)?
-            .object(id)
-            .cloned()
-            .ok_or_else(|| SqlError::internal("a target that is gone"))?;
-        let target = Resolved { database, object };
+        let reach =
+            self.reach(&source)?.ok_or_else(|| SqlError::unsupported("writing through this query"))?;
+        let target = reach.target.clone();
         let Some(table) = target.object.table() else {
             return Err(SqlError::internal("a target that is no table"));
         };
-        let mut list = vec![format!("{}.rowid", source.alias)];
-        list.extend(table.columns.iter().map(|c| {
-            if c.computed.is_some() { "NULL".to_owned() } else { format!("{}.c{}", source.alias, c.id) }
-        }));
+        let mut list = vec![reach.rowid.clone()];
+        list.extend(table.columns.iter().map(|c| reach.cell(c.id)));
         let mut sets = Vec::new();
+        let mut values = Vec::new();
         for set in clauses.set {
-            let (what, sql) = self.set_clause(set, table, &target.object.name, &source)?;
+            let (what, sql) = self.set_clause(set, table, &source, &reach)?;
             sets.push(what);
-            list.push(sql);
+            values.push(sql);
+        }
+        twice_assigned(table, &sets)?;
+        let assigned: Vec<String> = sets.iter().filter_map(|s| s.variable().map(str::to_owned)).collect();
+        let row_expressions = if self.reads_any(&assigned) {
+            self.scope().captured = Some(Vec::new());
+            let again: Result<Vec<String>, SqlError> = clauses
+                .set
+                .iter()
+                .map(|set| self.set_clause(set, table, &source, &reach).map(|(_, sql)| sql))
+                .collect();
+            let captured = self.scope().captured.take().unwrap_or_default();
+            Some(RowExpressions::new(captured, again?))
+        } else {
+            None
+        };
+        match &row_expressions {
+            Some(found) => list.extend_from_slice(found.more()),
+            None => list.append(&mut values),
+        }
+        let mut beside = Vec::new();
+        if clauses.output && !clauses.from.is_empty() {
+            beside = self.scope().sources.iter().filter(|s| s.alias != source.alias).cloned().collect();
+            list.extend(beside.iter().flat_map(|s| s.columns.iter().map(|c| c.sql.clone())));
         }
         let filter = match clauses.filter {
             Some(filter) => format!(" WHERE {}", self.condition(filter)?),
@@ -130,18 +187,20 @@ impl Binder<'_> {
             None => String::new(),
         };
         let sql = format!("{with}SELECT {}{from}{filter}{limit}", list.join(","));
-        Ok(BoundChange { target, sql, sets })
+        Ok(BoundChange { target, sql, sets, row_expressions, beside })
+    }
+
+    /// Whether the target is a common table expression or a view, which stands for a query.
+    fn is_query(&mut self, target: &Target) -> bool {
+        let Target::Table(name) = target else { return false };
+        self.ctes.iter().any(|c| crate::catalog::same_name(&c.name, name.name()))
+            || matches!(self.find(name), Ok(Some(found)) if matches!(found.object.kind, ObjectKind::View(_)))
     }
 
     fn named_source(&mut self, name: &ObjectName) -> Option<Source> {
         let names: Vec<&str> = name.parts.iter().map(|p| p.value.as_str()).collect();
-        let answering: Vec<Source> = self
-            .scope()
-            .sources
-            .iter()
-            .filter(|s| s.table.is_some() && s.answers_to(&names))
-            .cloned()
-            .collect();
+        let answering: Vec<Source> =
+            self.scope().sources.iter().filter(|s| s.answers_to(&names)).cloned().collect();
         if let Some(found) = answering.into_iter().next() {
             return Some(found);
         }
@@ -158,9 +217,10 @@ impl Binder<'_> {
         &mut self,
         set: &SetClause,
         table: &Table,
-        name: &str,
         source: &Source,
+        reach: &Reach,
     ) -> Result<(SetTarget, String), SqlError> {
+        let name = reach.target.object.name.as_str();
         let Some(column_name) = &set.column else {
             let variable = set.variable.clone().unwrap_or_default();
             let (ty, _) = self
@@ -176,7 +236,21 @@ impl Binder<'_> {
             }
             return Ok((SetTarget::Variable(variable), self.to_variable(&bound, ty)?.sql));
         };
-        let at = table.columns.iter().position(|c| crate::catalog::same_name(&c.name, column_name.name()));
+        let id = reach.column_named(column_name.name());
+        let at = table.columns.iter().position(|c| Some(c.id) == id);
+        if at.is_none()
+            && source.columns.iter().any(|c| crate::catalog::same_name(&c.name, column_name.name()))
+        {
+            let shown = source.exposed.clone().unwrap_or_default();
+            return Err(SqlError::new(
+                4406,
+                16,
+                1,
+                format!(
+                    "Update or insert of view or function '{shown}' failed because it contains a derived or constant field."
+                ),
+            ));
+        }
         let Some((at, column)) = at.and_then(|at| table.columns.get(at).map(|c| (at, c))) else {
             return Err(SqlError::invalid_column(column_name.name()).at(column_name.line()));
         };
@@ -197,8 +271,9 @@ impl Binder<'_> {
                 let current = Bound {
                     collation: column.ty.is_character().then_some(column.collation),
                     collation_strength: Strength::Implicit,
-                    ..Bound::new(format!("{}.c{}", source.alias, column.id), column.ty, column.nullable)
+                    ..Bound::new(reach.cell(column.id), column.ty, column.nullable)
                 };
+                let current = self.captured_cell(current);
                 self.arithmetic(super::expr::arithmetic_op(op), current, value)?
             }
         };
@@ -223,36 +298,31 @@ impl Binder<'_> {
         table: &str,
         column: &Column,
     ) -> Result<Bound, SqlError> {
-        if let Some(Value::Text(_) | Value::Blob(_)) = &bound.literal {
-            return self.assign(bound, column.ty).map_err(|e| match e.number {
-                2628 => {
-                    let value = e
-                        .message
-                        .rsplit_once("Truncated value: '")
-                        .map_or("", |(_, v)| v)
-                        .trim_end_matches("'.")
-                        .to_owned();
-                    SqlError::truncated_in(table, &column.name, &value)
-                }
-                _ => e,
-            });
-        }
+        let cuts = !self.env.settings.ansi_warnings;
+        let utf8 = column.ty.is_character() && !column.ty.is_national() && column.collation.is_utf8();
         let assigned = self.assign(bound, column.ty)?;
         let sized = column.ty.is_character() || column.ty.is_binary();
-        if !sized || assigned.sql == bound.sql {
+        // The length of UTF-8 text is in bytes, whatever type it comes from.
+        let foreign = utf8 && !bound.collation.is_some_and(crate::types::Collation::is_utf8);
+        if !sized
+            || bound.is_null_literal
+            || (!foreign && (assigned.sql == bound.sql || assigned.literal.is_some()))
+        {
             return Ok(assigned);
         }
+        let kind = if cuts { ConvertKind::Explicit } else { ConvertKind::Assign };
+        let kind = kind.code() | if utf8 { crate::types::UTF8_FLAG } else { 0 };
         let name = |n: &str| n.replace('\'', "''");
         let sql = format!(
             "t_assign({},{},{},{},'{}','{}')",
             bound.sql,
             bound.ty.code(),
             column.ty.code(),
-            ConvertKind::Assign.code(),
+            kind,
             name(table),
             name(&column.name)
         );
-        Ok(Bound { sql, ..assigned })
+        Ok(Bound { sql, literal: None, ..assigned })
     }
 
     /// The enabled CHECK constraints of a table: `?k` is its k-th column, and the binder's parameters come behind those.
@@ -299,6 +369,21 @@ impl Binder<'_> {
             sql,
             Source { alias, exposed: Some(exposed.to_owned()), qualifier: Vec::new(), columns, table: None },
         ))
+    }
+
+    /// The sources beside the target of an UPDATE or DELETE, from rows packed with all their columns one after the other.
+    pub(crate) fn packed_beside(&mut self, others: &[Source], param: &str) -> (String, String, Vec<Source>) {
+        let alias = self.alias();
+        let mut at = 0;
+        let mut sources = others.to_vec();
+        for source in &mut sources {
+            source.table = None;
+            for column in &mut source.columns {
+                column.sql = format!("t_unpack({alias}.value,{at})");
+                at += 1;
+            }
+        }
+        (format!("(SELECT key AS k,value FROM json_each({param})) AS {alias}"), alias, sources)
     }
 
     /// A filter of an index in terms of the bare table.

@@ -7,6 +7,13 @@ use crate::types::{Collation, SqlType};
 impl Binder<'_> {
     /// `left op right`, where `op` is SQLite's spelling (`=`, `<>`, `<`, `<=`, `>`, `>=`, `IS`).
     pub(crate) fn compare(&mut self, op: &str, left: &Bound, right: &Bound) -> Result<String, SqlError> {
+        // With ANSI_NULLS OFF, NULL equals NULL where one side is NULL or a variable.
+        let bare = |b: &Bound| b.is_null_literal || b.sql.starts_with('?');
+        let op = match op {
+            "=" if !self.env.settings.ansi_nulls && (bare(left) || bare(right)) => "IS",
+            "<>" if !self.env.settings.ansi_nulls && (bare(left) || bare(right)) => "IS NOT",
+            other => other,
+        };
         let (left, right, collation) = self.comparable(&[left.clone(), right.clone()], op).map(two)?;
         Ok(format!("({}{} {op} {})", left, collate(collation), right))
     }
@@ -34,11 +41,9 @@ impl Binder<'_> {
         }
         for part in parts {
             if !part.is_null_literal && !part.ty.is_comparable() {
-                return Err(SqlError::incompatible_types(
-                    &first.ty.to_string(),
-                    &part.ty.to_string(),
-                    operation(op),
-                ));
+                let other = parts.iter().find(|p| p.ty != part.ty).unwrap_or(part);
+                let (a, b) = if first.ty == part.ty { (part, other) } else { (first, part) };
+                return Err(SqlError::incompatible_types(a.ty.name(), b.ty.name(), operation(op)));
             }
         }
         let ty = meeting.ty;
@@ -67,9 +72,13 @@ impl Binder<'_> {
     }
 }
 
-/// The part of a value that comparisons look at: of a datetimeoffset, only the instant.
+/// The part of a value that comparisons look at: of a datetimeoffset only the instant, of a variant not its type.
 fn comparison_key(sql: &str, ty: SqlType) -> String {
-    if matches!(ty, SqlType::DateTimeOffset { .. }) { format!("substr({sql}, 1, 8)") } else { sql.to_owned() }
+    match ty {
+        SqlType::DateTimeOffset { .. } => format!("substr({sql}, 1, 8)"),
+        SqlType::Variant => format!("t_vkey({sql})"),
+        _ => sql.to_owned(),
+    }
 }
 
 /// Whether two types have the same representation and the same order in it.
@@ -92,8 +101,8 @@ fn two((sqls, collation): (Vec<String>, Option<Collation>)) -> (String, String, 
 /// An operator as error texts name it.
 fn operation(op: &str) -> &str {
     match op {
-        "=" => "equal to",
-        "<>" => "not equal to",
+        "=" | "IS" => "equal to",
+        "<>" | "IS NOT" => "not equal to",
         "<" => "less than",
         "<=" => "less than or equal to",
         ">" => "greater than",

@@ -37,6 +37,11 @@ impl Binder<'_> {
                     operand.ungrouped,
                 ))
             }
+            Expr::DistinctFrom { left, right, negated } => {
+                let (left, right) = (self.expr(left)?, self.expr(right)?);
+                let sql = self.compare(if *negated { "IS" } else { "IS NOT" }, &left, &right)?;
+                Ok((sql, left.ungrouped.or(right.ungrouped)))
+            }
             Expr::Like { operand, pattern, escape, negated } => {
                 self.like(operand, pattern, escape.as_deref(), *negated)
             }
@@ -102,7 +107,8 @@ impl Binder<'_> {
         };
         let (v, p) = (text(self, &value)?, text(self, &pattern)?);
         let escape = escape.map_or("NULL".to_owned(), |e| e.sql);
-        let sql = format!("t_like({},{},{escape},'{}')", v.sql, p.sql, collation.name());
+        let exact = i64::from(v.ty.is_national() || p.ty.is_national());
+        let sql = format!("t_like({},{},{escape},'{}',{exact})", v.sql, p.sql, collation.name());
         Ok((if negated { format!("(NOT {sql})") } else { sql }, value.ungrouped.or(pattern.ungrouped)))
     }
 

@@ -88,8 +88,12 @@ impl Binder<'_> {
             }
             Expr::Collate { operand, collation } => {
                 let bound = self.expr(operand)?;
-                let collation = Collation::by_name(&collation.value)
-                    .ok_or_else(|| SqlError::invalid_collation(&collation.value).at(collation.pos.line))?;
+                let collation = if collation.value.eq_ignore_ascii_case("database_default") {
+                    self.database_collation()
+                } else {
+                    Collation::by_name(&collation.value)
+                        .ok_or_else(|| SqlError::invalid_collation(&collation.value).at(collation.pos.line))?
+                };
                 Ok(Bound {
                     collation: Some(collation),
                     collation_strength: Strength::Explicit,
@@ -97,7 +101,7 @@ impl Binder<'_> {
                     ..bound
                 })
             }
-            Expr::AtTimeZone { .. } => Err(SqlError::unsupported("AT TIME ZONE")),
+            Expr::AtTimeZone { operand, zone } => self.at_time_zone(operand, zone),
             Expr::Call(call) => self.call(call).map_err(|e| e.at(call.name.line())),
             Expr::Subquery(query) => self.scalar_subquery(query),
             Expr::NextValue(_) => Err(SqlError::unsupported("NEXT VALUE FOR")),
@@ -107,13 +111,19 @@ impl Binder<'_> {
             | Expr::Or(..)
             | Expr::Not(_)
             | Expr::IsNull { .. }
+            | Expr::DistinctFrom { .. }
             | Expr::Like { .. }
             | Expr::Between { .. }
             | Expr::InList { .. }
             | Expr::InQuery { .. }
             | Expr::Exists(_)
             | Expr::Quantified { .. } => {
-                Err(SqlError::new(102, 15, 1, "Incorrect syntax near a condition where a value is expected."))
+                let near = condition_word(expr);
+                Err(if near.chars().all(char::is_alphabetic) {
+                    SqlError::new(156, 15, 1, format!("Incorrect syntax near the keyword '{near}'."))
+                } else {
+                    SqlError::new(102, 15, 1, format!("Incorrect syntax near '{near}'."))
+                })
             }
         }
     }
@@ -176,16 +186,21 @@ impl Binder<'_> {
         let inner = self.scopes.len().saturating_sub(1);
         for (level, scope) in self.scopes.iter().enumerate().rev() {
             match scope.find(&qualifiers, &column) {
-                Found::One(found) => {
+                Found::One(source, found) => {
                     let needs_group = level == inner && scope.grouping.is_some() && !scope.in_aggregate;
-                    let shown = if qualifiers.is_empty() { found.name.clone() } else { name.to_string() };
-                    return Ok(Bound {
+                    let shown = match (&source.exposed, qualifiers.is_empty()) {
+                        (_, false) => name.to_string(),
+                        (Some(table), true) => format!("{table}.{}", found.name),
+                        (None, true) => found.name.clone(),
+                    };
+                    let bound = Bound {
                         collation: found.collation,
                         collation_strength: Strength::Implicit,
                         ungrouped: needs_group.then_some(shown),
                         column: Some(found.facts),
                         ..Bound::new(found.sql.clone(), found.ty, found.nullable)
-                    });
+                    };
+                    return Ok(self.capture(level, bound));
                 }
                 Found::Ambiguous => return Err(SqlError::ambiguous_column(&column)),
                 Found::NoSuchColumn => return Err(SqlError::invalid_column(&column)),
@@ -199,8 +214,36 @@ impl Binder<'_> {
         }
     }
 
+    /// A column of the innermost level, as [`Binder::column`] would give it.
+    pub(super) fn captured_cell(&mut self, bound: Bound) -> Bound {
+        let level = self.scopes.len().saturating_sub(1);
+        self.capture(level, bound)
+    }
+
+    /// A column of a query whose select list is evaluated row by row: it becomes a parameter.
+    fn capture(&mut self, level: usize, bound: Bound) -> Bound {
+        let Some(captured) = self.scopes.get_mut(level).and_then(|s| s.captured.as_mut()) else {
+            return bound;
+        };
+        let at = captured.iter().position(|sql| *sql == bound.sql).unwrap_or_else(|| {
+            captured.push(bound.sql.clone());
+            captured.len() - 1
+        });
+        let sql = self.param(ParamSource::Captured(at));
+        Bound { sql, ..bound }
+    }
+
     /// Binds expressions and brings them to their common type.
     pub(crate) fn common(&mut self, parts: &[Bound]) -> Result<(Vec<Bound>, SqlType), SqlError> {
+        self.common_for(parts, "CASE")
+    }
+
+    /// Does so for an operation that a conflict of collations names.
+    pub(crate) fn common_for(
+        &mut self,
+        parts: &[Bound],
+        operation: &str,
+    ) -> Result<(Vec<Bound>, SqlType), SqlError> {
         let mut meeting: Option<Bound> = None;
         for part in parts {
             meeting = Some(match meeting {
@@ -208,7 +251,7 @@ impl Binder<'_> {
                 Some(so_far) => {
                     let ty = self.meet(&so_far, part)?;
                     let (collation, collation_strength) = if ty.is_character() {
-                        self.meet_collation(&so_far, part, "CASE")?
+                        self.meet_collation(&so_far, part, operation)?
                     } else {
                         (None, Strength::Implicit)
                     };
@@ -260,6 +303,14 @@ impl Binder<'_> {
             results.push(self.expr(otherwise)?);
         }
         ungrouped = ungrouped.or_else(|| results.iter().find_map(|r| r.ungrouped.clone()));
+        if results.iter().all(|r| r.is_null_literal) {
+            return Err(SqlError::new(
+                8133,
+                16,
+                1,
+                "At least one of the result expressions in a CASE specification must be an expression other than the NULL constant.",
+            ));
+        }
         let (results, ty) = self.common(&results)?;
         let mut sql = "CASE".to_owned();
         for (condition, result) in conditions.iter().zip(&results) {
@@ -295,8 +346,17 @@ impl Binder<'_> {
         types::check_conversion(bound.ty, to, ConvertKind::Explicit)?;
         let collation =
             if to.is_character() { bound.collation.or(Some(self.database_collation())) } else { None };
-        let parse = matches!(kind, CastKind::Parse | CastKind::TryParse);
-        let style = style.filter(|_| !parse);
+        if matches!(kind, CastKind::Parse | CastKind::TryParse) {
+            let culture = style.map_or_else(|| "NULL".to_owned(), |s| s.sql);
+            let sql = format!(
+                "t_parse({},{},{},1,{culture},{})",
+                bound.sql,
+                bound.ty.code(),
+                to.code(),
+                i64::from(tries)
+            );
+            return Ok(Bound { ungrouped: bound.ungrouped.clone(), ..Bound::new(sql, to, true) });
+        }
         let style_sql = style.as_ref().map_or("NULL".to_owned(), |s| s.sql.clone());
         let sql = match (tries, &style) {
             (true, _) => format!("t_try({},{},{},1,{style_sql})", bound.sql, bound.ty.code(), to.code()),
@@ -314,6 +374,34 @@ impl Binder<'_> {
             collation,
             ..Bound::new(sql, to, bound.nullable || tries)
         })
+    }
+
+    fn at_time_zone(&mut self, operand: &Expr, zone: &Expr) -> Result<Bound, SqlError> {
+        let (value, zone) = (self.expr(operand)?, self.expr(zone)?);
+        let from = match value.ty {
+            ty @ (SqlType::DateTime
+            | SqlType::SmallDateTime
+            | SqlType::DateTime2 { .. }
+            | SqlType::DateTimeOffset { .. }) => ty,
+            ty if ty.is_character() => SqlType::DateTime2 { scale: 7 },
+            ty => {
+                return Err(SqlError::new(
+                    8116,
+                    16,
+                    1,
+                    format!(
+                        "Argument data type {} is invalid for argument 1 of AT TIME ZONE function.",
+                        ty.name()
+                    ),
+                ));
+            }
+        };
+        let scale = if from == SqlType::SmallDateTime { 0 } else { from.scale() };
+        let ungrouped = value.ungrouped.clone().or(zone.ungrouped.clone());
+        let nullable = value.nullable || zone.nullable;
+        let (value, zone) = (self.implicit(&value, from)?, self.implicit(&zone, SqlType::SYSNAME)?);
+        let sql = format!("t_at_zone({},{},{})", value.sql, from.code(), zone.sql);
+        Ok(Bound { ungrouped, ..Bound::new(sql, SqlType::DateTimeOffset { scale }, nullable) })
     }
 
     /// A call: an aggregate, a function of the session, a built-in, or a user's function.
@@ -384,6 +472,21 @@ impl Binder<'_> {
     }
 }
 
+/// The word or sign that makes an expression a condition, as a syntax error names it.
+fn condition_word(expr: &Expr) -> &'static str {
+    match expr {
+        Expr::Compare { op, .. } | Expr::Quantified { op, .. } => compare_sql(*op),
+        Expr::And(..) => "AND",
+        Expr::Or(..) => "OR",
+        Expr::Not(_) => "NOT",
+        Expr::IsNull { .. } | Expr::DistinctFrom { .. } => "IS",
+        Expr::Like { .. } => "LIKE",
+        Expr::Between { .. } => "BETWEEN",
+        Expr::InList { .. } | Expr::InQuery { .. } => "IN",
+        _ => "EXISTS",
+    }
+}
+
 /// Functions whose first argument is a datepart.
 fn takes_datepart(name: &str) -> bool {
     matches!(
@@ -400,9 +503,22 @@ fn datepart_argument(arg: &Expr) -> Bound {
 }
 
 fn decimal_literal(text: &str, scale: u8) -> Result<Bound, SqlError> {
-    let scaled = types::parse_exact(text, scale.min(38)).ok_or_else(|| SqlError::overflow_to("numeric"))?;
     let digits = text.chars().filter(char::is_ascii_digit).count();
     let leading = text.chars().take_while(|c| *c == '0').count();
+    let too_long = || {
+        SqlError::new(
+            1007,
+            15,
+            1,
+            format!(
+                "The number '{text}' is out of the range for numeric representation (maximum precision 38)."
+            ),
+        )
+    };
+    if digits.saturating_sub(leading) > 38 {
+        return Err(too_long());
+    }
+    let scaled = types::parse_exact(text, scale.min(38)).ok_or_else(too_long)?;
     let precision = digits.saturating_sub(leading).max(usize::from(scale)).clamp(1, 38) as u8;
     let ty = SqlType::Numeric { precision, scale: scale.min(38) };
     Ok(Bound::literal(types::exact_value(scaled, ty)?, ty))

@@ -7,6 +7,7 @@ use lab_tsql::ast::{
     CreateModule, Expr, Ident, JoinKind, ModuleBody, ObjectName, Query, StatementKind, TableRef,
 };
 use lab_tsql::{ParseOptions, parse_batch, parse_expression};
+use rusqlite::types::Value;
 
 use super::names::alias_of;
 use super::query::{OutColumn, column_list, named_columns};
@@ -15,7 +16,7 @@ use crate::catalog::{Module, Object, ObjectKind, Table, same_name};
 use crate::error::SqlError;
 use crate::store::table_name;
 use crate::system;
-use crate::types::ConvertKind;
+use crate::types::{self, ConvertKind, SqlType};
 
 /// A derived table as a source.
 pub(crate) fn derived_source(alias: &str, exposed: Option<&str>, columns: &[OutColumn]) -> Source {
@@ -45,22 +46,30 @@ impl Binder<'_> {
     pub(crate) fn from_clause(&mut self, tables: &[TableRef]) -> Result<String, SqlError> {
         let mut sql = String::new();
         for (n, table) in tables.iter().enumerate() {
-            sql.push_str(if n == 0 { " FROM " } else { " CROSS JOIN " });
+            // A plain JOIN leaves the order to SQLite's planner, as its CROSS JOIN would not.
+            sql.push_str(if n == 0 { " FROM " } else { " JOIN " });
             let (part, _) = self.table(table)?;
-            sql.push_str(&part);
+            let joined = n > 0 && matches!(table, TableRef::Join { .. });
+            sql.push_str(&if joined { format!("({part})") } else { part });
         }
         Ok(sql)
     }
 
     /// A table reference as SQL, and how many sources it added to the scope.
-    fn table(&mut self, table: &TableRef) -> Result<(String, usize), SqlError> {
+    pub(super) fn table(&mut self, table: &TableRef) -> Result<(String, usize), SqlError> {
         self.nested(|b| b.table_inner(table))
     }
 
     fn table_inner(&mut self, table: &TableRef) -> Result<(String, usize), SqlError> {
         match table {
-            TableRef::Named { name, alias, .. } => {
-                self.named(name, alias.as_ref()).map_err(|e| e.at(name.line()))
+            TableRef::Named { name, alias, hints } => {
+                let done = self.named(name, alias.as_ref()).map_err(|e| e.at(name.line()))?;
+                if hints.iter().any(|h| LOCKING.contains(&h.as_str()))
+                    && let Some((database, _)) = self.scope().sources.last().and_then(|s| s.table)
+                {
+                    self.locks.insert(database);
+                }
+                Ok(done)
             }
             TableRef::Variable { name, alias, pos } => {
                 let id = self
@@ -77,7 +86,7 @@ impl Binder<'_> {
                 self.base_table(&Resolved { database: 0, object }, &exposed, Vec::new())
             }
             TableRef::Derived { query, alias, columns } => self.derived(query, alias, columns, false),
-            TableRef::Values { rows, alias, columns } => self.values(rows, alias, columns),
+            TableRef::Values { rows, alias, columns } => self.values(rows, alias, columns, false),
             TableRef::Function { name, args, alias, columns } => {
                 self.table_function(name, args, alias.as_ref(), columns)
             }
@@ -87,6 +96,14 @@ impl Binder<'_> {
     }
 
     fn push_source(&mut self, source: Source) -> Result<usize, SqlError> {
+        let twin = self.scope().sources.iter().find(|s| {
+            !s.qualifier.is_empty()
+                && s.qualifier == source.qualifier
+                && s.exposed.as_deref().zip(source.exposed.as_deref()).is_some_and(|(a, b)| same_name(a, b))
+        });
+        if let Some(name) = twin.and_then(|t| t.exposed.clone()) {
+            return Err(SqlError::same_exposed(&name, source.exposed.as_deref().unwrap_or_default()));
+        }
         if let Some(name) = &source.exposed
             && source.qualifier.is_empty()
             && self
@@ -145,7 +162,8 @@ impl Binder<'_> {
                 outer(self, before, end);
                 "FULL JOIN"
             }
-            JoinKind::Cross | JoinKind::CrossApply => "CROSS JOIN",
+            JoinKind::Cross => "JOIN",
+            JoinKind::CrossApply => "CROSS JOIN",
         };
         let right_sql =
             if matches!(right, TableRef::Join { .. }) { format!("({right_sql})") } else { right_sql };
@@ -164,7 +182,7 @@ impl Binder<'_> {
                 source.columns.push(SourceColumn {
                     name: "\u{1}depth".to_owned(),
                     sql: format!("{sqlite}.depth"),
-                    ty: crate::types::SqlType::Int,
+                    ty: SqlType::Int,
                     nullable: false,
                     collation: None,
                     facts: ColumnFacts::default(),
@@ -223,6 +241,7 @@ impl Binder<'_> {
                     identity: c.identity.is_some(),
                     computed: c.computed.is_some(),
                     table_column: true,
+                    untyped: false,
                 },
             })
             .collect();
@@ -326,6 +345,8 @@ impl Binder<'_> {
         correlated: bool,
     ) -> Result<(String, usize), SqlError> {
         let outer = self.hide_siblings(correlated);
+        let wish = self.wishes_for(&alias.value);
+        self.put_wish(wish);
         let bound = self.subquery(query);
         self.show_siblings(outer);
         let bound = bound?;
@@ -357,6 +378,7 @@ impl Binder<'_> {
         rows: &[Vec<Expr>],
         alias: &Ident,
         names: &[Ident],
+        correlated: bool,
     ) -> Result<(String, usize), SqlError> {
         let width = rows.first().map_or(0, Vec::len);
         let mut bound = Vec::new();
@@ -389,19 +411,28 @@ impl Binder<'_> {
         }
         let columns = named_columns(&columns, names, &alias.value)?;
         let sqlite = self.alias();
-        self.push_source(derived_source(&sqlite, Some(&alias.value), &columns))?;
         let selects: Vec<String> = cells.iter().map(|r| format!("SELECT {}", r.join(","))).collect();
-        Ok((format!("({}) AS {sqlite}", selects.join(" UNION ALL ")), 1))
+        let sql = selects.join(" UNION ALL ");
+        if correlated {
+            self.push_source(applied_source(&sqlite, &alias.value, &columns))?;
+            return Ok((applied_sql(&sql, columns.len(), &sqlite), 1));
+        }
+        self.push_source(derived_source(&sqlite, Some(&alias.value), &columns))?;
+        Ok((format!("({sql}) AS {sqlite}"), 1))
     }
 
     /// The right side of APPLY, which sees what stands left of it.
     fn applied(&mut self, table: &TableRef) -> Result<(String, usize), SqlError> {
         match table {
             TableRef::Derived { query, alias, columns } => self.derived(query, alias, columns, true),
-            TableRef::Function { name, args, alias, .. } => {
+            TableRef::Values { rows, alias, columns } => self.values(rows, alias, columns, true),
+            // These see what stands left of them as they are.
+            TableRef::Function { name, .. } if is_builtin_table(name) => self.table(table),
+            TableRef::Function { name, args, alias, columns: names } => {
                 let (module, query, resolved) = self.inline_function(name)?;
                 let (bound, columns) = self.expand_function(&module, &query, &resolved, args, true)?;
                 let exposed = alias.as_ref().map_or(name.name(), |a| a.value.as_str()).to_owned();
+                let columns = named_columns(&columns, names, &exposed)?;
                 let sqlite = self.alias();
                 self.push_source(applied_source(&sqlite, &exposed, &columns))?;
                 Ok((applied_sql(&bound, columns.len(), &sqlite), 1))
@@ -418,9 +449,8 @@ impl Binder<'_> {
         names: &[Ident],
     ) -> Result<(String, usize), SqlError> {
         let lower = name.name().to_ascii_lowercase();
-        if name.parts.len() == 1 && matches!(lower.as_str(), "string_split" | "generate_series" | "openjson")
-        {
-            return self.builtin_table(&lower, args, alias);
+        if is_builtin_table(name) {
+            return self.builtin_table(&lower, args, alias, names);
         }
         let (module, query, resolved) = self.inline_function(name)?;
         let (sql, columns) = self.expand_function(&module, &query, &resolved, args, false)?;
@@ -431,52 +461,94 @@ impl Binder<'_> {
         Ok((format!("({sql}) AS {sqlite}"), 1))
     }
 
+    /// STRING_SPLIT, OPENJSON and GENERATE_SERIES: `json_each` over what their functions make of the arguments.
     fn builtin_table(
         &mut self,
         name: &str,
         args: &[Expr],
         alias: Option<&Ident>,
+        names: &[Ident],
     ) -> Result<(String, usize), SqlError> {
         let args: Vec<Bound> = args.iter().map(|a| self.expr(a)).collect::<Result<_, _>>()?;
-        let arg = |n: usize| args.get(n).map_or_else(|| "NULL".to_owned(), |a| a.sql.clone());
         let sqlite = self.alias();
-        let column = |name: &str, ty, collation| OutColumn {
+        let collation = Some(self.database_collation());
+        let column = |name: &str, ty: SqlType| OutColumn {
             name: Some(name.to_owned()),
             ty,
             nullable: true,
-            collation,
+            collation: collation.filter(|_| ty.is_character()),
             facts: ColumnFacts::default(),
         };
-        let collation = Some(self.database_collation());
-        let (sql, columns) = match name {
-            "string_split" => {
-                let ty = args.first().map_or(crate::types::SqlType::NVARCHAR_MAX, |a| a.ty);
-                let sql = format!(
-                    "(SELECT value AS c1 FROM json_each('[\"' || replace(substr(json_quote({0}), 2, length(json_quote({0}))-2), substr(json_quote({1}), 2, length(json_quote({1}))-2), '\",\"') || '\"]') WHERE {0} IS NOT NULL) AS {sqlite}",
-                    arg(0),
-                    arg(1)
-                );
-                (sql, vec![column("value", ty, collation)])
+        let wrong_count = |wanted: &str| Err(SqlError::invalid_parameter(wanted, name));
+        let (function, columns, places) = match (name, args.as_slice()) {
+            ("string_split", [text, separator, rest @ ..]) if rest.len() < 2 => {
+                let ty = if text.ty.is_character() { text.ty } else { crate::types::text_form(text.ty) };
+                let (text, separator) =
+                    (self.implicit(text, ty)?, self.implicit(separator, SqlType::nvarchar(4000))?);
+                let ordinal = match rest.first().map(|b| &b.literal) {
+                    None => false,
+                    Some(Some(Value::Integer(n @ (0 | 1)))) => *n == 1,
+                    Some(_) => {
+                        return Err(SqlError::new(
+                            8748,
+                            16,
+                            1,
+                            "The enable_ordinal argument for STRING_SPLIT only supports constant values (not variables or columns).",
+                        ));
+                    }
+                };
+                let value_ty = match ty {
+                    SqlType::Char { len } => SqlType::varchar(len),
+                    SqlType::NChar { len } => SqlType::nvarchar(len),
+                    other => other,
+                };
+                let mut columns = vec![column("value", value_ty)];
+                let mut places = vec![format!("{sqlite}.value")];
+                if ordinal {
+                    columns.push(column("ordinal", SqlType::BigInt));
+                    places.push(format!("({sqlite}.key+1)"));
+                }
+                (format!("t_split({},{})", text.sql, separator.sql), columns, places)
             }
-            "openjson" => {
-                let sql = format!(
-                    "(SELECT CAST(key AS TEXT) AS c1, CASE WHEN type IN ('object','array') THEN value WHEN type='true' THEN 'true' WHEN type='false' THEN 'false' ELSE CAST(value AS TEXT) END AS c2, CASE type WHEN 'null' THEN 0 WHEN 'text' THEN 1 WHEN 'integer' THEN 2 WHEN 'real' THEN 2 WHEN 'true' THEN 3 WHEN 'false' THEN 3 WHEN 'array' THEN 4 ELSE 5 END AS c3 FROM json_each({}{})) AS {sqlite}",
-                    arg(0),
-                    if args.len() > 1 { format!(",{}", arg(1)) } else { String::new() }
-                );
-                (
-                    sql,
-                    vec![
-                        column("key", crate::types::SqlType::nvarchar(4000), collation),
-                        column("value", crate::types::SqlType::NVARCHAR_MAX, collation),
-                        column("type", crate::types::SqlType::Int, None),
-                    ],
-                )
+            ("openjson", [text, rest @ ..]) if rest.len() < 2 => {
+                let text = self.implicit(text, SqlType::NVARCHAR_MAX)?.sql;
+                let path = rest.first().map_or_else(|| "'$'".to_owned(), |p| p.sql.clone());
+                let columns = vec![
+                    column("key", SqlType::nvarchar(4000)),
+                    column("value", SqlType::NVARCHAR_MAX),
+                    column("type", SqlType::Int),
+                ];
+                let places = (0..3).map(|n| format!("t_unpack({sqlite}.value,{n})")).collect();
+                (format!("t_openjson({text},{path})"), columns, places)
             }
-            _ => return Err(SqlError::unsupported("GENERATE_SERIES")),
+            ("generate_series", [start, stop, rest @ ..]) if rest.len() < 2 => {
+                let mut ty = self.meet(start, stop)?;
+                for step in rest {
+                    ty = types::combine(ty, step.ty)?;
+                }
+                let exact = ty.is_integer() || (ty.is_decimal() && ty.precision() <= 18);
+                if !exact {
+                    return Err(SqlError::unsupported(&format!("GENERATE_SERIES of {ty}")));
+                }
+                let mut sqls = vec![self.implicit(start, ty)?.sql, self.implicit(stop, ty)?.sql];
+                sqls.push(match rest.first() {
+                    Some(step) => self.implicit(step, ty)?.sql,
+                    None => "NULL".to_owned(),
+                });
+                let function = format!("t_series({},{})", sqls.join(","), ty.code());
+                (function, vec![column("value", ty)], vec![format!("{sqlite}.value")])
+            }
+            ("openjson", _) => return wrong_count("1 to 2"),
+            _ => return wrong_count("2 to 3"),
         };
-        self.push_source(derived_source(&sqlite, Some(alias.map_or(name, |a| a.value.as_str())), &columns))?;
-        Ok((sql, 1))
+        let exposed = alias.map_or(name, |a| a.value.as_str());
+        let columns = named_columns(&columns, names, exposed)?;
+        let mut source = derived_source(&sqlite, Some(exposed), &columns);
+        for (column, place) in source.columns.iter_mut().zip(places) {
+            column.sql = place;
+        }
+        self.push_source(source)?;
+        Ok((format!("json_each({function}) AS {sqlite}"), 1))
     }
 
     fn inline_function(
@@ -576,11 +648,18 @@ impl Binder<'_> {
         qualifier: Vec<String>,
     ) -> Result<(String, usize), SqlError> {
         let create = parse_module(module)?;
-        let ModuleBody::View { columns: names, query, .. } = &create.body else {
+        let ModuleBody::View { columns: names, query, check_option } = &create.body else {
             return Err(SqlError::internal("a view without a query"));
         };
+        let wish = self.wishes_for(exposed);
+        if wish && *check_option {
+            return Err(SqlError::unsupported("writing through a view WITH CHECK OPTION"));
+        }
         self.arguments.push(BTreeMap::new());
-        let bound = self.in_module(resolved, |b| b.query(query));
+        let bound = self.in_module(resolved, |b| {
+            b.put_wish(wish);
+            b.query(query)
+        });
         self.arguments.pop();
         let bound = bound?;
         let columns = named_columns(&bound.columns, names, &resolved.object.name)?;
@@ -651,6 +730,15 @@ impl Binder<'_> {
             ..bound
         })
     }
+}
+
+/// Hints that ask for the locks of a write while reading.
+const LOCKING: &[&str] = &["UPDLOCK", "XLOCK", "HOLDLOCK", "SERIALIZABLE", "REPEATABLEREAD", "TABLOCKX"];
+
+/// The table functions that the engine has itself.
+fn is_builtin_table(name: &ObjectName) -> bool {
+    let known = ["string_split", "generate_series", "openjson"];
+    name.parts.len() == 1 && known.iter().any(|k| name.name().eq_ignore_ascii_case(k))
 }
 
 /// The expression of a body that is one RETURN.

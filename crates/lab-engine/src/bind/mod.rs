@@ -6,6 +6,7 @@
 //! conversion here, and a string comparison always names its collation.
 
 mod aggregate;
+mod assign;
 mod change;
 mod compare;
 mod condition;
@@ -19,15 +20,17 @@ mod scope;
 mod select;
 mod session_functions;
 mod types;
+mod updatable;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub(crate) use assign::RowExpressions;
 pub(crate) use change::{ChangeClauses, SetTarget};
 pub(crate) use from::parse_module;
 pub(crate) use names::{Resolved, alias_of};
 pub(crate) use params::{ParamSource, SystemValue, VariableTypes};
-pub(crate) use query::{BoundQuery, OutColumn, named_columns};
+pub(crate) use query::{BoundQuery, OutColumn, max_recursion, named_columns};
 pub(crate) use scope::*;
 pub(crate) use types::{bind_type, declared_type};
 
@@ -64,6 +67,10 @@ pub(crate) struct Binder<'a> {
     /// The arguments of the inline function being expanded: they hide variables.
     arguments: Vec<BTreeMap<String, Bound>>,
     catalogs: BTreeMap<i32, Arc<Catalog>>,
+    /// Databases that a hint (UPDLOCK and its kin) asks to be locked while the statement reads.
+    pub(crate) locks: BTreeSet<i32>,
+    /// Set while a query is bound that a statement writes through.
+    wish: updatable::Wish,
     /// How deep subqueries are nested.
     depth: u32,
 }
@@ -93,6 +100,8 @@ impl<'a> Binder<'a> {
             expanding: Vec::new(),
             arguments: Vec::new(),
             catalogs: BTreeMap::new(),
+            locks: BTreeSet::new(),
+            wish: updatable::Wish::default(),
             depth: 0,
         }
     }

@@ -67,6 +67,9 @@ impl Binder<'_> {
 
     /// Finds an object that must be there.
     pub(crate) fn object(&mut self, name: &ObjectName) -> Result<Resolved, SqlError> {
-        self.find(name)?.ok_or_else(|| SqlError::invalid_object(&name.to_string()).at(name.line()))
+        self.find(name)?.ok_or_else(|| {
+            let state = u8::from(!name.name().starts_with('#'));
+            SqlError { state, ..SqlError::invalid_object(&name.to_string()) }.at(name.line())
+        })
     }
 }

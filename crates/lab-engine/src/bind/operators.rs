@@ -82,17 +82,20 @@ impl Binder<'_> {
             return Ok(Bound { is_null_literal: false, ..out });
         }
         types::check_conversion(from.ty, to, kind)?;
-        if let Some(value) = &from.literal {
-            let context = self.function_env().context();
-            let folded = types::convert(value, from.ty, to, None, kind, &context)?;
-            out.sql = literal_sql(&folded);
-            out.literal = Some(folded);
-            return Ok(out);
-        }
-        out.sql = coerce_sql(&from.sql, from.ty, to, kind);
         if !to.is_character() {
             out.collation = None;
         }
+        if let Some(value) = &from.literal {
+            let context = self.function_env().context();
+            // What fails is left to fail when it is evaluated, which a CASE may never do.
+            if let Ok(folded) = types::convert(value, from.ty, to, None, kind, &context) {
+                out.sql = literal_sql(&folded);
+                out.literal = Some(folded);
+                return Ok(out);
+            }
+            out.literal = None;
+        }
+        out.sql = coerce_sql(&from.sql, from.ty, to, kind);
         Ok(out)
     }
 
@@ -173,6 +176,8 @@ impl Binder<'_> {
             (&right.sql, rule.right),
             rule.result,
         );
+        let lenient = !self.env.settings.ansi_warnings && !self.env.settings.arithabort;
+        let sql = if lenient { crate::functions::lenient_sql(&sql) } else { sql };
         Ok(Bound { ungrouped, ..Bound::new(sql, rule.result, left.nullable || right.nullable) })
     }
 
@@ -186,7 +191,13 @@ impl Binder<'_> {
                 binder.implicit(part, types::text_form(part.ty))
             }
         };
-        let (l, r) = (side(self, left)?, side(self, right)?);
+        let (mut l, mut r) = (side(self, left)?, side(self, right)?);
+        if !self.env.settings.concat_null_yields_null {
+            for part in [&mut l, &mut r] {
+                part.sql = format!("ifnull({},'')", part.sql);
+                part.literal = None;
+            }
+        }
         let sql = if types::may_exceed(left.ty, right.ty) {
             format!("t_clip({} || {}, {})", l.sql, r.sql, ty.code())
         } else {
@@ -215,7 +226,10 @@ impl Binder<'_> {
         } else {
             operand.ty
         };
-        if let Some(Value::Integer(i)) = operand.literal {
+        // The least value of a type has no counterpart: that is for the run to find.
+        if let Some(Value::Integer(i)) = operand.literal
+            && i > i64::from(i32::MIN)
+        {
             return Ok(Bound::literal(Value::Integer(-i), ty));
         }
         if let Some(Value::Real(r)) = operand.literal {

@@ -14,6 +14,8 @@ pub(crate) enum ParamSource {
     System(SystemValue),
     /// A value known when binding, too large or too odd for SQL text.
     Constant(Value),
+    /// The n-th column that a select list which reads its own variables needs of each row.
+    Captured(usize),
 }
 
 /// Values that stay the same while one statement runs.

@@ -17,6 +17,13 @@ pub(crate) struct OutColumn {
     pub(crate) facts: ColumnFacts,
 }
 
+impl OutColumn {
+    /// Whether it is one of the engine's own, which no name reaches.
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.name.as_deref().is_some_and(|n| n.starts_with('\u{1}'))
+    }
+}
+
 /// A query, lowered.
 #[derive(Debug, Clone)]
 pub(crate) struct BoundQuery {
@@ -26,6 +33,8 @@ pub(crate) struct BoundQuery {
     pub(crate) single_row: bool,
     /// Variables that the select list assigns, in order; then the query yields no rows to the client.
     pub(crate) assigns: Vec<String>,
+    /// Of an assignment that reads the variables it assigns: what to evaluate for each row of `sql`.
+    pub(crate) row_expressions: Option<super::RowExpressions>,
 }
 
 impl Binder<'_> {
@@ -53,9 +62,9 @@ impl Binder<'_> {
             return Err(SqlError::unsupported(&format!("FOR {clause}")));
         }
         let known = self.ctes.len();
-        let max =
-            query.options.iter().find(|h| h.name == "MAXRECURSION").and_then(|h| h.value).unwrap_or(100);
-        let with = self.with_clause(&query.with, max)?;
+        let wish = self.take_wish();
+        let with = self.with_clause(&query.with, max_recursion(&query.options))?;
+        self.put_wish(wish && matches!(query.body, QueryBody::Select(_)));
         let mut bound = match &query.body {
             QueryBody::Select(select) => self.select(select, Some(query))?,
             body => self.ordered_set(body, query)?,
@@ -124,11 +133,11 @@ impl Binder<'_> {
     pub(crate) fn offset_fetch(&mut self, query: &Query) -> Result<String, SqlError> {
         let Some(offset) = &query.offset else { return Ok(String::new()) };
         let offset = self.expr(offset)?;
-        let offset = self.implicit(&offset, SqlType::BigInt)?.sql;
+        let offset = format!("t_offset(t_count({}))", self.implicit(&offset, SqlType::BigInt)?.sql);
         let fetch = match &query.fetch {
             Some(fetch) => {
                 let fetch = self.expr(fetch)?;
-                self.implicit(&fetch, SqlType::BigInt)?.sql
+                format!("t_fetch(t_count({}))", self.implicit(&fetch, SqlType::BigInt)?.sql)
             }
             None => "-1".to_owned(),
         };
@@ -154,13 +163,20 @@ impl Binder<'_> {
         let mut columns = Vec::new();
         let (mut l_items, mut r_items) = (Vec::new(), Vec::new());
         let (la, ra) = (self.alias(), self.alias());
+        let word = match op {
+            SetOp::Union => "UNION",
+            SetOp::UnionAll => "UNION ALL",
+            SetOp::Except => "EXCEPT",
+            SetOp::Intersect => "INTERSECT",
+        };
         for (n, (l, r)) in left.columns.iter().zip(&right.columns).enumerate() {
             let side = |alias: &str, c: &OutColumn| Bound {
                 collation: c.collation,
                 collation_strength: Strength::Implicit,
+                is_null_literal: c.facts.untyped,
                 ..Bound::new(format!("{alias}.c{}", n + 1), c.ty, c.nullable)
             };
-            let (common, ty) = self.common(&[side(&la, l), side(&ra, r)])?;
+            let (common, ty) = self.common_for(&[side(&la, l), side(&ra, r)], word)?;
             let [lc, rc] = common.as_slice() else { return Err(SqlError::set_operation_count()) };
             let collate = if ty.is_character() && op != SetOp::UnionAll {
                 super::compare::collate(Some(lc.collation.unwrap_or_else(|| self.database_collation())))
@@ -174,15 +190,9 @@ impl Binder<'_> {
                 ty,
                 nullable: l.nullable || r.nullable,
                 collation: lc.collation,
-                facts: ColumnFacts::default(),
+                facts: ColumnFacts { untyped: l.facts.untyped && r.facts.untyped, ..ColumnFacts::default() },
             });
         }
-        let word = match op {
-            SetOp::Union => "UNION",
-            SetOp::UnionAll => "UNION ALL",
-            SetOp::Except => "EXCEPT",
-            SetOp::Intersect => "INTERSECT",
-        };
         let sql = format!(
             "SELECT {} FROM ({}) AS {la} {word} SELECT {} FROM ({}) AS {ra}",
             l_items.join(","),
@@ -195,20 +205,21 @@ impl Binder<'_> {
             columns,
             single_row: false,
             assigns: Vec::new(),
+            row_expressions: None,
         })
     }
 
     /// `name(c1, c2) AS (...)`, and whether the expression refers to itself.
     fn cte(&mut self, cte: &Cte, max_recursion: u64) -> Result<(String, bool), SqlError> {
         let sqlite_name = format!("w{}", self.alias());
-        if let QueryBody::Set { op: SetOp::UnionAll, left, right } = &cte.query.body
-            && mentions(right, &cte.name.value)
-        {
-            let sql = self.recursive_cte(cte, &sqlite_name, left, right, max_recursion)?;
+        if let Some((anchor, steps)) = recursive_parts(&cte.query.body, &cte.name.value) {
+            let sql = self.recursive_cte(cte, &sqlite_name, anchor, &steps, max_recursion)?;
             return Ok((sql, true));
         }
         // What is outside of the statement's scopes is invisible to a CTE.
         let outer = std::mem::take(&mut self.scopes);
+        let wish = self.wishes_for(&cte.name.value);
+        self.put_wish(wish);
         let bound = self.subquery(&cte.query);
         self.scopes = outer;
         let bound = bound?;
@@ -222,12 +233,12 @@ impl Binder<'_> {
         &mut self,
         cte: &Cte,
         sqlite_name: &str,
-        left: &QueryBody,
-        right: &QueryBody,
+        anchor: &QueryBody,
+        steps: &[&QueryBody],
         max: u64,
     ) -> Result<String, SqlError> {
         let outer = std::mem::take(&mut self.scopes);
-        let anchor = self.body(left);
+        let anchor = self.body(anchor);
         let anchor = match anchor {
             Ok(anchor) => anchor,
             Err(e) => {
@@ -242,9 +253,10 @@ impl Binder<'_> {
             columns: columns.clone(),
             depth: Some(max),
         });
-        let step = self.recursive_step(right, &columns);
+        let steps: Result<Vec<String>, SqlError> =
+            steps.iter().map(|step| self.recursive_step(step, &columns)).collect();
         self.scopes = outer;
-        let step = step?;
+        let step = steps?.join(" UNION ALL ");
         let n = columns.len();
         Ok(format!(
             "{sqlite_name}({},depth) AS (SELECT {},0 FROM ({}) AS a UNION ALL {step})",
@@ -258,11 +270,6 @@ impl Binder<'_> {
     fn recursive_step(&mut self, body: &QueryBody, columns: &[OutColumn]) -> Result<String, SqlError> {
         match body {
             QueryBody::Select(select) => self.recursive_select(select, columns),
-            QueryBody::Set { op: SetOp::UnionAll, left, right } => Ok(format!(
-                "{} UNION ALL {}",
-                self.recursive_step(left, columns)?,
-                self.recursive_step(right, columns)?
-            )),
             _ => Err(SqlError::unsupported("this form of recursive common table expression")),
         }
     }
@@ -275,6 +282,11 @@ impl Binder<'_> {
     ) -> Scope {
         Scope { sources: vec![super::from::derived_source(alias, exposed, columns)], ..Scope::default() }
     }
+}
+
+/// How deep recursion may go: MAXRECURSION, or 100.
+pub(crate) fn max_recursion(options: &[lab_tsql::ast::QueryHint]) -> u64 {
+    options.iter().find(|h| h.name == "MAXRECURSION").and_then(|h| h.value).unwrap_or(100)
 }
 
 /// Behind a set operation, `ORDER BY t.c` means the output column `c`, whichever table of the first query it names.
@@ -308,8 +320,9 @@ pub(crate) fn named_columns(
     names: &[lab_tsql::ast::Ident],
     table: &str,
 ) -> Result<Vec<OutColumn>, SqlError> {
-    if !names.is_empty() && names.len() != columns.len() {
-        return Err(if names.len() < columns.len() {
+    let shown = columns.iter().filter(|c| !c.is_hidden()).count();
+    if !names.is_empty() && names.len() != shown {
+        return Err(if names.len() < shown {
             SqlError::more_columns_than_list(table)
         } else {
             SqlError::fewer_columns_than_list(table)
@@ -325,6 +338,21 @@ pub(crate) fn named_columns(
         out.push(OutColumn { name: Some(name), ..column.clone() });
     }
     Ok(out)
+}
+
+/// The anchor and the recursive parts of a common table expression that refers to itself: all members of a chain of UNION
+/// ALL from the first on that does.
+fn recursive_parts<'q>(body: &'q QueryBody, name: &str) -> Option<(&'q QueryBody, Vec<&'q QueryBody>)> {
+    let mut steps = Vec::new();
+    let mut at = body;
+    while let QueryBody::Set { op: SetOp::UnionAll, left, right } = at {
+        if !mentions(right, name) {
+            break;
+        }
+        steps.insert(0, right.as_ref());
+        at = left;
+    }
+    if steps.is_empty() { None } else { Some((at, steps)) }
 }
 
 fn has_top(body: &QueryBody) -> bool {

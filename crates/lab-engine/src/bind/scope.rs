@@ -37,6 +37,8 @@ pub(crate) struct ColumnFacts {
     pub(crate) identity: bool,
     pub(crate) computed: bool,
     pub(crate) table_column: bool,
+    /// A bare NULL, whose type the queries beside it decide.
+    pub(crate) untyped: bool,
 }
 
 /// A column of a source in scope.
@@ -94,6 +96,10 @@ pub(crate) struct Scope {
     pub(crate) in_aggregate: bool,
     /// Whether aggregates may stand here (a select list, HAVING, ORDER BY).
     pub(crate) aggregates_allowed: bool,
+    /// The windows of the WINDOW clause.
+    pub(crate) windows: Vec<(lab_tsql::ast::Ident, lab_tsql::ast::WindowSpec)>,
+    /// While a select list that reads its own variables is bound: the columns it needs, which become parameters.
+    pub(crate) captured: Option<Vec<String>>,
     /// An aggregate was met.
     pub(crate) saw_aggregate: bool,
     pub(crate) saw_window: bool,
@@ -101,7 +107,7 @@ pub(crate) struct Scope {
 
 /// What looking a column up found.
 pub(crate) enum Found<'a> {
-    One(&'a SourceColumn),
+    One(&'a Source, &'a SourceColumn),
     Ambiguous,
     /// The qualifier names a source, which has no such column.
     NoSuchColumn,
@@ -118,11 +124,11 @@ impl Scope {
                 if found.is_some() {
                     return Found::Ambiguous;
                 }
-                found = Some(column);
+                found = Some((source, column));
             }
         }
         match found {
-            Some(column) => Found::One(column),
+            Some((source, column)) => Found::One(source, column),
             None if qualified => Found::NoSuchColumn,
             None => Found::Nothing,
         }

@@ -9,10 +9,10 @@ use crate::error::SqlError;
 use crate::types::SqlType;
 
 /// An item of the select list, bound.
-struct Item {
-    bound: Bound,
-    name: Option<String>,
-    assign: Option<String>,
+pub(super) struct Item {
+    pub(super) bound: Bound,
+    pub(super) name: Option<String>,
+    pub(super) assign: Option<String>,
 }
 
 /// What is already put into SQL when the select list comes.
@@ -34,9 +34,6 @@ impl Binder<'_> {
     fn clauses(&mut self, select: &Select) -> Result<Clauses, SqlError> {
         if let Some(what) = &select.grouping_sets {
             return Err(SqlError::unsupported(&format!("GROUP BY {what}")));
-        }
-        if !select.windows.is_empty() {
-            return Err(SqlError::unsupported("WINDOW clause"));
         }
         let from = self.from_clause(&select.from)?;
         let filter = match &select.filter {
@@ -62,6 +59,7 @@ impl Binder<'_> {
         let aggregates = !keys.is_empty() || select.having.is_some() || has_aggregate(select);
         let scope = self.scope();
         scope.aggregates_allowed = true;
+        scope.windows.clone_from(&select.windows);
         if aggregates {
             scope.grouping = Some(Grouping { keys });
         }
@@ -69,6 +67,15 @@ impl Binder<'_> {
     }
 
     fn select_in_scope(&mut self, select: &Select, query: Option<&Query>) -> Result<BoundQuery, SqlError> {
+        let expose = self.take_wish();
+        if select.top.is_some() && query.is_some_and(|q| q.offset.is_some()) {
+            return Err(SqlError::new(
+                10741,
+                15,
+                2,
+                "A TOP can not be used in the same query or sub-query as a OFFSET.",
+            ));
+        }
         let mut clauses = self.clauses(select)?;
         if let Some(having) = &select.having {
             let (sql, ungrouped) = self.condition_with(having)?;
@@ -89,14 +96,26 @@ impl Binder<'_> {
         if let Some(column) = items.iter().find_map(|i| i.bound.ungrouped.clone()) {
             return Err(SqlError::ungrouped_column(&column));
         }
-        let list = self.item_list(&items, select.distinct);
-        let columns = out_columns(&items);
+        let row_expressions = self.row_expressions(select, &assigns)?;
+        let mut list = match &row_expressions {
+            Some(found) => found.list(),
+            None => self.item_list(&items, select.distinct),
+        };
+        let mut columns = match &row_expressions {
+            Some(found) => found.columns(),
+            None => out_columns(&items),
+        };
+        if expose {
+            let shown: Vec<String> = items.iter().map(|i| i.bound.sql.clone()).collect();
+            let plain = !select.distinct && self.scope().grouping.is_none();
+            self.expose_rows(plain, &shown, &mut list, &mut columns)?;
+        }
         let single_row = (self.scope().grouping.as_ref().is_some_and(|g| g.keys.is_empty())
             && select.group_by.is_empty())
             || (select.from.is_empty())
             || top_one(select.top.as_ref());
         let order = match query {
-            Some(query) => self.order_keys(&query.order_by, &items, select.distinct)?,
+            Some(query) => self.order_keys(&query.order_by, &items, select)?,
             None => Vec::new(),
         };
         let distinct = if select.distinct { "DISTINCT " } else { "" };
@@ -118,7 +137,7 @@ impl Binder<'_> {
                 sql
             }
         };
-        Ok(BoundQuery { sql, columns, single_row, assigns })
+        Ok(BoundQuery { sql, columns, single_row, assigns, row_expressions })
     }
 
     /// The items of an OUTPUT clause over rows that `from` yields.
@@ -138,10 +157,11 @@ impl Binder<'_> {
             columns: out_columns(&items),
             single_row: false,
             assigns: Vec::new(),
+            row_expressions: None,
         })
     }
 
-    fn items(&mut self, items: &[SelectItem], has_from: bool) -> Result<Vec<Item>, SqlError> {
+    pub(super) fn items(&mut self, items: &[SelectItem], has_from: bool) -> Result<Vec<Item>, SqlError> {
         let mut out = Vec::new();
         for item in items {
             match item {
@@ -165,13 +185,20 @@ impl Binder<'_> {
                             ),
                         ));
                     }
-                    for column in sources.into_iter().flat_map(|s| s.columns) {
+                    let columns = sources.into_iter().flat_map(|s| {
+                        let table = s.exposed.clone();
+                        s.columns.into_iter().map(move |c| (table.clone(), c))
+                    });
+                    // Columns that no name reaches are the engine's own.
+                    for (table, column) in columns.filter(|(_, c)| !c.name.starts_with('\u{1}')) {
                         let keys = self.scope().grouping.clone().unwrap_or_default().keys;
+                        let shown =
+                            table.map_or_else(|| column.name.clone(), |t| format!("{t}.{}", column.name));
                         let bound = Bound {
                             collation: column.collation,
                             collation_strength: super::Strength::Implicit,
                             column: Some(column.facts),
-                            ungrouped: (grouped && !keys.contains(&column.sql)).then(|| column.name.clone()),
+                            ungrouped: (grouped && !keys.contains(&column.sql)).then_some(shown),
                             ..Bound::new(column.sql, column.ty, column.nullable)
                         };
                         out.push(Item { bound, name: Some(column.name), assign: None });
@@ -220,8 +247,11 @@ impl Binder<'_> {
         &mut self,
         order: &[OrderItem],
         items: &[Item],
-        distinct: bool,
+        select: &Select,
     ) -> Result<Vec<String>, SqlError> {
+        let distinct = select.distinct;
+        // Rows that are numbered after DISTINCT are sorted by what DISTINCT left.
+        let outer = distinct && select.top.as_ref().is_some_and(|t| t.percent || t.with_ties);
         let mut out = Vec::new();
         for item in order {
             let by_alias = match &item.expr {
@@ -239,11 +269,16 @@ impl Binder<'_> {
                 None => self.expr(&item.expr)?,
             };
             if let Some(column) = &bound.ungrouped {
-                return Err(SqlError::ungrouped_column(column));
+                return Err(SqlError::ungrouped_order(column));
             }
-            if distinct && by_alias.is_none() && !items.iter().any(|i| i.bound.sql == bound.sql) {
+            let listed = by_alias.or_else(|| items.iter().position(|i| i.bound.sql == bound.sql));
+            if distinct && listed.is_none() {
                 return Err(SqlError::distinct_order());
             }
+            let bound = match listed {
+                Some(at) if outer => Bound { sql: format!("d.c{}", at + 1), ..bound },
+                _ => bound,
+            };
             if bound.literal.is_some() && by_alias.is_none() {
                 continue;
             }
@@ -259,7 +294,11 @@ impl Binder<'_> {
         if count.ty.is_character() || count.ty.is_approximate() && !top.percent {
             return Err(SqlError::bad_top());
         }
-        Ok(self.implicit(&count, SqlType::BigInt)?.sql)
+        let count = self.implicit(&count, SqlType::BigInt)?;
+        Ok(match count.literal {
+            Some(rusqlite::types::Value::Integer(0..)) => count.sql,
+            _ => format!("t_top(t_count({}))", count.sql),
+        })
     }
 
     /// TOP (n) PERCENT and WITH TIES: rows are numbered in order first.
@@ -280,17 +319,20 @@ impl Binder<'_> {
                 "The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause.",
             ));
         }
-        if !distinct.is_empty() {
-            return Err(SqlError::unsupported("DISTINCT with TOP PERCENT or WITH TIES"));
-        }
         let window = if order.is_empty() { String::new() } else { format!("ORDER BY {}", order.join(",")) };
         let rank = if top.with_ties { "rank" } else { "row_number" };
         let limit = if top.percent {
             let count = self.expr(&top.count)?;
             let percent = self.implicit(&count, SqlType::Float)?.sql;
-            format!("k_pos <= ceil(k_all * ({percent}) / 100.0)")
+            format!("k_pos <= ceil(k_all * t_percent(t_count({percent})) / 100.0)")
         } else {
             format!("k_pos <= {}", self.top_count(top)?)
+        };
+        let (list, body) = if distinct.is_empty() {
+            (list.to_owned(), body.to_owned())
+        } else {
+            let left: Vec<String> = (1..=n).map(|n| format!("d.c{n} AS c{n}")).collect();
+            (left.join(","), format!(" FROM (SELECT DISTINCT {list}{body}) AS d"))
         };
         Ok(format!(
             "SELECT {} FROM (SELECT {list}, {rank}() OVER ({window}) AS k_pos, row_number() OVER ({window}) AS k_row, count(*) OVER () AS k_all{body}) AS k WHERE {limit} ORDER BY k_row",
@@ -326,17 +368,21 @@ impl Binder<'_> {
         }
         let mut list = Vec::new();
         for (item, column) in items.iter().zip(columns) {
-            if item.bound.ty != column.ty
-                && !item.bound.is_null_literal
-                && (item.bound.ty.is_character() != column.ty.is_character())
-            {
+            // Types must be the same down to their lengths; decimal and numeric are.
+            let decimals = item.bound.ty.is_decimal() && column.ty.is_decimal();
+            let same = item.bound.ty == column.ty
+                || (decimals
+                    && item.bound.ty.precision() == column.ty.precision()
+                    && item.bound.ty.scale() == column.ty.scale());
+            if !same && !item.bound.is_null_literal {
                 let name = column.name.clone().unwrap_or_default();
+                let query = self.ctes.last().map(|c| c.name.clone()).unwrap_or_default();
                 return Err(SqlError::new(
                     240,
                     16,
                     1,
                     format!(
-                        "Types don't match between the anchor and the recursive part in column \"{name}\" of recursive query."
+                        "Types don't match between the anchor and the recursive part in column \"{name}\" of recursive query \"{query}\"."
                     ),
                 ));
             }
@@ -361,7 +407,10 @@ fn out_columns(items: &[Item]) -> Vec<OutColumn> {
             ty: i.bound.ty,
             nullable: i.bound.nullable,
             collation: i.bound.collation.filter(|_| i.bound.ty.is_character()),
-            facts: i.bound.column.unwrap_or_default(),
+            facts: super::ColumnFacts {
+                untyped: i.bound.is_null_literal,
+                ..i.bound.column.unwrap_or_default()
+            },
         })
         .collect()
 }
@@ -404,6 +453,8 @@ fn aggregates(expr: &Expr) -> bool {
                     | "var"
                     | "varp"
                     | "string_agg"
+                    | "checksum_agg"
+                    | "approx_count_distinct"
             );
             (is && call.over.is_none() && call.name.parts.len() == 1) || call.args.iter().any(aggregates)
         }
@@ -412,6 +463,7 @@ fn aggregates(expr: &Expr) -> bool {
         | Expr::Cast { operand, .. }
         | Expr::Collate { operand, .. }
         | Expr::IsNull { operand, .. } => aggregates(operand),
+        Expr::DistinctFrom { left, right, .. } => aggregates(left) || aggregates(right),
         Expr::Binary { left, right, .. } | Expr::Compare { left, right, .. } => {
             aggregates(left) || aggregates(right)
         }

@@ -87,6 +87,15 @@ impl Session {
         let mut passed = Vec::new();
         for arg in args {
             let name = arg.name.clone().unwrap_or_default();
+            if arg.output && !matches!(arg.value, Expr::Variable { .. }) {
+                return Err(SqlError::new(
+                    179,
+                    15,
+                    1,
+                    "Cannot use the OUTPUT option when passing a constant to a stored procedure.",
+                )
+                .into());
+            }
             passed.push(match &arg.value {
                 Expr::Default => Passed { name, ty: SqlType::Int, value: None, output: arg.output },
                 value => {
@@ -119,7 +128,7 @@ impl Session {
             return Ok(value.clone());
         }
         let plan = self.bind(frame, |b| b.to_variable(&Bound::literal(value.clone(), from), to))?;
-        plan.bound.literal.ok_or_else(|| SqlError::internal("a constant that did not stay one").into())
+        self.evaluate_bound(frame, &plan)
     }
 
     /// Calls a procedure by its name.
@@ -214,7 +223,14 @@ impl Session {
         body: &[Statement],
         sink: &mut dyn Sink,
     ) -> Result<Returned, Stop> {
-        let places = self.bind_parameters(&mut inner, parameters, passed)?;
+        let places = self.bind_parameters(&mut inner, parameters, passed).map_err(|stop| match stop {
+            Stop::Error(mut e) if inner.procedure.is_some() => {
+                e.procedure = inner.procedure.as_ref().map(|(name, _)| name.clone());
+                Stop::Error(e)
+            }
+            other => other,
+        })?;
+        inner.hoist(body)?;
         let flow = self.in_frame(&mut inner, sink, |s, inner, sink| s.run_statements(inner, body, sink))?;
         let outputs = places
             .into_iter()
@@ -253,9 +269,14 @@ impl Session {
         if !self.tran.doomed {
             self.drop_temporary(inner)?;
         }
-        let flow = done?;
+        let flow = match done {
+            // Its error was reported; the caller goes on.
+            Err(Stop::Scope) => Flow::Return(-6),
+            other => other?,
+        };
         if self.tran.count != count && inner.procedure.is_some() {
-            let e = SqlError::transaction_count(&count.to_string(), &self.tran.count.to_string());
+            let mut e = SqlError::transaction_count(&count.to_string(), &self.tran.count.to_string());
+            e.procedure = inner.procedure.as_ref().map(|(name, _)| name.clone());
             if self.try_depth > 0 {
                 return Err(Stop::Error(e));
             }
@@ -290,6 +311,10 @@ impl Session {
                     .ok_or_else(|| SqlError::no_such_parameter(&argument.name, &procedure))?
             };
             if let Some(slot) = given.get_mut(place) {
+                if slot.is_some() {
+                    let text = format!("Parameter '{}' was supplied multiple times.", argument.name);
+                    return Err(SqlError::new(8143, 16, 1, text).into());
+                }
                 *slot = Some((at, argument));
             }
         }
@@ -298,7 +323,14 @@ impl Session {
             let ty = declared_type(&parameter.data_type)?;
             let value = match &given {
                 Some((_, Passed { value: Some(value), ty: from, .. })) => {
-                    self.convert_value(inner, value, *from, ty)?
+                    self.convert_value(inner, value, *from, ty).map_err(|stop| match stop {
+                        Stop::Error(e)
+                            if matches!(e.number, 235 | 241 | 242 | 244 | 245 | 248 | 295 | 8169) =>
+                        {
+                            SqlError::error_converting(from.error_name(), ty.error_name()).into()
+                        }
+                        other => other,
+                    })?
                 }
                 _ => match &parameter.default {
                     Some(default) => self.evaluate(inner, default, ty)?,

@@ -58,15 +58,19 @@ impl Session {
         sink: &mut dyn Sink,
     ) -> Result<Flow, Stop> {
         self.try_depth += 1;
+        frame.tries += 1;
         let depth = self.nest_level;
         let tried = self.run_statements(frame, body, sink);
         self.try_depth -= 1;
+        frame.tries -= 1;
         match tried {
-            Err(Stop::Error(e)) if e.class < 20 => {
+            Err(Stop::Error(e)) if e.class < 20 && !frame.uncatchable => {
                 self.nest_level = depth;
+                self.catching.push(e.clone());
                 frame.caught.push(e);
                 let handled = self.run_statements(frame, handler, sink);
                 frame.caught.pop();
+                self.catching.pop();
                 handled
             }
             other => other,
@@ -107,6 +111,7 @@ impl Session {
         let text: String = text.chars().take(if ty.is_national() { 4000 } else { 8000 }).collect();
         sink.info(&SqlError::new(0, 0, 1, text));
         self.last_error = 0;
+        self.row_count = 0;
         Ok(())
     }
 
@@ -137,9 +142,12 @@ impl Session {
             }
             _ => (50_000, String::new()),
         };
-        let message = format_message(&format, values.get(3..).unwrap_or_default());
+        let message = format_message(&format, values.get(3..).unwrap_or_default())?;
         let class = number(1, 16).clamp(0, 25) as u8;
-        let state = number(2, 1).clamp(0, 255) as u8;
+        let state = match number(2, 1) {
+            n if n < 0 => 1,
+            n => n.min(255) as u8,
+        };
         if class > 18 && !options.iter().any(|o| o == "LOG") {
             return Err(SqlError::new(2754, 16, 1, "Error severity levels greater than 18 can only be specified by members of the sysadmin role, using the WITH LOG option.").into());
         }
@@ -150,6 +158,7 @@ impl Session {
                 sink.flush().map_err(|_| Stop::Closed)?;
             }
             self.last_error = if options.iter().any(|o| o == "SETERROR") { id } else { 0 };
+            self.row_count = 0;
             return Ok(());
         }
         Err(Stop::Error(error))
@@ -186,14 +195,15 @@ impl Session {
     }
 
     pub(super) fn run_waitfor(&mut self, frame: &Frame, delay: bool, value: &Expr) -> Result<(), Stop> {
-        let Value::Integer(ticks) = self.evaluate(frame, value, SqlType::Time { scale: 7 })? else {
-            return Err(SqlError::new(
-                148,
-                15,
-                1,
-                "Incorrect time syntax in time string '' used with WAITFOR.",
-            )
-            .into());
+        let (given, ty) = self.evaluate_any(frame, value)?;
+        let bad = || {
+            let shown = display_value(&given, ty);
+            let text = format!("Incorrect time syntax in time string '{shown}' used with WAITFOR.");
+            Stop::from(SqlError::new(148, 15, 1, text))
+        };
+        let Ok(Value::Integer(ticks)) = self.convert_value(frame, &given, ty, SqlType::Time { scale: 7 })
+        else {
+            return Err(bad());
         };
         let day = crate::types::DAY;
         let now = crate::types::now_ticks() % day;
@@ -265,67 +275,135 @@ fn transaction_name(frame: &Frame, name: &TransactionName) -> String {
 }
 
 /// RAISERROR's subset of printf.
-fn format_message(format: &str, args: &[(Value, SqlType)]) -> String {
+///
+/// # Errors
+/// 2748 and 2786 for a value that its place cannot show.
+pub(crate) fn format_message(format: &str, args: &[(Value, SqlType)]) -> Result<String, SqlError> {
     let mut out = String::new();
-    let mut args = args.iter();
+    let mut args = Arguments { args, next: 0 };
     let mut chars = format.chars().peekable();
     while let Some(c) = chars.next() {
         if c != '%' {
             out.push(c);
             continue;
         }
-        if chars.peek() == Some(&'%') {
-            chars.next();
+        if chars.next_if_eq(&'%').is_some() {
             out.push('%');
             continue;
         }
-        let mut spec = String::new();
-        while let Some(c) = chars.peek().copied().filter(|c| c.is_ascii_digit() || "-+ #0.*lhI".contains(*c))
-        {
-            spec.push(c);
-            chars.next();
+        let mut spec = Spec::default();
+        while let Some(flag) = chars.next_if(|c| "-+ #0".contains(*c)) {
+            spec.flags.push(flag);
+        }
+        spec.width = width(&mut chars, &mut args)?.unwrap_or(0).min(400);
+        if chars.next_if_eq(&'.').is_some() {
+            spec.precision = Some(width(&mut chars, &mut args)?.unwrap_or(0));
+        }
+        // Sizes: `ld`, `hd`, `I64d`.
+        while chars.next_if(|c| matches!(c, 'l' | 'h')).is_some() {}
+        if chars.next_if_eq(&'I').is_some() {
+            while chars.next_if(char::is_ascii_digit).is_some() {}
         }
         let conversion = chars.next().unwrap_or('s');
-        out.push_str(&formatted(&spec, conversion, &mut args));
+        out.push_str(&spec.shown(conversion, args.take(conversion)?));
     }
-    out.chars().take(2047).collect()
+    if out.chars().count() > 2047 {
+        out = out.chars().take(2044).collect::<String>() + "...";
+    }
+    Ok(out)
 }
 
-fn formatted<'a>(
-    spec: &str,
-    conversion: char,
-    args: &mut impl Iterator<Item = &'a (Value, SqlType)>,
-) -> String {
-    let (width, precision) = spec.split_once('.').map_or((spec, None), |(w, p)| (w, Some(p)));
-    let mut number = |text: &str| -> Option<usize> {
-        if text.contains('*') {
-            return match args.next() {
-                Some((Value::Integer(n), _)) => usize::try_from(*n).ok(),
-                _ => None,
-            };
+#[derive(Debug, Default)]
+struct Spec {
+    flags: String,
+    width: usize,
+    precision: Option<usize>,
+}
+
+impl Spec {
+    fn shown(&self, conversion: char, argument: Option<&(Value, SqlType)>) -> String {
+        let flag = |c: char| self.flags.contains(c);
+        let text = match (argument, conversion) {
+            (None | Some((Value::Null, _)), _) => "(null)".to_owned(),
+            (Some((Value::Integer(n), ty)), 'x' | 'X' | 'o' | 'u') => {
+                let bits = if *ty == SqlType::BigInt { *n as u64 } else { u64::from(*n as u32) };
+                match conversion {
+                    'x' => format!("{}{bits:x}", if flag('#') { "0x" } else { "" }),
+                    'X' => format!("{}{bits:X}", if flag('#') { "0X" } else { "" }),
+                    'o' => format!("{bits:o}"),
+                    _ => bits.to_string(),
+                }
+            }
+            (Some((Value::Integer(n), _)), _) if *n >= 0 && flag('+') => format!("+{n}"),
+            (Some((Value::Integer(n), _)), _) if *n >= 0 && flag(' ') => format!(" {n}"),
+            (Some((value, ty)), _) => display_value(value, *ty),
+        };
+        let text: String = match self.precision {
+            Some(p) if conversion == 's' => text.chars().take(p).collect(),
+            Some(p) => {
+                let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |d| ("-", d));
+                format!("{sign}{digits:0>p$}")
+            }
+            None => text,
+        };
+        let width = self.width;
+        if flag('-') {
+            format!("{text:<width$}")
+        } else if flag('0') && conversion != 's' {
+            let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |d| ("-", d));
+            format!("{sign}{digits:0>rest$}", rest = width.saturating_sub(sign.len()))
+        } else {
+            format!("{text:>width$}")
         }
-        text.trim_matches(|c: char| !c.is_ascii_digit()).trim_start_matches('0').parse().ok()
-    };
-    let width_chars = number(width).unwrap_or(0).min(400);
-    let precision = precision.and_then(&mut number);
-    let text = match (args.next(), conversion) {
-        (None | Some((Value::Null, _)), _) => "(null)".to_owned(),
-        (Some((Value::Integer(n), _)), 'x') => format!("{n:x}"),
-        (Some((Value::Integer(n), _)), 'X') => format!("{n:X}"),
-        (Some((Value::Integer(n), _)), 'o') => format!("{n:o}"),
-        (Some((value, ty)), _) => display_value(value, *ty),
-    };
-    let text: String = match precision {
-        Some(p) if conversion == 's' => text.chars().take(p).collect(),
-        _ => text,
-    };
-    if width.contains('-') {
-        format!("{text:<width_chars$}")
-    } else if width.starts_with('0') && conversion != 's' {
-        format!("{text:0>width_chars$}")
-    } else {
-        format!("{text:>width_chars$}")
     }
+}
+
+struct Arguments<'a> {
+    args: &'a [(Value, SqlType)],
+    next: usize,
+}
+
+impl<'a> Arguments<'a> {
+    /// The next argument, which must be of a type that the conversion shows.
+    fn take(&mut self, conversion: char) -> Result<Option<&'a (Value, SqlType)>, SqlError> {
+        let Some(argument) = self.args.get(self.next) else { return Ok(None) };
+        self.next += 1;
+        let (value, ty) = argument;
+        if !(ty.is_integer() || ty.is_character() || ty.is_binary()) || *ty == SqlType::Bit {
+            let text = format!(
+                "Cannot specify {} data type (parameter {}) as a substitution parameter.",
+                ty.name(),
+                self.next + 3
+            );
+            return Err(SqlError::new(2748, 16, 1, text));
+        }
+        if *value != Value::Null && (conversion == 's') == ty.is_integer() {
+            let text = format!(
+                "The data type of substitution parameter {} does not match the expected type of the format specification.",
+                self.next
+            );
+            return Err(SqlError::new(2786, 16, 1, text));
+        }
+        Ok(Some(argument))
+    }
+}
+
+/// A width or precision: digits, or `*` for the next argument.
+fn width(
+    chars: &mut std::iter::Peekable<std::str::Chars<'_>>,
+    args: &mut Arguments<'_>,
+) -> Result<Option<usize>, SqlError> {
+    if chars.next_if_eq(&'*').is_some() {
+        return Ok(match args.take('d')? {
+            Some((Value::Integer(n), _)) => usize::try_from(*n).ok(),
+            _ => None,
+        });
+    }
+    let mut digits = String::new();
+    while let Some(digit) = chars.next_if(char::is_ascii_digit) {
+        digits.push(digit);
+    }
+    Ok(digits.parse().ok())
 }
 
 #[cfg(test)]
@@ -336,12 +414,15 @@ mod tests {
     fn messages_are_formatted_as_printf_does() {
         let int = |n| (Value::Integer(n), SqlType::Int);
         let text = |t: &str| (Value::Text(t.into()), SqlType::nvarchar(20));
-        assert_eq!(format_message("%d rows in %s", &[int(3), text("t")]), "3 rows in t");
+        let shown = |format: &str, args: &[(Value, SqlType)]| format_message(format, args).unwrap();
+        assert_eq!(shown("%d rows in %s", &[int(3), text("t")]), "3 rows in t");
         assert_eq!(
-            format_message("[%5d|%-5d|%05d|%x|%%]", &[int(42), int(42), int(42), int(255)]),
+            shown("[%5d|%-5d|%05d|%x|%%]", &[int(42), int(42), int(42), int(255)]),
             "[   42|42   |00042|ff|%]"
         );
-        assert_eq!(format_message("%.3s|%*d", &[text("abcdef"), int(4), int(7)]), "abc|   7");
-        assert_eq!(format_message("%s", &[]), "(null)");
+        assert_eq!(shown("%.3s|%*d", &[text("abcdef"), int(4), int(7)]), "abc|   7");
+        assert_eq!(shown("%s", &[]), "(null)");
+        assert_eq!(shown("%I64d|%ld|%05d|%+d", &[int(1), int(2), int(-3), int(4)]), "1|2|-0003|+4");
+        assert_eq!(shown(&"x".repeat(3000), &[]).len(), 2047);
     }
 }

@@ -2,6 +2,7 @@
 
 use lab_tsql::ast::{Delete, ObjectName};
 
+use super::update::split_beside;
 use super::{Frame, Stop};
 use crate::bind::{ChangeClauses, alias_of};
 use crate::catalog::ObjectKind;
@@ -25,13 +26,15 @@ impl Session {
                 from: &delete.from,
                 filter: delete.filter.as_ref(),
                 set: &[],
+                output: delete.output.is_some(),
             };
             let found = s.bind(frame, |b| b.change(&clauses))?.bound.target;
             let target = s.enter_target(frame, &found)?;
             let plan = s.bind(frame, |b| b.change(&clauses))?;
             let sql = plan.bound.sql.clone();
             let width = target.table()?.columns.len();
-            let rows = s.changing_rows(frame, &plan, &sql, width)?;
+            let mut rows = s.changing_rows(frame, &plan, &sql, width)?;
+            let beside = split_beside(&plan.bound.beside, &mut rows);
             let writer = target.writer(&s.conn, WriteKind::Delete)?;
             rows.iter().try_for_each(|(rowid, _, _)| writer.delete(*rowid))?;
             drop(writer);
@@ -39,7 +42,8 @@ impl Session {
                 rows.into_iter().map(|(_, old, _)| Changed { old: Some(old), new: None }).collect();
             target.judge(&s.conn, &changes, WriteKind::Delete)?;
             if let Some(output) = &delete.output {
-                s.run_output(frame, output, &target, &changes, WriteKind::Delete, sink)?;
+                let beside = (plan.bound.beside.as_slice(), beside);
+                s.run_output(frame, output, &target, (&changes, WriteKind::Delete), beside, sink)?;
             }
             Ok(changes.len() as u64)
         })?;

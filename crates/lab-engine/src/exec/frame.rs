@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use lab_tsql::ast::{Declaration, Statement, StatementKind};
 use rusqlite::types::Value;
 
-use crate::bind::VariableTypes;
+use crate::bind::{VariableTypes, declared_type};
 use crate::error::SqlError;
 use crate::sink::DoneKind;
 use crate::types::{Collation, SqlType};
@@ -28,6 +29,8 @@ pub(crate) enum Stop {
     Error(SqlError),
     /// An error that was reported and ended the batch.
     Aborted,
+    /// An error that was reported and ended the procedure or dynamic text it happened in; its caller goes on.
+    Scope,
     /// The client sent an Attention.
     Cancelled,
     /// The client is gone.
@@ -65,6 +68,10 @@ pub(crate) struct Frame {
     pub(crate) text: Arc<str>,
     /// The database of the module that runs, where its names resolve.
     pub(crate) database: Option<i32>,
+    /// TRY blocks of its own that are open.
+    pub(crate) tries: u32,
+    /// An error of names in its own text is on its way out, which only a CATCH further out may take.
+    pub(crate) uncatchable: bool,
     /// Temporary tables made here, dropped when a procedure ends.
     pub(crate) temporary: Vec<i32>,
 }
@@ -80,6 +87,8 @@ impl Frame {
             caught: Vec::new(),
             text: Arc::from(""),
             database: None,
+            tries: 0,
+            uncatchable: false,
             temporary: Vec::new(),
         }
     }
@@ -101,6 +110,44 @@ impl Frame {
         }
         self.variables.insert(folded, variable);
         Ok(())
+    }
+
+    /// Declares the variables of statements before they run: a declaration holds for the whole text behind it, whether control
+    /// comes by or not.
+    ///
+    /// # Errors
+    /// 134 if a name is declared twice.
+    pub(crate) fn hoist(&mut self, statements: &[Statement]) -> Result<(), SqlError> {
+        for statement in statements {
+            match &statement.kind {
+                StatementKind::Declare(declarations) => {
+                    for declaration in declarations {
+                        self.hoist_one(declaration).map_err(|e| e.at(statement.pos.line))?;
+                    }
+                }
+                StatementKind::Block(body) => self.hoist(body)?,
+                StatementKind::If { then, otherwise, .. } => {
+                    self.hoist(std::slice::from_ref(then))?;
+                    if let Some(otherwise) = otherwise {
+                        self.hoist(std::slice::from_ref(otherwise))?;
+                    }
+                }
+                StatementKind::While { body, .. } => self.hoist(std::slice::from_ref(body))?,
+                StatementKind::TryCatch { body, handler } => {
+                    self.hoist(body)?;
+                    self.hoist(handler)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn hoist_one(&mut self, declaration: &Declaration) -> Result<(), SqlError> {
+        let Declaration::Variable { name, data_type, .. } = declaration else { return Ok(()) };
+        // A type that is unknown is an error of the declaration, when that runs.
+        let Ok(ty) = declared_type(data_type) else { return Ok(()) };
+        self.declare(name, Variable { ty, collation: None, value: Value::Null })
     }
 
     pub(crate) fn value(&self, folded: &str) -> Value {

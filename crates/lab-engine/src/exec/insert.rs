@@ -17,6 +17,9 @@ use crate::sink::{Done, Sink};
 use crate::store::{Changed, WriteKind};
 use crate::types::SqlType;
 
+/// How many rows one VALUES of INSERT may have.
+const ROW_VALUES_MAX: usize = 1000;
+
 /// Where the value of a column comes from.
 #[derive(Debug, Clone)]
 pub(super) enum Cell {
@@ -51,8 +54,12 @@ impl Session {
             }
             _ => None,
         };
+        if matches!(&insert.source, InsertSource::Values(rows) if rows.len() > ROW_VALUES_MAX) {
+            return Err(SqlError::new(10738, 15, 1, "The number of row value expressions in the INSERT statement exceeds the maximum allowed number of 1000 row values.").into());
+        }
         let count = self.atomically(sink, |s, sink| {
-            let found = s.bind(frame, |b| b.target(&insert.target))?.bound;
+            let (found, renamed) = s.insert_target(frame, insert)?;
+            let insert = renamed.as_ref().unwrap_or(insert);
             let early = s.early_source(frame, &found, insert)?;
             let target = s.enter_target(frame, &found)?;
             let source = match (executed, early) {
@@ -64,7 +71,8 @@ impl Session {
             let changes = s.insert_rows(frame, &target, source, insert.output.is_some(), sink)?;
             let count = changes.0;
             if let Some(output) = &insert.output {
-                s.run_output(frame, output, &target, &changes.1, WriteKind::Insert, sink)?;
+                let beside = (&[][..], Vec::new());
+                s.run_output(frame, output, &target, (&changes.1, WriteKind::Insert), beside, sink)?;
             }
             Ok(count)
         })?;
@@ -95,6 +103,32 @@ impl Session {
             cells = plan.bound.1;
         }
         Ok(Some(Source { rows: out, cells }))
+    }
+
+    /// The table that an INSERT fills; if that stands behind a view, the statement as it would be for the table.
+    fn insert_target(&mut self, frame: &Frame, insert: &Insert) -> Result<(Resolved, Option<Insert>), Stop> {
+        let plan = self.bind(frame, |b| {
+            let view = match &insert.target {
+                Target::Table(name) => b.behind_view(name)?,
+                Target::Variable(..) => None,
+            };
+            match view {
+                Some((found, pairs)) => Ok((found, Some(pairs))),
+                None => Ok((b.target(&insert.target)?, None)),
+            }
+        })?;
+        let (found, Some(pairs)) = plan.bound else { return Ok((plan.bound.0, None)) };
+        let columns = if insert.columns.is_empty() {
+            pairs.iter().map(|(_, column)| Ident::new(column.as_str())).collect()
+        } else {
+            let base = |ident: &Ident| {
+                let pair = pairs.iter().find(|(shown, _)| crate::catalog::same_name(shown, &ident.value));
+                pair.map(|(_, column)| Ident { value: column.clone(), pos: ident.pos })
+                    .ok_or_else(|| SqlError::invalid_column(&ident.value).at(ident.pos.line))
+            };
+            insert.columns.iter().map(base).collect::<Result<Vec<_>, _>>()?
+        };
+        Ok((found, Some(Insert { columns, ..insert.clone() })))
     }
 
     /// Binds the source against the columns it fills, and runs it.
@@ -198,7 +232,7 @@ impl Session {
         query: &Query,
     ) -> Result<Source, Stop> {
         let plan = self.bind(frame, |b| {
-            let with = b.with_clause(&insert.with, 100)?;
+            let with = b.with_clause(&insert.with, crate::bind::max_recursion(&query.options))?;
             let bound = b.query(query)?;
             if bound.columns.len() != columns.len() {
                 return Err(count_error(insert, bound.columns.len(), columns.len()));
@@ -268,7 +302,7 @@ impl Session {
             return Ok(Source { rows: out, cells });
         }
         if types.len() != columns.len() {
-            return Err(SqlError::insert_count_mismatch().into());
+            return Err(SqlError { state: 7, ..SqlError::insert_count_mismatch() }.into());
         }
         for row in rows {
             let plan = self.bind(frame, |b| {
@@ -433,17 +467,12 @@ impl Session {
             }
             table.next_column_id = table.columns.len() as i32 + 1;
             let object = s.put_new_table(frame, database, schema, name.name(), table)?;
-            let types: Vec<SqlType> = plan.bound.columns.iter().map(|c| c.ty).collect();
             let found = Resolved { database, object };
             let target = s.enter_target(frame, &found)?;
             let before = s.settings.identity_insert.replace((database, found.object.id));
-            let all: Vec<Ident> = found
-                .object
-                .table()
-                .map(|t| t.columns.iter().map(|c| Ident::new(&*c.name)).collect())
-                .unwrap_or_default();
-            let source = s.plain_source(frame, &target, &all, rows, &types);
-            let done = source.and_then(|source| s.insert_rows(frame, &target, source, false, sink));
+            // The table was made for these values: there is nothing to convert.
+            let cells = (0..plan.bound.columns.len()).map(Cell::Given).collect();
+            let done = s.insert_rows(frame, &target, Source { rows, cells }, false, sink);
             s.settings.identity_insert = before;
             Ok(done?.0)
         })?;

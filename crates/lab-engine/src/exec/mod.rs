@@ -30,6 +30,7 @@ mod update;
 
 pub(crate) use bulk::BulkTarget;
 pub use bulk::{NextRow, RowsEnd};
+pub(crate) use control::format_message;
 pub(crate) use cursor::Cursors;
 pub(crate) use frame::{Flow, Frame, Stop};
 pub(crate) use prepared::Prepared;
@@ -75,6 +76,7 @@ impl Session {
         }
         let stopped = self.forget_stale().map_err(Stop::Error).and_then(|()| work(self, sink));
         self.try_depth = 0;
+        self.catching.clear();
         self.nest_level = 0;
         let outcome = self.finish_request(stopped, sink);
         let mut state = self.shared.state();
@@ -86,7 +88,7 @@ impl Session {
 
     fn finish_request(&mut self, stopped: Result<(), Stop>, sink: &mut dyn Sink) -> Outcome {
         match stopped {
-            Ok(()) | Err(Stop::Aborted) => {}
+            Ok(()) | Err(Stop::Aborted | Stop::Scope) => {}
             Err(Stop::Error(e)) => {
                 sink.error(&e);
                 sink.done(Done { kind: DoneKind::Statement, rows: None, command: Done::OTHER, error: true });
@@ -114,7 +116,7 @@ impl Session {
                 1,
                 "Uncommittable transaction is detected at the end of the batch. The transaction is rolled back.",
             );
-            sink.error(&e);
+            sink.error(&e.at(1));
             if let Err(e) = self.rollback_all(sink) {
                 sink.error(&e);
             }
@@ -145,7 +147,26 @@ impl Session {
             return Ok(Flow::Next);
         }
         frame.text = Arc::from(text);
-        self.run_statements(frame, &batch.statements, sink)
+        if let Err(e) = frame.hoist(&batch.statements) {
+            return self.abort_batch(frame, e, sink);
+        }
+        match self.run_statements(frame, &batch.statements, sink)? {
+            Flow::Break => {
+                let e = "Cannot use a BREAK statement outside the scope of a WHILE statement.";
+                self.abort_batch(frame, SqlError::new(135, 15, 1, e).at(1), sink)
+            }
+            Flow::Continue => {
+                let e = "Cannot use a CONTINUE statement outside the scope of a WHILE statement.";
+                self.abort_batch(frame, SqlError::new(136, 15, 1, e).at(1), sink)
+            }
+            Flow::Goto(label) => {
+                let e = format!(
+                    "A GOTO statement references the label '{label}' but the label has not been declared."
+                );
+                self.abort_batch(frame, SqlError::new(133, 15, 1, e).at(1), sink)
+            }
+            flow => Ok(flow),
+        }
     }
 
     /// An error that ends the batch without anything of it having run.
@@ -156,7 +177,7 @@ impl Session {
         }
         sink.error(&e);
         sink.done(Done { kind: frame.done_kind, rows: None, command: Done::OTHER, error: true });
-        Err(Stop::Aborted)
+        Err(if frame.done_kind == DoneKind::InProc { Stop::Scope } else { Stop::Aborted })
     }
 
     /// Carries out a transaction-manager request.

@@ -6,7 +6,7 @@ use rusqlite::types::Value;
 use super::query::metadata;
 use super::target::WriteTarget;
 use super::{Frame, Stop};
-use crate::bind::ParamSource;
+use crate::bind::{ParamSource, Source};
 use crate::functions::pack;
 use crate::session::Session;
 use crate::sink::Sink;
@@ -21,8 +21,8 @@ impl Session {
         frame: &mut Frame,
         output: &Output,
         target: &WriteTarget,
-        changes: &[Changed],
-        kind: WriteKind,
+        (changes, kind): (&[Changed], WriteKind),
+        (others, beside): (&[Source], Vec<Vec<Value>>),
         sink: &mut dyn Sink,
     ) -> Result<bool, Stop> {
         let table = target.table()?;
@@ -45,11 +45,26 @@ impl Session {
                 from.push((sql, source.alias.clone()));
                 sources.push(source);
             }
-            let text = match from.as_slice() {
-                [(one, alias)] => format!("{one} ORDER BY {alias}.k"),
-                [(a, x), (b, y)] => format!("{a} JOIN {b} ON {x}.k={y}.k ORDER BY {x}.k"),
-                _ => String::new(),
-            };
+            if !others.is_empty() {
+                let packed: Vec<String> = beside.iter().map(|r| pack(r)).collect();
+                let packed = Value::Text(serde_json::Value::from(packed).to_string());
+                let param = b.param(ParamSource::Constant(packed));
+                let (sql, alias, mut more) = b.packed_beside(others, &param);
+                from.push((sql, alias));
+                sources.append(&mut more);
+            }
+            // The n-th row of each belongs to the n-th change.
+            let mut text = String::new();
+            let mut first = String::new();
+            for (n, (sql, alias)) in from.iter().enumerate() {
+                if n == 0 {
+                    text.push_str(sql);
+                    first.clone_from(alias);
+                } else {
+                    text.push_str(&format!(" JOIN {sql} ON {first}.k={alias}.k"));
+                }
+            }
+            text.push_str(&format!(" ORDER BY {first}.k"));
             b.output_query(&output.items, &text, sources)
         })?;
         let sql = plan.bound.sql.clone();

@@ -21,6 +21,8 @@ pub(crate) struct Plan<T> {
     pub(crate) bound: T,
     pub(crate) params: Vec<ParamSource>,
     pub(crate) databases: BTreeSet<i32>,
+    /// Databases whose lock the statement takes to read, because a hint asks for it.
+    pub(crate) locks: BTreeSet<i32>,
 }
 
 impl Session {
@@ -40,7 +42,7 @@ impl Session {
         };
         let mut binder = Binder::new(env);
         let bound = work(&mut binder)?;
-        Ok(Plan { bound, params: binder.params, databases: binder.databases })
+        Ok(Plan { bound, params: binder.params, databases: binder.databases, locks: binder.locks })
     }
 
     /// The values of a statement's parameters as it starts.
@@ -51,6 +53,8 @@ impl Session {
                 ParamSource::Variable(name) => Ok(frame.value(name)),
                 ParamSource::Constant(value) => Ok(value.clone()),
                 ParamSource::System(value) => self.system_value(frame, *value),
+                // Each row brings its own.
+                ParamSource::Captured(_) => Ok(Value::Null),
             })
             .collect()
     }
@@ -60,7 +64,7 @@ impl Session {
         let decimal =
             |n: Option<i64>| n.map_or(Ok(Value::Null), |n| crate::types::decimal_value(i128::from(n), 38));
         let text = |t: Option<String>| Ok(t.map_or(Value::Null, Value::Text));
-        let caught = frame.caught.last();
+        let caught = frame.caught.last().or(self.catching.last());
         let number = |n: Option<i64>| Ok(n.map_or(Value::Null, Value::Integer));
         match value {
             SystemValue::Now => int(now_ticks()),
@@ -125,6 +129,7 @@ impl Session {
         mut each: impl FnMut(&[Value]) -> Result<bool, Stop>,
     ) -> Result<(), Stop> {
         self.ready_to_read(&plan.databases)?;
+        self.lock_to_read(&plan.locks)?;
         let values = self.values(frame, &plan.params)?;
         let stores = self.stores_read(&plan.databases)?;
         let barrier = self.barrier.clone();
@@ -175,7 +180,7 @@ impl Session {
         Ok((self.evaluate_bound(frame, &plan)?, ty))
     }
 
-    fn evaluate_bound(&mut self, frame: &Frame, plan: &Plan<Bound>) -> Result<Value, Stop> {
+    pub(crate) fn evaluate_bound(&mut self, frame: &Frame, plan: &Plan<Bound>) -> Result<Value, Stop> {
         if let Some(value) = &plan.bound.literal {
             return Ok(value.clone());
         }
@@ -197,6 +202,8 @@ impl Session {
             yes = matches!(row.first(), Some(Value::Integer(n)) if *n != 0);
             Ok(false)
         })?;
+        self.last_error = 0;
+        self.row_count = 0;
         Ok(yes)
     }
 
@@ -223,11 +230,19 @@ impl Session {
         if !self.settings.fmtonly {
             let limit = if self.settings.rowcount == 0 { u64::MAX } else { self.settings.rowcount };
             let sql = plan.bound.sql.clone();
-            self.rows(frame, &plan, &sql, |row| {
+            let read = self.rows(frame, &plan, &sql, |row| {
                 sink.row(row).map_err(|_| Stop::Closed)?;
                 count += 1;
                 Ok(count < limit)
-            })?;
+            });
+            if let Err(Stop::Error(_)) = &read
+                && self.try_depth > 0
+            {
+                // The error goes to a CATCH, and the client must see that these were all the rows.
+                let kind = frame.done_kind;
+                sink.done(Done { kind, rows: Some(count), command: Done::SELECT, error: false });
+            }
+            read?;
         }
         self.statement_over(frame, Done::SELECT, Some(count), sink);
         Ok(())
@@ -242,14 +257,14 @@ impl Session {
         let mut last: Option<Vec<Value>> = None;
         let mut count = 0;
         let sql = plan.bound.sql.clone();
-        let accumulates = plan.params.iter().any(|p| matches!(p, ParamSource::Variable(v) if plan.bound.assigns.iter().any(|a| a.to_lowercase() == *v)));
-        if accumulates {
-            count = self.accumulate(frame, plan, &sql)?;
+        let limit = if self.settings.rowcount == 0 { u64::MAX } else { self.settings.rowcount };
+        if let Some(expressions) = &plan.bound.row_expressions {
+            count = self.assign_row_by_row(frame, plan, &expressions.values, limit)?;
         } else {
             self.rows(frame, plan, &sql, |row| {
                 last = Some(row.to_vec());
                 count += 1;
-                Ok(true)
+                Ok(count < limit)
             })?;
         }
         for (name, value) in plan.bound.assigns.iter().zip(last.unwrap_or_default()) {
@@ -261,27 +276,82 @@ impl Session {
     }
 
     /// `SELECT @x = @x + c FROM t`: each row sees what the one before has assigned.
-    ///
-    /// The rows are fetched one by one with fresh parameters; that is quadratic, and only for queries of this kind.
-    fn accumulate(&mut self, frame: &mut Frame, plan: &Plan<BoundQuery>, sql: &str) -> Result<u64, Stop> {
-        let mut at = 0;
-        loop {
-            let step = format!("SELECT * FROM ({sql}) LIMIT 1 OFFSET {at}");
-            let mut row: Option<Vec<Value>> = None;
-            self.rows(frame, plan, &step, |r| {
-                row = Some(r.to_vec());
-                Ok(false)
-            })?;
-            let Some(row) = row else { return Ok(at) };
-            for (name, value) in plan.bound.assigns.iter().zip(row) {
+    fn assign_row_by_row(
+        &mut self,
+        frame: &mut Frame,
+        plan: &Plan<BoundQuery>,
+        expressions: &[String],
+        limit: u64,
+    ) -> Result<u64, Stop> {
+        let sql = plan.bound.sql.clone();
+        let mut rows = Vec::new();
+        self.rows(frame, plan, &sql, |row| {
+            rows.push(row.to_vec());
+            Ok((rows.len() as u64) < limit)
+        })?;
+        let mut evaluator = self.row_evaluator(frame, &plan.params)?;
+        for row in &rows {
+            for (name, expression) in plan.bound.assigns.iter().zip(expressions) {
+                let value = evaluator.value(&self.conn, expression, row)?;
+                evaluator.assign(name, &value);
                 frame.set(name, value);
             }
-            at += 1;
         }
+        Ok(rows.len() as u64)
+    }
+
+    /// What evaluates expressions over captured columns and variables.
+    pub(crate) fn row_evaluator(
+        &mut self,
+        frame: &Frame,
+        params: &[ParamSource],
+    ) -> Result<RowEvaluator, SqlError> {
+        Ok(RowEvaluator { values: self.values(frame, params)?, params: params.to_vec() })
+    }
+
+    fn lock_to_read(&mut self, locks: &BTreeSet<i32>) -> Result<(), SqlError> {
+        // Outside of a transaction a lock would be gone before the client could act on what it read.
+        if self.tran.count == 0 {
+            return Ok(());
+        }
+        locks.iter().filter(|d| **d > 0).try_for_each(|database| self.lock_for_update(*database))
     }
 
     pub(crate) fn database_collation(&self) -> crate::types::Collation {
         self.shared.catalog(self.current_database()).map_or(self.server.collation, |c| c.collation)
+    }
+}
+
+/// Evaluates the expressions of assignments that read what they assign.
+pub(crate) struct RowEvaluator {
+    params: Vec<ParamSource>,
+    values: Vec<Value>,
+}
+
+impl RowEvaluator {
+    /// The value of an expression for a row of captured columns.
+    pub(crate) fn value(&mut self, conn: &Connection, sql: &str, row: &[Value]) -> Result<Value, SqlError> {
+        for (param, value) in self.params.iter().zip(&mut self.values) {
+            if let ParamSource::Captured(at) = param {
+                *value = row.get(*at).cloned().unwrap_or(Value::Null);
+            }
+        }
+        let sqlite = |e: rusqlite::Error| SqlError::sqlite(&e);
+        let mut statement = conn.prepare_cached(&format!("SELECT {sql}")).map_err(sqlite)?;
+        let wanted = statement.parameter_count();
+        let mut rows = statement.query(params_from_iter(self.values.iter().take(wanted))).map_err(sqlite)?;
+        let row = rows.next().map_err(sqlite)?;
+        row.map_or(Ok(Value::Null), |r| r.get(0).map_err(sqlite))
+    }
+
+    /// A variable has a new value.
+    pub(crate) fn assign(&mut self, name: &str, new: &Value) {
+        let folded = name.to_lowercase();
+        for (param, value) in self.params.iter().zip(&mut self.values) {
+            if matches!(param, ParamSource::Variable(v) if *v == folded) {
+                value.clone_from(new);
+            }
+        }
     }
 }
 
@@ -295,7 +365,9 @@ fn scan(
     let sqlite = |e: rusqlite::Error| Stop::from(SqlError::sqlite(&e));
     let mut statement = conn.prepare_cached(sql).map_err(sqlite)?;
     let width = statement.column_count();
-    let mut rows = statement.query(params_from_iter(values)).map_err(sqlite)?;
+    // What only the expressions of an assignment use has no place in the query itself.
+    let wanted = statement.parameter_count();
+    let mut rows = statement.query(params_from_iter(values.iter().take(wanted))).map_err(sqlite)?;
     let mut cells = Vec::with_capacity(width);
     while let Some(row) = rows.next().map_err(sqlite)? {
         cells.clear();

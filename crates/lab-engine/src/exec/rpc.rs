@@ -77,7 +77,7 @@ impl Session {
                 sink.done(Done { kind: DoneKind::Proc, rows: None, command: Done::OTHER, error: true });
                 if e.class >= 20 { Err(Stop::Closed) } else { Ok(()) }
             }
-            Err(Stop::Aborted) => {
+            Err(Stop::Aborted | Stop::Scope) => {
                 // The batch inside ended early and said why; the call still has to end.
                 sink.done(Done { kind: DoneKind::Proc, rows: None, command: Done::OTHER, error: true });
                 Err(Stop::Aborted)

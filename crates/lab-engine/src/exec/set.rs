@@ -39,7 +39,7 @@ impl Session {
                     .variables
                     .get(&name.to_lowercase())
                     .map(|v| v.ty)
-                    .ok_or_else(|| SqlError::undeclared_variable(name))?;
+                    .ok_or_else(|| SqlError { state: 1, ..SqlError::undeclared_variable(name) })?;
                 let value = match op {
                     None => self.evaluate(frame, value, ty)?,
                     Some(op) => {
@@ -73,7 +73,9 @@ impl Session {
         }
         self.show_settings();
         self.last_error = 0;
-        if !matches!(set, SetStatement::Variable { .. }) {
+        if matches!(set, SetStatement::Variable { .. }) {
+            self.row_count = 1;
+        } else {
             self.statement_over(frame, crate::sink::Done::OTHER, None, sink);
         }
         Ok(())

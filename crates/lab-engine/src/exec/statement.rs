@@ -54,21 +54,34 @@ impl Session {
 
     fn failed(
         &mut self,
-        frame: &Frame,
+        frame: &mut Frame,
         statement: &Statement,
         e: SqlError,
         sink: &mut dyn Sink,
     ) -> Result<Flow, Stop> {
-        let mut e = e.at(statement.pos.line);
+        // What a call's parameters did wrong is at line 0 of the procedure.
+        let mut e = if e.procedure.is_some() { e } else { e.at(statement.pos.line) };
+        if e.number == 3960 {
+            let (table, database) = &self.write_target;
+            e.message = format!(
+                "Snapshot isolation transaction aborted due to update conflict. You cannot use snapshot isolation to access table '{table}' directly or indirectly in database '{database}' to update, delete, or insert the row that has been modified or deleted by another transaction. Retry the transaction or change the isolation level for the update/delete statement."
+            );
+        }
         // A block's own statements have reported or thrown already; what comes through here again goes on.
         if e.procedure.is_none() {
             e.procedure = frame.procedure.as_ref().map(|(name, _)| name.clone());
         }
         self.last_error = e.number;
         self.row_count = 0;
-        let aborts = ends_batch(&e);
+        let raised = matches!(statement.kind, StatementKind::RaisError { .. });
+        // What is raised on purpose ends nothing, however severe it calls itself.
+        let aborts = ends_batch(&e) && !raised;
         if matches!(e.number, 1205 | 3960) && self.tran.count > 0 {
             self.rollback_all(sink)?;
+        }
+        let called = matches!(statement.kind, StatementKind::Execute(_));
+        if compile_error(&e) && e.number != 2812 && !called && frame.tries > 0 {
+            frame.uncatchable = true;
         }
         if self.try_depth > 0 && e.class < 20 {
             if self.tran.count > 0 && (self.settings.xact_abort || aborts) {
@@ -77,7 +90,13 @@ impl Session {
             return Err(Stop::Error(e));
         }
         sink.error(&e);
-        let raised = matches!(statement.kind, StatementKind::RaisError { .. });
+        let changes = matches!(
+            statement.kind,
+            StatementKind::Insert(_) | StatementKind::Update(_) | StatementKind::Delete(_)
+        );
+        if changes && ends_statement(&e) && !self.settings.xact_abort {
+            sink.info(&SqlError::new(3621, 0, 0, "The statement has been terminated.").at(e.line));
+        }
         let xact_abort = self.settings.xact_abort && !raised;
         if self.tran.count > 0 && (xact_abort || (aborts && e.class >= 13 && !compile_error(&e))) {
             self.rollback_all(sink)?;
@@ -92,6 +111,9 @@ impl Session {
             return Err(Stop::Closed);
         }
         let throw = matches!(statement.kind, StatementKind::Throw(_));
+        if compile_error(&e) && e.number != 2812 && !xact_abort {
+            return Err(Stop::Scope);
+        }
         if aborts || xact_abort || throw { Err(Stop::Aborted) } else { Ok(Flow::Next) }
     }
 
@@ -255,6 +277,14 @@ fn compile_error(e: &SqlError) -> bool {
             | 8121
             | 40510
             | 40511
+    )
+}
+
+/// Errors that undo one statement that changes data, which the client is told in a message of its own.
+fn ends_statement(e: &SqlError) -> bool {
+    matches!(
+        e.number,
+        220 | 232 | 512 | 515 | 530 | 547 | 1222 | 2601 | 2627 | 2628 | 8115 | 8134 | 8152 | 3604 | 9829
     )
 }
 

@@ -12,6 +12,7 @@ use crate::catalog::{
 };
 use crate::error::SqlError;
 use crate::session::Session;
+use crate::session::TABLE_VARIABLE;
 use crate::sink::Sink;
 use crate::store::{create_index_sql, create_table_sql, table_name};
 use crate::types::{SqlType, now_datetime};
@@ -243,7 +244,7 @@ impl Session {
         let id = self.atomically(&mut nobody, |s, _| {
             s.enter_write(0)?;
             // No object can be called that, so it meets no other table.
-            let hidden = format!("\u{1}{}{name}", s.server.next_temp_object_id());
+            let hidden = format!("{TABLE_VARIABLE}{}{name}", s.server.next_temp_object_id());
             Ok(s.create_table(frame, 0, DBO, &hidden, elements)?.id)
         })?;
         frame.tables.insert(folded, id);

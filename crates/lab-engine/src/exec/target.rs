@@ -126,6 +126,7 @@ impl Session {
             check_values,
             referenced: false,
         };
+        self.write_target = (format!("{}.{}", target.schema, object.name), target.database_name.clone());
         target.referenced = target.foreign_keys(&self.conn).concern(&object);
         Ok(target)
     }

@@ -21,6 +21,15 @@ struct Changing {
     new: Vec<Value>,
 }
 
+/// Takes the columns of the other sources off the rows.
+pub(super) fn split_beside(
+    beside: &[crate::bind::Source],
+    rows: &mut [(i64, Vec<Value>, Vec<Value>)],
+) -> Vec<Vec<Value>> {
+    let width: usize = beside.iter().map(|s| s.columns.len()).sum();
+    rows.iter_mut().map(|(_, _, more)| more.split_off(more.len().saturating_sub(width))).collect()
+}
+
 impl Session {
     pub(super) fn run_update(
         &mut self,
@@ -36,6 +45,7 @@ impl Session {
                 from: &update.from,
                 filter: update.filter.as_ref(),
                 set: &update.set,
+                output: update.output.is_some(),
             };
             // Bound once to know the table, and again under its lock, when nobody can change it any more.
             let found = s.bind(frame, |b| b.change(&clauses))?.bound.target;
@@ -43,7 +53,22 @@ impl Session {
             let plan = s.bind(frame, |b| b.change(&clauses))?;
             let sql = plan.bound.sql.clone();
             let width = target.table()?.columns.len();
-            let rows = s.changing_rows(frame, &plan, &sql, width)?;
+            let mut rows = s.changing_rows(frame, &plan, &sql, width)?;
+            let beside = split_beside(&plan.bound.beside, &mut rows);
+            if let Some(expressions) = &plan.bound.row_expressions {
+                let mut evaluator = s.row_evaluator(frame, &plan.params)?;
+                for (_, _, row) in &mut rows {
+                    let mut values = Vec::new();
+                    for (set, expression) in plan.bound.sets.iter().zip(&expressions.values) {
+                        let value = evaluator.value(&s.conn, expression, row)?;
+                        if let Some(variable) = set.variable() {
+                            evaluator.assign(variable, &value);
+                        }
+                        values.push(value);
+                    }
+                    *row = values;
+                }
+            }
             let mut rows = s.new_values(&target, rows, &plan.bound.sets)?;
             s.write_updates(&target, &mut rows.0, &plan.bound.sets)?;
             if let Some(last) = rows.1.last() {
@@ -55,7 +80,8 @@ impl Session {
                 rows.0.into_iter().map(|r| Changed { old: Some(r.old), new: Some(r.new) }).collect();
             target.judge(&s.conn, &changes, WriteKind::Update)?;
             if let Some(output) = &update.output {
-                s.run_output(frame, output, &target, &changes, WriteKind::Update, sink)?;
+                let beside = (plan.bound.beside.as_slice(), beside);
+                s.run_output(frame, output, &target, (&changes, WriteKind::Update), beside, sink)?;
             }
             Ok(changes.len() as u64)
         })?;

@@ -14,8 +14,9 @@ struct Sum {
     count: i64,
     exact: i128,
     float: f64,
-    /// Sum of squares, for deviations.
-    squares: f64,
+    /// Mean and sum of squared distances from it (Welford): squares alone would cancel each other out.
+    mean: f64,
+    spread: f64,
 }
 
 /// Which result is wanted.
@@ -53,7 +54,13 @@ impl State {
         if self.to.is_approximate() {
             let float = types::to_float(value, self.from, self.to).map_err(|e| e.to_carrier())?;
             self.sum.float += float * sign as f64;
-            self.sum.squares += float * float * sign as f64;
+            let (count, before) = (self.sum.count as f64, float - self.sum.mean);
+            if self.sum.count == 0 {
+                self.sum = Sum::default();
+            } else {
+                self.sum.mean += sign as f64 * before / count;
+                self.sum.spread += sign as f64 * before * (float - self.sum.mean);
+            }
             return Ok(());
         }
         let exact = types::exact(value)
@@ -73,7 +80,10 @@ impl State {
         }
         if self.to.is_approximate() {
             let count = n as f64;
-            let spread = (self.sum.squares - self.sum.float * self.sum.float / count).max(0.0);
+            let spread = self.sum.spread.max(0.0);
+            if !self.sum.float.is_finite() {
+                return Err(SqlError::overflow_to("float").to_carrier());
+            }
             return Ok(match finish {
                 Finish::Sum => Value::Real(self.sum.float),
                 Finish::Avg => Value::Real(self.sum.float / count),
@@ -98,6 +108,21 @@ impl State {
     }
 }
 
+impl Sums {
+    /// Of DISTINCT values, which SQLite allows only one argument: they come with their type as variants.
+    fn step_tagged(&self, value: &Value, state: &mut Option<State>) -> Result<()> {
+        let Some((from, value)) = types::variant_parts(value) else { return Ok(()) };
+        if state.is_none() {
+            let to = match self.0 {
+                Finish::Sum | Finish::Avg => types::sum_type(matches!(self.0, Finish::Avg), from),
+                _ => SqlType::Float,
+            };
+            *state = Some(State { sum: Sum::default(), from, to });
+        }
+        state.as_mut().map_or(Ok(()), |s| s.add(&value, 1))
+    }
+}
+
 impl Aggregate<Option<State>, Value> for Sums {
     fn init(&self, _: &mut Context<'_>) -> Result<Option<State>> {
         Ok(None)
@@ -105,6 +130,9 @@ impl Aggregate<Option<State>, Value> for Sums {
 
     fn step(&self, c: &mut Context<'_>, state: &mut Option<State>) -> Result<()> {
         let value: Value = c.get(0)?;
+        if c.len() == 1 {
+            return self.step_tagged(&value, state);
+        }
         if state.is_none() {
             let (from, to) = types_of(c)?;
             *state = Some(State { sum: Sum::default(), from, to });
@@ -145,6 +173,20 @@ impl Aggregate<Option<String>, Option<String>> for StringAgg {
                 all.push_str(&text);
             }
         }
+        // The limit is in characters, 0 without one.
+        let limit: i64 = c.get(2)?;
+        if limit > 0
+            && state.as_ref().is_some_and(|all| all.len() as i64 > limit)
+            && state.as_ref().is_some_and(|all| all.chars().count() as i64 > limit)
+        {
+            let e = SqlError::new(
+                9829,
+                16,
+                1,
+                "STRING_AGG aggregation result exceeded the limit of 8000 bytes. Use LOB types to avoid result truncation.",
+            );
+            return Err(e.to_carrier());
+        }
         Ok(())
     }
 
@@ -174,13 +216,44 @@ impl Aggregate<Option<Value>, Value> for Single {
     }
 }
 
+/// CHECKSUM_AGG: order does not count.
+struct ChecksumAgg;
+
+impl Aggregate<Option<i64>, Option<i64>> for ChecksumAgg {
+    fn init(&self, _: &mut Context<'_>) -> Result<Option<i64>> {
+        Ok(None)
+    }
+
+    fn step(&self, c: &mut Context<'_>, state: &mut Option<i64>) -> Result<()> {
+        if let Some(value) = c.get::<Option<i64>>(0)? {
+            *state = Some(state.unwrap_or(0) ^ value);
+        }
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, state: Option<Option<i64>>) -> Result<Option<i64>> {
+        Ok(state.flatten())
+    }
+}
+
 pub(super) fn register(conn: &Connection) -> Result<()> {
+    for (name, finish) in [
+        ("t_sum", Finish::Sum),
+        ("t_avg", Finish::Avg),
+        ("t_stdev", Finish::Stdev),
+        ("t_stdevp", Finish::StdevP),
+        ("t_var", Finish::Var),
+        ("t_varp", Finish::VarP),
+    ] {
+        conn.create_aggregate_function(name, 1, PURE, Sums(finish))?;
+    }
+    conn.create_aggregate_function("t_checksum_agg", 1, PURE, ChecksumAgg)?;
     conn.create_window_function("t_sum", 3, PURE, Sums(Finish::Sum))?;
     conn.create_window_function("t_avg", 3, PURE, Sums(Finish::Avg))?;
     conn.create_window_function("t_stdev", 3, PURE, Sums(Finish::Stdev))?;
     conn.create_window_function("t_stdevp", 3, PURE, Sums(Finish::StdevP))?;
     conn.create_window_function("t_var", 3, PURE, Sums(Finish::Var))?;
     conn.create_window_function("t_varp", 3, PURE, Sums(Finish::VarP))?;
-    conn.create_aggregate_function("t_string_agg", 2, PURE, StringAgg)?;
+    conn.create_aggregate_function("t_string_agg", 3, PURE, StringAgg)?;
     conn.create_aggregate_function("t_single", 1, PURE, Single)
 }

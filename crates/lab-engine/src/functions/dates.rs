@@ -1,9 +1,9 @@
-//! The built-ins for dates and numbers, and FORMAT.
+//! The built-ins for dates and numbers.
 
 use super::Lowered;
 use super::builtins::Call;
 use crate::error::SqlError;
-use crate::types::{self, Moment, SqlType};
+use crate::types::{self, SqlType};
 
 /// The names and abbreviations of dateparts.
 const PARTS: &[(&str, &[&str])] = &[
@@ -95,7 +95,16 @@ pub(super) fn bind_rest(name: &str, call: &Call<'_>) -> Option<Bound> {
         }),
         "datetrunc" => call.counted(2, 2, |c| {
             let (value, ty) = date(c, 1);
-            c.strict("t_datetrunc", &[part(c)?, value, ty.code().to_string()], ty)
+            c.strict(
+                "t_datetrunc",
+                &[part(c)?, value, ty.code().to_string(), c.env.date_first.to_string()],
+                ty,
+            )
+        }),
+        "date_bucket" => call.counted(3, 4, |c| {
+            let (value, ty) = date(c, 2);
+            let origin = if c.args.len() > 3 { c.to(3, ty) } else { "NULL".to_owned() };
+            c.nullable("t_date_bucket", &[part(c)?, c.int(1), value, ty.code().to_string(), origin], ty)
         }),
         "eomonth" => call.counted(1, 2, |c| {
             let n = if c.args.len() > 1 { c.int(1) } else { "0".to_owned() };
@@ -122,6 +131,15 @@ pub(super) fn bind_rest(name: &str, call: &Call<'_>) -> Option<Bound> {
             let ticks = format!("({})*{}", c.int(3), types::scale_unit(scale));
             let clock = [c.int(0), c.int(1), c.int(2), ticks];
             fromparts(c, SqlType::Time { scale }, ["1900".into(), "1".into(), "1".into()], &clock)
+        }),
+        "datetimeoffsetfromparts" => call.counted(10, 10, |c| {
+            let scale = literal_scale(c, 9)?;
+            let ty = SqlType::DateTimeOffset { scale };
+            let mut args = vec![ty.code().to_string()];
+            args.extend((0..6).map(|n| c.int(n)));
+            args.push(format!("({})*{}", c.int(6), types::scale_unit(scale)));
+            args.push(format!("(({})*60+({}))", c.int(7), c.int(8)));
+            c.strict("t_fromparts", &args, ty)
         }),
         "switchoffset" | "todatetimeoffset" => call.counted(2, 2, |c| {
             let scale = if c.ty(0).is_temporal() { c.ty(0).scale() } else { 7 };
@@ -216,7 +234,12 @@ fn maths(name: &str, call: &Call<'_>) -> Option<Bound> {
             c.strict("t_round", &[c.to(0, ty), c.int(1), truncate, ty.code().to_string()], ty)
         }),
         "power" => call.counted(2, 2, |c| {
-            let ty = numeric(c);
+            let ty = match numeric(c) {
+                SqlType::Decimal { scale, .. } | SqlType::Numeric { scale, .. } => {
+                    SqlType::Decimal { precision: 38, scale }
+                }
+                other => other,
+            };
             let sql = format!("t_power({},{})", c.float(0), c.float(1));
             c.raw(
                 crate::functions::coerce_sql(&sql, SqlType::Float, ty, types::ConvertKind::Explicit),
@@ -235,154 +258,22 @@ fn maths(name: &str, call: &Call<'_>) -> Option<Bound> {
                 c.strict("t_log", &[c.float(0)], SqlType::Float)
             }
         }),
-        "sin" | "cos" | "tan" | "cot" | "asin" | "acos" | "atan" | "degrees" | "radians" => {
+        "sin" | "cos" | "tan" | "cot" | "asin" | "acos" | "atan" => {
             call.counted(1, 1, |c| c.strict("t_math", &[format!("'{name}'"), c.float(0)], SqlType::Float))
         }
+        "degrees" | "radians" => call.counted(1, 1, |c| {
+            let ty = match numeric(c) {
+                SqlType::Decimal { .. } | SqlType::Numeric { .. } => {
+                    SqlType::Numeric { precision: 38, scale: 18 }
+                }
+                other => other,
+            };
+            let sql = format!("t_math('{name}',{})", c.float(0));
+            let sql = crate::functions::coerce_sql(&sql, SqlType::Float, ty, types::ConvertKind::Explicit);
+            c.raw(sql, ty, c.args.iter().any(|a| a.nullable))
+        }),
         "atn2" => call.counted(2, 2, |c| c.strict("t_atn2", &[c.float(0), c.float(1)], SqlType::Float)),
         "pi" => call.counted(0, 0, |c| c.raw("3.141592653589793".to_owned(), SqlType::Float, false)),
         _ => return None,
     })
-}
-
-/// A date in a .NET format; single letters are the standard formats of en-US.
-pub(super) fn format_moment(at: Moment, format: &str) -> String {
-    let format = match format {
-        "d" => "M/d/yyyy",
-        "D" => "dddd, MMMM d, yyyy",
-        "g" => "M/d/yyyy h:mm tt",
-        "G" => "M/d/yyyy h:mm:ss tt",
-        "s" => "yyyy-MM-ddTHH:mm:ss",
-        "u" => "yyyy-MM-dd HH:mm:ssZ",
-        "t" => "h:mm tt",
-        "T" => "h:mm:ss tt",
-        "y" | "Y" => "MMMM yyyy",
-        "m" | "M" => "MMMM d",
-        other => other,
-    };
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
-    const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-    let (y, m, d) = types::civil(at.days);
-    let seconds = at.ticks / 10_000_000;
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let twelve = if hour % 12 == 0 { 12 } else { hour % 12 };
-    let month = MONTHS.get(m as usize - 1).copied().unwrap_or_default();
-    let day = DAYS.get(at.days.rem_euclid(7) as usize).copied().unwrap_or_default();
-    let mut out = String::new();
-    let mut chars = format.chars().peekable();
-    while let Some(c) = chars.next() {
-        if c == '\'' || c == '"' {
-            while let Some(inner) = chars.next_if(|n| *n != c) {
-                out.push(inner);
-            }
-            chars.next();
-            continue;
-        }
-        let mut n = 1;
-        while "yMdhHmsftz".contains(c) && chars.next_if_eq(&c).is_some() {
-            n += 1;
-        }
-        match (c, n) {
-            ('y', 1 | 2) => out.push_str(&format!("{:02}", y % 100)),
-            ('y', _) => out.push_str(&format!("{y:04}")),
-            ('M', 1) => out.push_str(&m.to_string()),
-            ('M', 2) => out.push_str(&format!("{m:02}")),
-            ('M', 3) => out.push_str(month.get(..3).unwrap_or(month)),
-            ('M', _) => out.push_str(month),
-            ('d', 1) => out.push_str(&d.to_string()),
-            ('d', 2) => out.push_str(&format!("{d:02}")),
-            ('d', 3) => out.push_str(day.get(..3).unwrap_or(day)),
-            ('d', _) => out.push_str(day),
-            ('h', 1) => out.push_str(&twelve.to_string()),
-            ('h', _) => out.push_str(&format!("{twelve:02}")),
-            ('H', 1) => out.push_str(&hour.to_string()),
-            ('H', _) => out.push_str(&format!("{hour:02}")),
-            ('m', 1) => out.push_str(&minute.to_string()),
-            ('m', _) => out.push_str(&format!("{minute:02}")),
-            ('s', 1) => out.push_str(&second.to_string()),
-            ('s', _) => out.push_str(&format!("{second:02}")),
-            ('f', n) => {
-                out.push_str(format!("{:07}", at.ticks % 10_000_000).get(..n.min(7)).unwrap_or_default());
-            }
-            ('t', 1) => out.push(if hour < 12 { 'A' } else { 'P' }),
-            ('t', _) => out.push_str(if hour < 12 { "AM" } else { "PM" }),
-            ('z', _) => out.push_str(&format!(
-                "{}{:02}:{:02}",
-                if at.offset < 0 { '-' } else { '+' },
-                at.offset.abs() / 60,
-                at.offset.abs() % 60
-            )),
-            (other, _) => out.push(other),
-        }
-    }
-    out
-}
-
-/// A number in one of the standard .NET formats, or a custom one of zeros, sharps, commas and a point.
-pub(super) fn format_number(number: f64, format: &str) -> Option<String> {
-    let grouped = |text: &str| {
-        let (sign, digits) = text.strip_prefix('-').map_or(("", text), |d| ("-", d));
-        let (whole, fraction) =
-            digits.split_once('.').map_or((digits, String::new()), |(w, f)| (w, format!(".{f}")));
-        let mut out = String::new();
-        for (n, c) in whole.chars().enumerate() {
-            if n > 0 && (whole.len() - n) % 3 == 0 {
-                out.push(',');
-            }
-            out.push(c);
-        }
-        format!("{sign}{out}{fraction}")
-    };
-    let mut chars = format.chars();
-    let kind = chars.next()?;
-    if kind.is_ascii_alphabetic() {
-        let digits: Option<usize> =
-            if chars.as_str().is_empty() { None } else { Some(chars.as_str().parse().ok()?) };
-        let fixed = |default: usize| format!("{number:.prec$}", prec = digits.unwrap_or(default).min(30));
-        return match kind.to_ascii_uppercase() {
-            'N' => Some(grouped(&fixed(2))),
-            'F' => Some(fixed(2)),
-            'D' => Some(format!("{:0width$}", number as i64, width = digits.unwrap_or(0).min(100))),
-            'C' => Some(if number < 0.0 {
-                format!("(${})", grouped(fixed(2).trim_start_matches('-')))
-            } else {
-                format!("${}", grouped(&fixed(2)))
-            }),
-            'P' => Some(format!(
-                "{}%",
-                grouped(&format!("{:.prec$}", number * 100.0, prec = digits.unwrap_or(2).min(30)))
-            )),
-            'X' => Some(format!("{:0width$X}", number as i64, width = digits.unwrap_or(0).min(100))),
-            'G' => Some(format!("{number}")),
-            _ => None,
-        };
-    }
-    let (whole, fraction) = format.split_once('.').unwrap_or((format, ""));
-    let count = |text: &str, set: &[char]| text.chars().filter(|c| set.contains(c)).count();
-    let decimals = count(fraction, &['0', '#']);
-    let mut text = format!("{number:.decimals$}");
-    let optional = fraction.chars().rev().take_while(|c| *c == '#').count();
-    for _ in 0..optional {
-        if text.contains('.') && text.ends_with('0') {
-            text.pop();
-        }
-    }
-    let text = text.trim_end_matches('.').to_owned();
-    let width = count(whole, &['0']);
-    let (int, rest) =
-        text.split_once('.').map_or((text.as_str(), String::new()), |(a, b)| (a, format!(".{b}")));
-    let padded = format!("{int:0>width$}{rest}");
-    Some(if whole.contains(',') { grouped(&padded) } else { padded })
 }

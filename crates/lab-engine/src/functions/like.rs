@@ -1,9 +1,12 @@
 //! LIKE with T-SQL's patterns.
 
+use std::sync::Arc;
+
 use rusqlite::functions::Context;
 use rusqlite::{Connection, Result};
 
 use super::operators::PURE;
+use crate::error::SqlError;
 use crate::types::Collation;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -18,10 +21,12 @@ enum Item {
 pub(super) struct Pattern {
     items: Vec<Item>,
     collation: Collation,
+    /// Blanks at the end of the text count, as they do in Unicode text.
+    exact: bool,
 }
 
 impl Pattern {
-    pub(super) fn new(pattern: &str, escape: Option<char>, collation: Collation) -> Pattern {
+    pub(super) fn new(pattern: &str, escape: Option<char>, collation: Collation, exact: bool) -> Pattern {
         let mut items = Vec::new();
         let mut chars = pattern.chars().peekable();
         while let Some(c) = chars.next() {
@@ -38,25 +43,33 @@ impl Pattern {
                 '[' => {
                     let negated = chars.next_if_eq(&'^').is_some();
                     let mut members = Vec::new();
+                    let mut closed = false;
                     while let Some(m) = chars.next() {
                         if m == ']' {
+                            closed = true;
                             break;
                         }
                         members.push(if Some(m) == escape { chars.next().unwrap_or(m) } else { m });
                     }
-                    items.push(Item::Set { negated, ranges: ranges(&members, collation) });
+                    // A set that nothing closes matches nothing.
+                    let ranges = if closed { ranges(&members, collation) } else { Vec::new() };
+                    items.push(Item::Set { negated: negated && closed, ranges });
                 }
                 other => items.push(Item::One(collation.fold(other))),
             }
         }
-        Pattern { items, collation }
+        Pattern { items, collation, exact }
     }
 
-    /// Whether the whole text matches. Blanks at the end of the text may be left over, as SQL Server allows.
+    /// Whether the whole text matches. Blanks at the end of varchar text may be left over, as SQL Server allows.
     pub(super) fn matches(&self, text: &str) -> bool {
         let text: Vec<char> = text.chars().map(|c| self.collation.fold(c)).collect();
-        let end = text.iter().rposition(|c| *c != ' ').map_or(0, |at| at + 1);
-        self.walk(&text, end)
+        self.walk(&text, self.end_of(&text))
+    }
+
+    /// Where the text may end for the pattern.
+    fn end_of(&self, text: &[char]) -> usize {
+        if self.exact { text.len() } else { text.iter().rposition(|c| *c != ' ').map_or(0, |at| at + 1) }
     }
 
     /// Greedy matching with one point to come back to: linear in pattern times text.
@@ -107,11 +120,11 @@ impl Pattern {
         let text: Vec<char> = text.chars().map(|c| self.collation.fold(c)).collect();
         let leading = self.items.first() == Some(&Item::AnyRun);
         let items = self.items.get(usize::from(leading)..).unwrap_or_default().to_vec();
-        let inner = Pattern { items, collation: self.collation };
+        let inner = Pattern { items, collation: self.collation, exact: self.exact };
         let last = if leading { text.len() } else { 0 };
         (0..=last).find(|at| {
             let rest = text.get(*at..).unwrap_or_default();
-            inner.walk(rest, rest.iter().rposition(|c| *c != ' ').map_or(0, |n| n + 1))
+            inner.walk(rest, inner.end_of(rest))
         })
     }
 }
@@ -127,33 +140,45 @@ fn ranges(members: &[char], collation: Collation) -> Vec<(char, char)> {
     out
 }
 
-pub(super) fn compiled(
+/// The pattern of a call: compiled once where SQLite sees that it stays the same from row to row.
+fn compiled(
     c: &Context<'_>,
     pattern: usize,
     escape: Option<usize>,
     collation: usize,
-) -> Result<Pattern> {
-    let text: String = c.get(pattern)?;
+    exact: usize,
+) -> Result<Arc<Pattern>> {
     let escape: Option<String> = match escape {
         Some(n) => c.get(n)?,
         None => None,
     };
+    if let Some(escape) = escape.as_deref().filter(|e| e.chars().count() != 1) {
+        let text = format!("The invalid escape character \"{escape}\" was specified in a LIKE predicate.");
+        return Err(SqlError::new(506, 16, 1, text).to_carrier());
+    }
+    let escape = escape.and_then(|e| e.chars().next());
     let collation = Collation::by_name(&c.get::<String>(collation)?).unwrap_or_default();
-    Ok(Pattern::new(&text, escape.and_then(|e| e.chars().next()), collation))
+    let exact: bool = c.get(exact)?;
+    let pattern_index = i32::try_from(pattern).unwrap_or(0);
+    if let Some(known) = c.get_aux::<Pattern>(pattern_index)? {
+        return Ok(known);
+    }
+    let text: String = c.get(pattern)?;
+    c.set_aux(pattern_index, Pattern::new(&text, escape, collation, exact))
 }
 
 pub(super) fn register(conn: &Connection) -> Result<()> {
-    conn.create_scalar_function("t_like", 4, PURE, |c| {
+    conn.create_scalar_function("t_like", 5, PURE, |c| {
         let (Some(text), Some(_)) = (c.get::<Option<String>>(0)?, c.get::<Option<String>>(1)?) else {
             return Ok(None);
         };
-        Ok(Some(compiled(c, 1, Some(2), 3)?.matches(&text)))
+        Ok(Some(compiled(c, 1, Some(2), 3, 4)?.matches(&text)))
     })?;
-    conn.create_scalar_function("t_patindex", 3, PURE, |c| {
+    conn.create_scalar_function("t_patindex", 4, PURE, |c| {
         let (Some(_), Some(text)) = (c.get::<Option<String>>(0)?, c.get::<Option<String>>(1)?) else {
             return Ok(None);
         };
-        let found = compiled(c, 0, None, 2)?.find(&text);
+        let found = compiled(c, 0, None, 2, 3)?.find(&text);
         Ok(Some(found.map_or(0, |n| n as i64 + 1)))
     })
 }
@@ -164,8 +189,9 @@ mod tests {
 
     #[test]
     fn patterns_match_as_t_sql_documents_them() {
-        let like =
-            |text: &str, pattern: &str| Pattern::new(pattern, Some('!'), Collation::default()).matches(text);
+        let like = |text: &str, pattern: &str| {
+            Pattern::new(pattern, Some('!'), Collation::default(), false).matches(text)
+        };
         assert!(like("Chang", "c%"));
         assert!(like("Chai", "_ha_"));
         assert!(like("50%", "50!%") && !like("50x", "50!%"));
@@ -173,6 +199,12 @@ mod tests {
         assert!(like("d4", "[a-f][0-9]") && !like("g4", "[a-f][0-9]"));
         assert!(like("abc  ", "abc"), "blanks at the end of the text do not count");
         assert!(!like("abc", "abc "), "those of the pattern do");
+        let unicode = Pattern::new("abc", None, Collation::default(), true);
+        assert!(
+            unicode.matches("ABC") && !unicode.matches("abc "),
+            "in Unicode text blanks count everywhere"
+        );
+        assert!(!like("ab", "a[b"), "a set that nothing closes matches nothing");
         assert!(like("a".repeat(300).as_str(), &"%a".repeat(60)), "and no pattern takes exponential time");
     }
 }

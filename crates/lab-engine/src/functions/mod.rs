@@ -3,18 +3,27 @@
 mod aggregates;
 mod builtins;
 mod dates;
+mod format;
+mod hash;
+mod json;
 mod like;
+mod moments;
 mod operators;
 mod scalar;
+mod tables;
+mod zones;
+
+use std::sync::Arc;
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
 pub(crate) use builtins::bind_builtin;
-use dates::{bind_rest as builtins_bind_rest, format_moment, format_number};
-pub(crate) use operators::{arithmetic_sql, coerce_sql, negate_sql};
+use dates::bind_rest as builtins_bind_rest;
+pub(crate) use operators::{arithmetic_sql, coerce_sql, lenient_sql, negate_sql};
 pub(crate) use scalar::pack;
 
+use crate::session::Shared;
 use crate::types::{Collation, ConvertContext, DateFormat, SqlType};
 
 /// An argument of a built-in: lowered SQL and what is known about it.
@@ -51,13 +60,14 @@ impl BindEnv {
     }
 }
 
-/// Registers everything on a connection.
-pub(crate) fn register(conn: &Connection) -> rusqlite::Result<()> {
+/// Registers everything on a connection, for the session whose settings count.
+pub(crate) fn register(conn: &Connection, shared: &Arc<Shared>) -> rusqlite::Result<()> {
     for collation in Collation::all() {
         conn.create_collation(collation.name(), move |a, b| collation.compare(a, b))?;
     }
-    operators::register(conn)?;
-    scalar::register(conn)?;
+    operators::register(conn, shared)?;
+    scalar::register(conn, shared)?;
+    tables::register(conn)?;
     like::register(conn)?;
     aggregates::register(conn)
 }

@@ -1,11 +1,14 @@
 //! Conversions and arithmetic in SQLite.
 
+use std::sync::Arc;
+
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Result};
 
 use crate::error::SqlError;
-use crate::types::{self, ArithmeticOp, ConvertContext, ConvertKind, SqlType};
+use crate::session::Shared;
+use crate::types::{self, ArithmeticOp, Collation, ConvertContext, ConvertKind, DateFormat, SqlType};
 
 /// Deterministic and harmless.
 pub(super) const PURE: FunctionFlags = FunctionFlags::SQLITE_DETERMINISTIC
@@ -113,23 +116,57 @@ pub(crate) fn negate_sql(sql: &str, ty: SqlType) -> String {
     format!("t_arith(1,0,{},{sql},{},{})", SqlType::Int.code(), ty.code(), ty.code())
 }
 
-pub(super) fn register(conn: &Connection) -> Result<()> {
-    conn.create_scalar_function("t_conv", 4, PURE, |c| conv(c, None))?;
-    conn.create_scalar_function("t_conv", 6, PURE, |c| {
+/// The same arithmetic, yielding NULL where it fails, as ARITHABORT and ANSI_WARNINGS OFF ask for.
+pub(crate) fn lenient_sql(arithmetic: &str) -> String {
+    format!("t_lenient{}", arithmetic.trim_start_matches("t_arith"))
+}
+
+pub(super) fn register(conn: &Connection, shared: &Arc<Shared>) -> Result<()> {
+    let context = |shared: &Arc<Shared>| {
+        let shared = Arc::clone(shared);
+        move || date_format(&shared)
+    };
+    let format = context(shared);
+    conn.create_scalar_function("t_conv", 4, PURE, move |c| conv(c, None, &format))?;
+    let format = context(shared);
+    conn.create_scalar_function("t_conv", 6, PURE, move |c| {
         let style: Option<i32> = c.get(4)?;
         if c.get_raw(4) == rusqlite::types::ValueRef::Null && c.get::<i64>(5)? & 1 == 1 {
             return Ok(Value::Null);
         }
-        conv(c, style)
+        conv(c, style, &format)
     })?;
-    conn.create_scalar_function("t_try", 5, PURE, |c| {
+    let format = context(shared);
+    conn.create_scalar_function("t_try", 5, PURE, move |c| {
         let style: Option<i32> = c.get(4)?;
-        Ok(conv(c, style).unwrap_or(Value::Null))
+        Ok(convert(c, style, &format).unwrap_or(Value::Null))
     })?;
-    conn.create_scalar_function("t_assign", 6, PURE, |c| {
+    let format = context(shared);
+    conn.create_scalar_function("t_parse", 6, PURE, move |c| {
+        let culture: String = c.get::<Option<String>>(4)?.unwrap_or_default();
+        let done = convert(c, None, &format);
+        if c.get::<i64>(5)? == 1 {
+            return Ok(done.unwrap_or(Value::Null));
+        }
+        done.map_err(|_| {
+            let value: String = c.get(0).unwrap_or_default();
+            let to = c.get(2).ok().and_then(SqlType::from_code).map_or("", SqlType::name);
+            SqlError::new(
+                9819,
+                16,
+                1,
+                format!(
+                    "Error converting string value '{value}' into data type {to} using culture '{culture}'."
+                ),
+            )
+            .to_carrier()
+        })
+    })?;
+    let format = context(shared);
+    conn.create_scalar_function("t_assign", 6, PURE, move |c| {
         let table: String = c.get(4)?;
         let column: String = c.get(5)?;
-        convert(c, None).map_err(|e| match e.number {
+        convert(c, None, &format).map_err(|e| match e.number {
             2628 => {
                 let value =
                     e.message.rsplit_once("Truncated value: '").map_or("", |(_, v)| v).trim_end_matches("'.");
@@ -139,6 +176,8 @@ pub(super) fn register(conn: &Connection) -> Result<()> {
         })
     })?;
     conn.create_scalar_function("t_arith", 6, PURE, |c| arith(c).map_err(|e| e.to_carrier()))?;
+    conn.create_scalar_function("t_lenient", 6, PURE, |c| Ok(arith(c).unwrap_or(Value::Null)))?;
+    conn.create_scalar_function("t_vkey", 1, PURE, |c| Ok(types::variant_key(&c.get(0)?)))?;
     conn.create_scalar_function("t_clip", 2, PURE, |c| {
         let (Value::Text(text), Some(ty)) = (c.get::<Value>(0)?, SqlType::from_code(c.get(1)?)) else {
             return c.get::<Value>(0);
@@ -153,17 +192,45 @@ pub(super) fn register(conn: &Connection) -> Result<()> {
     })
 }
 
-fn conv(c: &Context<'_>, style: Option<i32>) -> Result<Value> {
-    convert(c, style).map_err(|e| e.to_carrier())
+fn conv(c: &Context<'_>, style: Option<i32>, format: &dyn Fn() -> DateFormat) -> Result<Value> {
+    convert(c, style, format).map_err(|e| e.to_carrier())
 }
 
-fn convert(c: &Context<'_>, style: Option<i32>) -> std::result::Result<Value, SqlError> {
+/// The session's DATEFORMAT.
+fn date_format(shared: &Shared) -> DateFormat {
+    DateFormat::by_name(&shared.state().date_format).unwrap_or_default()
+}
+
+/// Reads `(value, from, to, kind)`. DATEFORMAT is asked for only where text becomes a date.
+fn convert(
+    c: &Context<'_>,
+    style: Option<i32>,
+    format: &dyn Fn() -> DateFormat,
+) -> std::result::Result<Value, SqlError> {
     let get = |n: usize| c.get::<i64>(n).map_err(SqlError::internal);
     let value: Value = c.get(0).map_err(SqlError::internal)?;
     let (Some(from), Some(to)) = (SqlType::from_code(get(1)?), SqlType::from_code(get(2)?)) else {
         return Err(SqlError::internal("a conversion between unknown types"));
     };
-    types::convert(&value, from, to, style, ConvertKind::from_code(get(3)?), &ConvertContext::default())
+    let kind = get(3)?;
+    let date_format = if to.is_temporal() && matches!(value, Value::Text(_) | Value::Blob(_)) {
+        format()
+    } else {
+        DateFormat::default()
+    };
+    let collation = if kind & types::UTF8_FLAG == 0 {
+        Collation::default()
+    } else {
+        Collation::Latin1General100CiAsScUtf8
+    };
+    types::convert(
+        &value,
+        from,
+        to,
+        style,
+        ConvertKind::from_code(kind),
+        &ConvertContext { date_format, collation },
+    )
 }
 
 fn arith(c: &Context<'_>) -> std::result::Result<Value, SqlError> {
@@ -195,7 +262,11 @@ fn arith(c: &Context<'_>) -> std::result::Result<Value, SqlError> {
             return Err(SqlError::internal("datetime arithmetic"));
         };
         let sum = if op == ArithmeticOp::Add { a + b } else { a - b };
-        return Ok(Value::Integer(sum));
+        return if (DATETIME_MIN..=DATETIME_MAX).contains(&sum) {
+            Ok(Value::Integer(sum))
+        } else {
+            Err(SqlError::overflow_to("datetime"))
+        };
     }
     let exact =
         |v: &Value| types::exact(v).ok_or_else(|| SqlError::internal("an exact number cannot be read"));
@@ -207,6 +278,10 @@ fn arith(c: &Context<'_>) -> std::result::Result<Value, SqlError> {
     )?;
     types::exact_value(scaled, result)
 }
+
+/// 1753-01-01 and the end of 9999-12-31 as `datetime`.
+const DATETIME_MIN: i64 = (639_905 - types::DAYS_1900) * 25_920_000;
+const DATETIME_MAX: i64 = (types::DAY_MAX + 1 - types::DAYS_1900) * 25_920_000 - 1;
 
 fn integer_arithmetic(
     op: ArithmeticOp,
@@ -244,5 +319,7 @@ fn float_arithmetic(
         ArithmeticOp::Div => a / b,
         _ => return Err(SqlError::incompatible_types("float", "float", "modulo")),
     };
+    // Two reals of 24 bits are exact in an f64, and so rounding its result once more is rounding the real result once.
+    let value = if result == SqlType::Real { f64::from(value as f32) } else { value };
     if value.is_finite() { Ok(Value::Real(value)) } else { Err(SqlError::overflow_to(result.name())) }
 }

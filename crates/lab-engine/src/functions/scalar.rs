@@ -1,22 +1,26 @@
 //! The scalar functions behind T-SQL's built-ins, on values in storage representation.
 
+use std::sync::Arc;
+
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Result};
 
 use super::operators::PURE;
+use super::{json, moments};
 use crate::error::SqlError;
-use crate::types::{self, DAY, Moment, SqlType};
+use crate::session::Shared;
+use crate::types::{self, Moment, SqlType};
 
-type Outcome = std::result::Result<Value, SqlError>;
+pub(super) type Outcome = std::result::Result<Value, SqlError>;
 type Function = fn(&[Value]) -> Outcome;
 
 /// Functions that answer NULL as soon as an argument is NULL.
 const STRICT: &[(&str, i32, Function)] = &[
     ("t_len", 1, |a| Ok(int(text(a, 0).trim_end_matches(' ').encode_utf16().count() as i64))),
-    ("t_left", 2, |a| slice(a, "left", |t, n| t.chars().take(n).collect())),
+    ("t_left", 2, |a| slice(a, left_length, |t, n| t.chars().take(n).collect())),
     ("t_right", 2, |a| {
-        slice(a, "right", |t, n| t.chars().skip(t.chars().count().saturating_sub(n)).collect())
+        slice(a, right_length, |t, n| t.chars().skip(t.chars().count().saturating_sub(n)).collect())
     }),
     ("t_substring", 3, substring),
     ("t_charindex", 4, charindex),
@@ -45,13 +49,14 @@ const STRICT: &[(&str, i32, Function)] = &[
         let (x, y) = (soundex(text(a, 0)), soundex(text(a, 1)));
         Ok(int(x.chars().zip(y.chars()).filter(|(a, b)| a == b).count() as i64))
     }),
-    ("t_datepart", 4, datepart),
-    ("t_datename", 4, datename),
-    ("t_dateadd", 4, dateadd),
-    ("t_datediff", 5, datediff),
-    ("t_eomonth", 2, eomonth),
-    ("t_fromparts", 9, fromparts),
-    ("t_datetrunc", 3, datetrunc),
+    ("t_datepart", 4, moments::datepart),
+    ("t_datename", 4, moments::datename),
+    ("t_dateadd", 4, moments::dateadd),
+    ("t_datediff", 5, moments::datediff),
+    ("t_eomonth", 2, moments::eomonth),
+    ("t_fromparts", 9, moments::fromparts),
+    ("t_datetrunc", 4, moments::datetrunc),
+    ("t_at_zone", 3, moments::at_zone),
     ("t_round", 4, round),
     ("t_ceiling", 2, |a| {
         whole(a, |s, unit| s.div_euclid(unit) + i128::from(s.rem_euclid(unit) != 0), f64::ceil)
@@ -69,22 +74,60 @@ const STRICT: &[(&str, i32, Function)] = &[
     ("t_atn2", 2, |a| float(real(a, 0).atan2(real(a, 1)))),
     ("t_parsename", 2, |a| {
         let at = usize::try_from(integer(a, 1)).unwrap_or(0);
-        let part = text(a, 0).rsplit('.').nth(at.wrapping_sub(1)).map(|p| p.trim_matches(['[', ']', '"']));
-        Ok(part.filter(|p| !p.is_empty()).map_or(Value::Null, |p| Value::Text(p.to_owned())))
+        let parts = crate::system::split_name(text(a, 0));
+        let part = if parts.len() > 4 { None } else { parts.into_iter().rev().nth(at.wrapping_sub(1)) };
+        Ok(part.filter(|p| !p.is_empty()).map_or(Value::Null, Value::Text))
     }),
-    ("t_json_value", 3, json_value),
-    ("t_isjson", 1, |a| {
-        Ok(int(i64::from(matches!(
-            serde_json::from_str::<serde_json::Value>(text(a, 0)),
-            Ok(serde_json::Value::Object(_) | serde_json::Value::Array(_))
-        ))))
-    }),
+    ("t_json_value", 2, |a| json::query(text(a, 0), text(a, 1), json::Wanted::Scalar)),
+    ("t_json_query", 2, |a| json::query(text(a, 0), text(a, 1), json::Wanted::Container)),
+    ("t_json_path_exists", 2, |a| json::exists(text(a, 0), text(a, 1)).map(|yes| int(i64::from(yes)))),
+    ("t_isjson", 1, |a| Ok(int(i64::from(json::is_json(text(a, 0)))))),
     ("t_hashbytes", 2, hashbytes),
-    ("t_escape_json", 1, |a| {
-        let quoted = serde_json::to_string(text(a, 0)).unwrap_or_default().replace('/', "\\/");
-        Ok(Value::Text(quoted.trim_matches('"').to_owned()))
+    ("t_escape_json", 1, |a| Ok(Value::Text(json::escaped(text(a, 0))))),
+    ("t_bit_count", 2, |a| {
+        let (bits, bytes) = (integer(a, 0) as u64, integer(a, 1).clamp(1, 8) as u32);
+        Ok(int(i64::from((bits << (64 - 8 * bytes)).count_ones())))
     }),
-    ("t_format", 3, super::builtins::format_function),
+    ("t_shift", 3, shift),
+    ("t_get_bit", 2, |a| {
+        let at = u32::try_from(integer(a, 1)).ok().filter(|n| *n < 64).ok_or_else(bad_bit)?;
+        Ok(int((integer(a, 0) >> at) & 1))
+    }),
+    ("t_set_bit", 4, |a| {
+        let at = u32::try_from(integer(a, 1)).ok().filter(|n| *n < 64).ok_or_else(bad_bit)?;
+        let bit = 1_i64.checked_shl(at).unwrap_or(0);
+        Ok(int(narrowed(
+            if integer(a, 2) == 0 { integer(a, 0) & !bit } else { integer(a, 0) | bit },
+            type_at(a, 3),
+        )))
+    }),
+    ("t_top", 1, |a| if integer(a, 0) < 0 { Err(negative_top()) } else { Ok(int(integer(a, 0))) }),
+    ("t_percent", 1, |a| {
+        if (0.0..=100.0).contains(&real(a, 0)) {
+            float(real(a, 0))
+        } else {
+            Err(SqlError::new(1031, 15, 1, "Percent values must be between 0 and 100."))
+        }
+    }),
+    ("t_offset", 1, |a| {
+        if integer(a, 0) < 0 {
+            Err(SqlError::new(10742, 15, 1, "The offset specified in a OFFSET clause may not be negative."))
+        } else {
+            Ok(int(integer(a, 0)))
+        }
+    }),
+    ("t_fetch", 1, |a| {
+        if integer(a, 0) < 1 {
+            Err(SqlError::new(
+                10744,
+                15,
+                1,
+                "The number of rows provided for a FETCH clause must be greater then zero.",
+            ))
+        } else {
+            Ok(int(integer(a, 0)))
+        }
+    }),
     ("t_switchoffset", 3, |a| offset(a, true)),
     ("t_todatetimeoffset", 3, |a| offset(a, false)),
     ("t_variant_property", 2, variant_property),
@@ -94,6 +137,17 @@ const STRICT: &[(&str, i32, Function)] = &[
 /// Functions that see NULLs.
 const LAX: &[(&str, i32, Function)] = &[
     ("t_datalength", 3, datalength),
+    ("t_format", 4, super::format::format_function),
+    ("t_json_modify", 4, json_modify),
+    ("t_date_bucket", 5, moments::date_bucket),
+    ("t_formatmessage", -1, formatmessage),
+    // A count of rows that is NULL is an error; the other checks come after this one.
+    ("t_count", 1, |a| match a.first() {
+        None | Some(Value::Null) => {
+            Err(SqlError::new(1014, 15, 1, "A TOP or FETCH clause contains an invalid value."))
+        }
+        Some(value) => Ok(value.clone()),
+    }),
     ("t_concat", -1, |a| Ok(Value::Text(a.iter().map(as_text).collect::<Vec<_>>().concat()))),
     ("t_concat_ws", -1, |a| {
         let separator = a.first().map(as_text).unwrap_or_default();
@@ -101,28 +155,21 @@ const LAX: &[(&str, i32, Function)] = &[
         Ok(Value::Text(parts.join(&separator)))
     }),
     ("t_isnumeric", 1, |a| Ok(int(i64::from(a.first().is_some_and(|v| is_numeric(&as_text(v))))))),
-    ("t_isdate", 1, |a| {
-        let good = a.first().is_some_and(|v| {
-            *v != Value::Null
-                && types::parse_moment(&as_text(v), types::DateFormat::Mdy).is_ok()
-                && !as_text(v).trim().is_empty()
-        });
-        Ok(int(i64::from(good)))
-    }),
-    ("t_checksum", -1, |a| {
-        let mut hash = 0_u32;
-        for value in a {
-            for byte in as_text(value).to_lowercase().trim_end().bytes() {
-                hash = hash.rotate_left(4) ^ u32::from(byte);
-            }
-            hash = hash.rotate_left(4);
-        }
-        Ok(int(i64::from(hash as i32)))
-    }),
+    ("t_checksum", -1, |a| Ok(checksum(a, |t| t.trim_end().to_lowercase()))),
+    ("t_binary_checksum", -1, |a| Ok(checksum(a, |t| t.trim_end().to_owned()))),
     ("t_pack", -1, |a| Ok(Value::Text(pack(a)))),
 ];
 
-pub(super) fn register(conn: &Connection) -> Result<()> {
+pub(super) fn register(conn: &Connection, shared: &Arc<Shared>) -> Result<()> {
+    let shared = Arc::clone(shared);
+    conn.create_scalar_function("t_isdate", 1, PURE, move |c| {
+        let text = as_text(&c.get::<Value>(0)?);
+        let format = types::DateFormat::by_name(&shared.state().date_format).unwrap_or_default();
+        let good = !text.trim().is_empty()
+            && types::parse_moment(&text, format, true)
+                .is_ok_and(|at| types::temporal_value(at, SqlType::DateTime).is_ok());
+        Ok(i64::from(good))
+    })?;
     for (name, count, function) in STRICT {
         conn.create_scalar_function(*name, *count, PURE, move |c| {
             let args: Vec<Value> = (0..c.len()).map(|n| c.get(n)).collect::<Result<_>>()?;
@@ -159,7 +206,7 @@ pub(crate) fn new_guid() -> Outcome {
     Ok(Value::Blob(types::guid_from_wire(wire)))
 }
 
-fn int(n: i64) -> Value {
+pub(super) fn int(n: i64) -> Value {
     Value::Integer(n)
 }
 
@@ -171,14 +218,14 @@ fn invalid_float() -> SqlError {
     SqlError::new(3623, 16, 1, "An invalid floating point operation occurred.")
 }
 
-fn text(a: &[Value], n: usize) -> &str {
+pub(super) fn text(a: &[Value], n: usize) -> &str {
     match a.get(n) {
         Some(Value::Text(t)) => t,
         _ => "",
     }
 }
 
-fn integer(a: &[Value], n: usize) -> i64 {
+pub(super) fn integer(a: &[Value], n: usize) -> i64 {
     match a.get(n) {
         Some(Value::Integer(i)) => *i,
         Some(Value::Real(r)) => *r as i64,
@@ -194,7 +241,7 @@ fn real(a: &[Value], n: usize) -> f64 {
     }
 }
 
-fn type_at(a: &[Value], n: usize) -> SqlType {
+pub(super) fn type_at(a: &[Value], n: usize) -> SqlType {
     SqlType::from_code(integer(a, n)).unwrap_or(SqlType::Int)
 }
 
@@ -207,15 +254,23 @@ fn as_text(value: &Value) -> String {
     }
 }
 
-fn slice(a: &[Value], name: &str, cut: impl Fn(&str, usize) -> String) -> Outcome {
-    let n = usize::try_from(integer(a, 1)).map_err(|_| SqlError::invalid_length(name))?;
+fn left_length() -> SqlError {
+    SqlError::new(537, 16, 3, "Invalid length parameter passed to the LEFT or SUBSTRING function.")
+}
+
+fn right_length() -> SqlError {
+    SqlError::new(536, 16, 4, "Invalid length parameter passed to the RIGHT function.")
+}
+
+fn slice(a: &[Value], bad: fn() -> SqlError, cut: impl Fn(&str, usize) -> String) -> Outcome {
+    let n = usize::try_from(integer(a, 1)).map_err(|_| bad())?;
     Ok(Value::Text(cut(text(a, 0), n)))
 }
 
 fn substring(a: &[Value]) -> Outcome {
     let (start, len) = (integer(a, 1), integer(a, 2));
     if len < 0 {
-        return Err(SqlError::invalid_length("SUBSTRING"));
+        return Err(left_length());
     }
     // A start in front of the first character takes from the length.
     let end = start.saturating_add(len).max(1) - 1;
@@ -291,14 +346,14 @@ fn stuff(a: &[Value]) -> Outcome {
 
 fn str_function(a: &[Value]) -> Outcome {
     let (len, decimals) = (integer(a, 1).clamp(0, 8000) as usize, integer(a, 2).clamp(0, 16) as usize);
-    let mut shown = format!("{:.decimals$}", real(a, 0));
+    let mut shown = super::format::fixed_text(real(a, 0), decimals);
     if shown.len() > len {
         let whole = shown.split('.').next().unwrap_or_default().len();
         if whole > len {
             return Ok(Value::Text("*".repeat(len)));
         }
         let room = len.saturating_sub(whole + 1);
-        shown = format!("{:.room$}", real(a, 0));
+        shown = super::format::fixed_text(real(a, 0), room);
     }
     Ok(Value::Text(format!("{shown:>len$}")))
 }
@@ -363,8 +418,76 @@ fn soundex(word: &str) -> String {
     format!("{out:0<4}")
 }
 
+/// `t_formatmessage(format, value, type, value, type, ...)`.
+fn formatmessage(a: &[Value]) -> Outcome {
+    let Some(Value::Text(format)) = a.first() else { return Ok(Value::Null) };
+    let args: Vec<(Value, SqlType)> = (1..a.len())
+        .step_by(2)
+        .map(|n| (a.get(n).cloned().unwrap_or(Value::Null), type_at(a, n + 1)))
+        .collect();
+    crate::exec::format_message(format, &args).map(Value::Text)
+}
+
+/// Numbers count with their value, text with its bytes.
+fn checksum(a: &[Value], fold: fn(&str) -> String) -> Value {
+    let mut hash = 0_u32;
+    for (n, value) in a.iter().enumerate() {
+        if n > 0 {
+            hash = hash.rotate_left(4);
+        }
+        match value {
+            Value::Integer(i) => hash ^= *i as u32,
+            other => {
+                let mut own = 0_u32;
+                for byte in fold(&as_text(other)).bytes() {
+                    own = own.rotate_left(4) ^ u32::from(byte);
+                }
+                hash ^= own;
+            }
+        }
+    }
+    int(i64::from(hash as i32))
+}
+
+fn bad_bit() -> SqlError {
+    SqlError::new(5372, 16, 1, "The offset of a bit must be within the bits of its value.")
+}
+
+fn negative_top() -> SqlError {
+    SqlError::new(127, 15, 1, "A TOP N or FETCH rowcount value may not be negative.")
+}
+
+/// `t_shift(value, places to the left, type)`.
+fn shift(a: &[Value]) -> Outcome {
+    let ty = type_at(a, 2);
+    let width = i64::from(ty.max_length()) * 8;
+    let (value, by) = (integer(a, 0), integer(a, 1));
+    let bits = if width < 64 { (value as u64) & ((1 << width) - 1) } else { value as u64 };
+    let moved = match by {
+        _ if by.abs() >= width => 0,
+        0.. => bits << by,
+        _ => bits >> -by,
+    };
+    Ok(int(narrowed(moved as i64, ty)))
+}
+
+/// The bits of an integer type as its value.
+fn narrowed(bits: i64, ty: SqlType) -> i64 {
+    match ty {
+        SqlType::Bit => bits & 1,
+        SqlType::TinyInt => i64::from(bits as u8),
+        SqlType::SmallInt => i64::from(bits as i16),
+        SqlType::Int => i64::from(bits as i32),
+        _ => bits,
+    }
+}
+
 fn is_numeric(t: &str) -> bool {
     let t = t.trim();
+    // A lone sign, point or currency converts to money.
+    if !t.is_empty() && t.len() <= 2 && t.chars().all(|c| matches!(c, '+' | '-' | '.' | ',' | '$')) {
+        return true;
+    }
     let plain: String = t.chars().filter(|c| !matches!(c, ',' | '$')).collect();
     !plain.is_empty()
         && plain.chars().any(|c| c.is_ascii_digit())
@@ -383,224 +506,6 @@ fn datalength(a: &[Value]) -> Outcome {
         Some(_) => ty.max_length().max(0) as usize,
     };
     Ok(int(bytes as i64))
-}
-
-/// `t_datepart(part, value, type, first day of the week)`.
-fn datepart(a: &[Value]) -> Outcome {
-    let ty = type_at(a, 2);
-    let Some(at) = a.get(1).and_then(|v| types::moment(v, ty)) else { return Ok(Value::Null) };
-    part_of(text(a, 0), at, integer(a, 3)).map(int)
-}
-
-fn part_of(part: &str, at: Moment, first: i64) -> std::result::Result<i64, SqlError> {
-    let (y, m, d) = types::civil(at.days);
-    let day_of_year = at.days - types::days_of(y, 1, 1).unwrap_or(at.days) + 1;
-    let weekday = |days: i64, first: i64| (days - first + 1).rem_euclid(7) + 1;
-    Ok(match part {
-        "year" => y,
-        "quarter" => i64::from(m - 1) / 3 + 1,
-        "month" => i64::from(m),
-        "dayofyear" => day_of_year,
-        "day" => i64::from(d),
-        "week" => {
-            let january = types::days_of(y, 1, 1).unwrap_or(at.days);
-            (day_of_year - 1 + weekday(january, first) - 1) / 7 + 1
-        }
-        "iso_week" => {
-            let thursday = at.days - (weekday(at.days, 1) - 1) + 3;
-            let (ty, ..) = types::civil(thursday);
-            (thursday - types::days_of(ty, 1, 1).unwrap_or(thursday)) / 7 + 1
-        }
-        "weekday" => weekday(at.days, first),
-        "hour" => at.ticks / 36_000_000_000,
-        "minute" => at.ticks / 600_000_000 % 60,
-        "second" => at.ticks / 10_000_000 % 60,
-        "millisecond" => at.ticks / 10_000 % 1000,
-        "microsecond" => at.ticks / 10 % 1_000_000,
-        "nanosecond" => at.ticks % 10_000_000 * 100,
-        "tzoffset" => i64::from(at.offset),
-        other => {
-            return Err(SqlError::new(155, 15, 1, format!("'{other}' is not a recognized datepart option.")));
-        }
-    })
-}
-
-fn datename(a: &[Value]) -> Outcome {
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
-    const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-    let ty = type_at(a, 2);
-    let Some(at) = a.get(1).and_then(|v| types::moment(v, ty)) else { return Ok(Value::Null) };
-    let name = match text(a, 0) {
-        "month" => MONTHS.get(types::civil(at.days).1 as usize - 1).copied().unwrap_or_default().to_owned(),
-        "weekday" => DAYS.get(at.days.rem_euclid(7) as usize).copied().unwrap_or_default().to_owned(),
-        part => part_of(part, at, integer(a, 3))?.to_string(),
-    };
-    Ok(Value::Text(name))
-}
-
-/// `t_dateadd(part, number, value, type)`.
-fn dateadd(a: &[Value]) -> Outcome {
-    let ty = type_at(a, 3);
-    let n = integer(a, 1);
-    let Some(at) = a.get(2).and_then(|v| types::moment(v, ty)) else { return Ok(Value::Null) };
-    let overflow = || {
-        SqlError::new(517, 16, 1, format!("Adding a value to a '{}' column caused an overflow.", ty.name()))
-    };
-    let months = |n: i64| -> std::result::Result<Moment, SqlError> {
-        let (y, m, d) = types::civil(at.days);
-        let total = n.checked_add(y * 12 + i64::from(m) - 1).ok_or_else(overflow)?;
-        let (year, month) = (total.div_euclid(12), total.rem_euclid(12) as u32 + 1);
-        let day = d.min(types::month_length(year, month));
-        Ok(Moment { days: types::days_of(year, month, day).ok_or_else(overflow)?, ..at })
-    };
-    let ticks = |unit: i64| -> std::result::Result<Moment, SqlError> {
-        let total = n.checked_mul(unit).and_then(|d| d.checked_add(at.total())).ok_or_else(overflow)?;
-        Ok(Moment::from_total(total, at.offset))
-    };
-    let moved = match text(a, 0) {
-        "year" => months(n.checked_mul(12).ok_or_else(overflow)?)?,
-        "quarter" => months(n.checked_mul(3).ok_or_else(overflow)?)?,
-        "month" => months(n)?,
-        "week" => ticks(7 * DAY)?,
-        "day" | "dayofyear" | "weekday" => ticks(DAY)?,
-        "hour" => ticks(36_000_000_000)?,
-        "minute" => ticks(600_000_000)?,
-        "second" => ticks(10_000_000)?,
-        "millisecond" => ticks(10_000)?,
-        "microsecond" => ticks(10)?,
-        "nanosecond" => Moment::from_total(at.total() + n / 100, at.offset),
-        other => {
-            return Err(SqlError::new(
-                9810,
-                16,
-                0,
-                format!(
-                    "The datepart {other} is not supported by date function dateadd for data type {}.",
-                    ty.name()
-                ),
-            ));
-        }
-    };
-    types::temporal_value(moved, ty).map_err(|_| overflow())
-}
-
-/// `t_datediff(part, from, to, type of both, 1 if the result is bigint)`.
-fn datediff(a: &[Value]) -> Outcome {
-    let ty = type_at(a, 3);
-    let utc = |v: &Value| {
-        types::moment(v, ty).map(|m| Moment::from_total(m.total() - i64::from(m.offset) * 600_000_000, 0))
-    };
-    let (Some(from), Some(to)) = (a.get(1).and_then(utc), a.get(2).and_then(utc)) else {
-        return Ok(Value::Null);
-    };
-    let (y1, m1, _) = types::civil(from.days);
-    let (y2, m2, _) = types::civil(to.days);
-    let months = (y2 - y1) * 12 + i64::from(m2) - i64::from(m1);
-    let units = |unit: i64| to.total().div_euclid(unit) - from.total().div_euclid(unit);
-    let n = match text(a, 0) {
-        "year" => y2 - y1,
-        "quarter" => (y2 * 4 + i64::from(m2 - 1) / 3) - (y1 * 4 + i64::from(m1 - 1) / 3),
-        "month" => months,
-        // Weeks begin on Sunday here, whatever DATEFIRST says. 0001-01-01 was a Monday.
-        "week" => (to.days + 1).div_euclid(7) - (from.days + 1).div_euclid(7),
-        "day" | "dayofyear" | "weekday" => to.days - from.days,
-        "hour" => units(36_000_000_000),
-        "minute" => units(600_000_000),
-        "second" => units(10_000_000),
-        "millisecond" => units(10_000),
-        "microsecond" => units(10),
-        "nanosecond" => units(1).saturating_mul(100),
-        other => {
-            return Err(SqlError::new(155, 15, 1, format!("'{other}' is not a recognized datediff option.")));
-        }
-    };
-    if integer(a, 4) == 0 && i32::try_from(n).is_err() {
-        return Err(SqlError::new(
-            535,
-            16,
-            0,
-            "The datediff function resulted in an overflow. The number of dateparts separating two date/time instances is too large. Try to use datediff with a less precise datepart.",
-        ));
-    }
-    Ok(int(n))
-}
-
-fn eomonth(a: &[Value]) -> Outcome {
-    let total = {
-        let (y, m, _) = types::civil(integer(a, 0));
-        y * 12 + i64::from(m) - 1 + integer(a, 1)
-    };
-    let (year, month) = (total.div_euclid(12), total.rem_euclid(12) as u32 + 1);
-    let days = types::days_of(year, month, types::month_length(year, month));
-    days.map(int).ok_or_else(|| SqlError::overflow_to("date"))
-}
-
-/// `t_fromparts(type, year, month, day, hour, minute, second, ticks, offset)`.
-fn fromparts(a: &[Value]) -> Outcome {
-    let ty = type_at(a, 0);
-    let bad = || {
-        SqlError::new(
-            289,
-            16,
-            1,
-            format!(
-                "Cannot construct data type {}, some of the arguments have values which are not valid.",
-                ty.name()
-            ),
-        )
-    };
-    let get = |n: usize| u32::try_from(integer(a, n)).map_err(|_| bad());
-    let days = types::days_of(integer(a, 1), get(2)?, get(3)?).ok_or_else(bad)?;
-    let (h, m, s, ticks) = (get(4)?, get(5)?, get(6)?, integer(a, 7));
-    if h > 23 || m > 59 || s > 59 || !(0..10_000_000).contains(&ticks) {
-        return Err(bad());
-    }
-    let clock = (i64::from(h) * 60 + i64::from(m)) * 60 + i64::from(s);
-    let at = Moment { days, ticks: clock * 10_000_000 + ticks, offset: integer(a, 8) as i32 };
-    types::temporal_value(at, ty)
-}
-
-fn datetrunc(a: &[Value]) -> Outcome {
-    let ty = type_at(a, 2);
-    let Some(at) = a.get(1).and_then(|v| types::moment(v, ty)) else { return Ok(Value::Null) };
-    let (y, m, _) = types::civil(at.days);
-    let day = |y, m| types::days_of(y, m, 1).unwrap_or(at.days);
-    let unit = |ticks: i64| Moment { ticks: at.ticks / ticks * ticks, ..at };
-    let cut = match text(a, 0) {
-        "year" => Moment { days: day(y, 1), ticks: 0, ..at },
-        "quarter" => Moment { days: day(y, (m - 1) / 3 * 3 + 1), ticks: 0, ..at },
-        "month" => Moment { days: day(y, m), ticks: 0, ..at },
-        "week" => Moment { days: at.days - (at.days + 1).rem_euclid(7), ticks: 0, ..at },
-        "iso_week" => Moment { days: at.days - at.days.rem_euclid(7), ticks: 0, ..at },
-        "day" | "dayofyear" => Moment { ticks: 0, ..at },
-        "hour" => unit(36_000_000_000),
-        "minute" => unit(600_000_000),
-        "second" => unit(10_000_000),
-        "millisecond" => unit(10_000),
-        "microsecond" => unit(10),
-        other => {
-            return Err(SqlError::new(
-                155,
-                15,
-                1,
-                format!("'{other}' is not a recognized datetrunc option."),
-            ));
-        }
-    };
-    types::temporal_value(cut, ty)
 }
 
 /// `t_round(value, digits, truncate, type)`.
@@ -665,63 +570,24 @@ fn math(a: &[Value]) -> Outcome {
     })
 }
 
-/// `t_json_value(text, path, 1 for objects and arrays)`.
-fn json_value(a: &[Value]) -> Outcome {
-    let path = text(a, 1).trim();
-    let (strict, path) = match path.strip_prefix("strict ") {
-        Some(rest) => (true, rest.trim()),
-        None => (false, path.strip_prefix("lax ").unwrap_or(path).trim()),
+/// `t_json_modify(text, path, value, type of the value)`; type -1 is JSON already.
+fn json_modify(a: &[Value]) -> Outcome {
+    let (Some(Value::Text(json)), Some(Value::Text(path))) = (a.first(), a.get(1)) else {
+        return Ok(Value::Null);
     };
-    let json: serde_json::Value = serde_json::from_str(text(a, 0)).map_err(|_| {
-        SqlError::new(13609, 16, 1, "JSON text is not properly formatted. Unexpected character is found.")
-    })?;
-    let missing = || {
-        if strict {
-            Err(SqlError::new(13608, 16, 1, "Property cannot be found on the specified JSON path."))
-        } else {
-            Ok(Value::Null)
-        }
+    let new = match a.get(2) {
+        None | Some(Value::Null) => None,
+        Some(value) => Some(match SqlType::from_code(integer(a, 3)) {
+            None => as_text(value),
+            Some(SqlType::Bit) => (if integer(a, 2) == 0 { "false" } else { "true" }).to_owned(),
+            Some(ty) => {
+                let shown = types::display_value(value, ty);
+                let number = ty.is_integer() || ty.is_decimal() || ty.is_money() || ty.is_approximate();
+                if number { shown } else { json::quoted(&shown) }
+            }
+        }),
     };
-    let Some(found) = walk_json(&json, path)? else { return missing() };
-    let container = found.is_object() || found.is_array();
-    if container != (integer(a, 2) == 1) {
-        return missing();
-    }
-    Ok(match found {
-        serde_json::Value::Null => Value::Null,
-        serde_json::Value::String(s) => Value::Text(s.clone()),
-        other => Value::Text(other.to_string()),
-    })
-}
-
-fn walk_json<'j>(
-    json: &'j serde_json::Value,
-    path: &str,
-) -> std::result::Result<Option<&'j serde_json::Value>, SqlError> {
-    let bad = || SqlError::new(13607, 16, 4, "JSON path is not properly formatted.");
-    let mut at = json;
-    let mut rest = path.strip_prefix('$').ok_or_else(bad)?;
-    while !rest.is_empty() {
-        if let Some(tail) = rest.strip_prefix('.') {
-            let (key, after) = if let Some(quoted) = tail.strip_prefix('"') {
-                let end = quoted.find('"').ok_or_else(bad)?;
-                (quoted.get(..end).ok_or_else(bad)?, quoted.get(end + 1..).unwrap_or(""))
-            } else {
-                let end = tail.find(['.', '[']).unwrap_or(tail.len());
-                (tail.get(..end).ok_or_else(bad)?, tail.get(end..).unwrap_or(""))
-            };
-            let Some(next) = at.get(key) else { return Ok(None) };
-            (at, rest) = (next, after);
-        } else if let Some(tail) = rest.strip_prefix('[') {
-            let end = tail.find(']').ok_or_else(bad)?;
-            let index: usize = tail.get(..end).and_then(|n| n.trim().parse().ok()).ok_or_else(bad)?;
-            let Some(next) = at.get(index) else { return Ok(None) };
-            (at, rest) = (next, tail.get(end + 1..).unwrap_or(""));
-        } else {
-            return Err(bad());
-        }
-    }
-    Ok(Some(at))
+    json::modify(json, path, new.as_deref()).map(Value::Text)
 }
 
 fn hashbytes(a: &[Value]) -> Outcome {
@@ -732,8 +598,12 @@ fn hashbytes(a: &[Value]) -> Outcome {
     };
     match text(a, 0).to_ascii_uppercase().as_str() {
         "SHA2_256" => Ok(Value::Blob(sha2::Sha256::digest(&bytes).to_vec())),
+        "MD5" => Ok(Value::Blob(super::hash::md5(&bytes))),
+        "SHA" | "SHA1" => Ok(Value::Blob(super::hash::sha1(&bytes))),
         "SHA2_512" => Ok(Value::Blob(sha2::Sha512::digest(&bytes).to_vec())),
-        other => Err(SqlError::unsupported_function(&format!("HASHBYTES('{other}')"))),
+        other @ ("MD2" | "MD4") => Err(SqlError::unsupported_function(&format!("HASHBYTES('{other}')"))),
+        // An algorithm that does not exist yields NULL, and no error.
+        _ => Ok(Value::Null),
     }
 }
 
@@ -742,8 +612,15 @@ fn offset(a: &[Value], keep_instant: bool) -> Outcome {
     let to = match a.get(1) {
         Some(Value::Integer(n)) => *n as i32,
         Some(Value::Text(t)) => {
-            types::parse_moment(&format!("00:00:00 {t}"), types::DateFormat::Mdy)
-                .map_err(|_| SqlError::text_to_date(""))?
+            types::parse_moment(&format!("00:00:00 {t}"), types::DateFormat::Mdy, false)
+                .map_err(|_| {
+                    SqlError::new(
+                        9812,
+                        16,
+                        1,
+                        "The timezone provided to builtin function switchoffset is invalid.",
+                    )
+                })?
                 .offset
         }
         _ => 0,

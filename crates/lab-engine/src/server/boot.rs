@@ -410,10 +410,11 @@ pub(crate) fn connection() -> rusqlite::Result<Connection> {
     Ok(conn)
 }
 
-/// Attaches a database and sets what the store asks of every connection.
+/// Attaches a database and sets what the store asks of every connection. Inside of a transaction SQLite refuses that: it
+/// waits until the transaction is over, which only costs syncs that the store does not need.
 pub(crate) fn attach(conn: &Connection, store: &Store, alias: &str) -> rusqlite::Result<()> {
     conn.execute(&format!("ATTACH DATABASE ?1 AS {alias}"), [store.sqlite_name()])?;
-    store.connection_pragmas(conn, alias)
+    if conn.is_autocommit() { store.connection_pragmas(conn, alias) } else { Ok(()) }
 }
 
 /// Runs `change` in a transaction of its own. The caller holds the database's write lock, or nobody else can know the store.

@@ -1,6 +1,6 @@
 //! How a session begins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Activity, Barrier, Interrupt, Session, Settings, Shared, SharedState};
@@ -147,6 +147,9 @@ impl Server {
             identity: None,
             scope_identity: None,
             try_depth: 0,
+            catching: Vec::new(),
+            write_target: (String::new(), String::new()),
+            late: BTreeSet::new(),
             nest_level: 0,
             prepared: BTreeMap::new(),
             next_handle: 0,
@@ -155,7 +158,7 @@ impl Server {
             modules: BTreeMap::new(),
         };
         // From here on the session's own end unregisters it.
-        crate::functions::register(&session.conn).map_err(sqlite)?;
+        crate::functions::register(&session.conn, &shared).map_err(sqlite)?;
         crate::system::register(&session.conn, &shared).map_err(sqlite)?;
         session.conn.progress_handler(PROGRESS_STEPS, Some(move || interrupt.cancelled())).map_err(sqlite)?;
         session.conn.execute_batch("PRAGMA temp_store=MEMORY;").map_err(sqlite)?;

@@ -5,6 +5,7 @@ mod interrupt;
 mod login;
 mod settings;
 mod shared;
+mod survivors;
 mod transaction;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ pub(crate) use login::run_first_start;
 pub use login::{LoginRefused, LoginRequest};
 pub(crate) use settings::Settings;
 pub(crate) use shared::{Activity, Shared, SharedState};
+pub(crate) use survivors::TABLE_VARIABLE;
 use transaction::Transaction;
 
 use crate::catalog::Catalog;
@@ -51,6 +53,12 @@ pub struct Session {
     pub(crate) scope_identity: Option<i64>,
     /// How many TRY blocks are open around what runs.
     pub(crate) try_depth: u32,
+    /// Errors of the CATCH blocks that run, in whatever procedure, innermost last: ERROR_NUMBER() sees through calls.
+    pub(crate) catching: Vec<SqlError>,
+    /// The table written last and its database, for the wording of update conflicts.
+    pub(crate) write_target: (String, String),
+    /// Databases attached inside of a transaction, where SQLite takes no pragmas yet.
+    late: std::collections::BTreeSet<i32>,
     /// `@@NESTLEVEL`.
     pub(crate) nest_level: u32,
     pub(crate) prepared: BTreeMap<i32, Prepared>,
@@ -117,6 +125,9 @@ impl Session {
         }
         self.let_go(id)?;
         crate::server::attach(&self.conn, &store, &database.alias).map_err(|e| SqlError::sqlite(&e))?;
+        if self.sqlite_open() {
+            self.late.insert(id);
+        }
         self.attached.insert(id, store);
         self.shared.state().attached.insert(id);
         Ok(database)
@@ -142,6 +153,11 @@ impl Session {
     pub(crate) fn forget_stale(&mut self) -> Result<(), SqlError> {
         if self.sqlite_open() {
             return Ok(());
+        }
+        for id in std::mem::take(&mut self.late) {
+            if let Some(store) = self.attached.get(&id) {
+                store.connection_pragmas(&self.conn, &format!("db{id}")).map_err(|e| SqlError::sqlite(&e))?;
+            }
         }
         let stale: Vec<i32> = self
             .attached

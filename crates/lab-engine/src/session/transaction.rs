@@ -114,7 +114,8 @@ impl Session {
     pub(crate) fn rollback_all(&mut self, sink: &mut dyn Sink) -> Result<(), SqlError> {
         let descriptor = self.tran.descriptor;
         let had = self.tran.count > 0;
-        let undone = self.undo_work();
+        let survivors = self.survivors()?;
+        let undone = self.undo_work().and_then(|()| self.revive(survivors));
         self.tran = Transaction::default();
         self.note_transactions();
         if had {
@@ -144,12 +145,20 @@ impl Session {
             return Err(SqlError::rollback_without_begin());
         }
         let found = self.tran.savepoints.iter().rposition(|s| s.name.eq_ignore_ascii_case(name));
+        if found.is_some() && self.tran.doomed {
+            return Err(SqlError::new(
+                3931,
+                16,
+                1,
+                "The current transaction cannot be committed and cannot be rolled back to a savepoint. Roll back the entire transaction.",
+            ));
+        }
         if let Some(at) = found {
             // The savepoint stays: a transaction may come back to it again.
             let later = self.tran.savepoints.split_off(at + 1);
             drop(later);
             if let Some(point) = self.tran.savepoints.pop() {
-                self.restore(&point)?;
+                self.restore_kept(&point)?;
                 self.tran.savepoints.push(point);
             }
             return Ok(());
@@ -201,6 +210,13 @@ impl Session {
             catalogs: self.tran.catalogs.clone(),
             temp: Arc::clone(&self.temp),
         })
+    }
+
+    /// Back to a savepoint of the user's: what table variables hold is kept, as they are outside of transactions.
+    fn restore_kept(&mut self, point: &Savepoint) -> Result<(), SqlError> {
+        let survivors = self.survivors()?;
+        self.restore(point)?;
+        self.revive(survivors)
     }
 
     fn restore(&mut self, point: &Savepoint) -> Result<(), SqlError> {
@@ -266,6 +282,11 @@ impl Session {
                 Ok(())
             }
         }
+    }
+
+    /// Takes a database's write lock before reading it, as UPDLOCK asks.
+    pub(crate) fn lock_for_update(&mut self, database: i32) -> Result<(), SqlError> {
+        if self.tran.locked.contains(&database) { Ok(()) } else { self.take_lock(database) }
     }
 
     fn take_lock(&mut self, database: i32) -> Result<(), SqlError> {

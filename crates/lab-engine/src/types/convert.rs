@@ -3,9 +3,9 @@
 use rusqlite::types::Value;
 
 use super::{
-    Collation, DAY, DAYS_1900, DateFormat, Len, Moment, SqlType, exact, exact_scale, exact_value,
-    guid::parse_guid, moment, parse_exact, parse_moment, rescale, temporal_value, text_of, truncate_scale,
-    variant_parts, variant_value,
+    Collation, DAY, DAYS_1900, DateFormat, Len, Moment, SqlType, exact, exact_datetime, exact_scale,
+    exact_value, guid::parse_guid, moment, parse_exact, parse_moment, rescale, temporal_value, text_of,
+    truncate_scale, variant_parts, variant_value,
 };
 use crate::error::SqlError;
 
@@ -20,6 +20,9 @@ pub(crate) enum ConvertKind {
     Assign,
 }
 
+/// Added to [`ConvertKind::code`] where the varchar result is UTF-8.
+pub(crate) const UTF8_FLAG: i64 = 4;
+
 impl ConvertKind {
     pub(crate) const fn code(self) -> i64 {
         match self {
@@ -30,7 +33,7 @@ impl ConvertKind {
     }
 
     pub(crate) const fn from_code(code: i64) -> ConvertKind {
-        match code {
+        match code & 3 {
             1 => ConvertKind::Explicit,
             2 => ConvertKind::Assign,
             _ => ConvertKind::Implicit,
@@ -82,7 +85,7 @@ pub(crate) fn convert(
         let real = to_float(value, from, to)?;
         let real = if to == SqlType::Real { f64::from(real as f32) } else { real };
         if !real.is_finite() {
-            return Err(SqlError::overflow(from.name(), to.name()));
+            return Err(SqlError::overflow_to(to.name()));
         }
         return Ok(Value::Real(real));
     }
@@ -94,15 +97,7 @@ pub(crate) fn convert(
 
 fn to_exact(value: &Value, from: SqlType, to: SqlType) -> Result<Value, SqlError> {
     let scale = exact_scale(to);
-    let overflow = || match (to, from) {
-        (SqlType::TinyInt | SqlType::SmallInt, f) if f.is_integer() => {
-            SqlError::overflow_small(to.name(), &super::display_value(value, from))
-        }
-        (SqlType::Int | SqlType::TinyInt | SqlType::SmallInt, f) if f.is_character() => {
-            SqlError::text_overflow(from.name(), &super::display_value(value, from), to.name())
-        }
-        _ => SqlError::overflow(if from.is_character() { "varchar" } else { from.name() }, to.name()),
-    };
+    let overflow = || exact_overflow(value, from, to);
     let scaled = match value {
         Value::Text(text) => return text_to_exact(text, from, to, scale, overflow),
         Value::Real(r) => {
@@ -114,7 +109,9 @@ fn to_exact(value: &Value, from: SqlType, to: SqlType) -> Result<Value, SqlError
                 }
                 whole as i128
             } else {
-                parse_exact(&format!("{r:e}"), scale).ok_or_else(overflow)?
+                // The shortest digits that mean the number; above what those can be exact for, all of its digits.
+                let text = if r.abs() < 1e17 { format!("{r:e}") } else { format!("{r:.0}") };
+                parse_exact(&text, scale).ok_or_else(overflow)?
             }
         }
         Value::Blob(b) if from.is_binary() => {
@@ -149,6 +146,50 @@ fn to_exact(value: &Value, from: SqlType, to: SqlType) -> Result<Value, SqlError
         }
     };
     exact_value(scaled, to).map_err(|_| overflow())
+}
+
+/// The error of a value that an exact type cannot hold; which one it is depends on both types.
+fn exact_overflow(value: &Value, from: SqlType, to: SqlType) -> SqlError {
+    let shown = || super::display_value(value, from);
+    match (from, to) {
+        (f, SqlType::TinyInt | SqlType::SmallInt) if f.is_integer() => {
+            let state = if to == SqlType::TinyInt { 2 } else { 1 };
+            SqlError { state, ..SqlError::overflow_small(to.name(), &shown()) }
+        }
+        (f, SqlType::Int) if f.is_character() => SqlError::text_overflow(f.name(), &shown(), to.name()),
+        (f, SqlType::TinyInt | SqlType::SmallInt) if f.is_character() => {
+            let width = if to == SqlType::TinyInt { 1 } else { 2 };
+            SqlError::new(
+                244,
+                16,
+                1,
+                format!(
+                    "The conversion of the {} value '{}' overflowed an INT{width} column. Use a larger integer column.",
+                    f.name(),
+                    shown()
+                ),
+            )
+        }
+        (f, SqlType::TinyInt | SqlType::SmallInt | SqlType::Int | SqlType::BigInt) if f.is_approximate() => {
+            let state = match to {
+                SqlType::TinyInt => 1,
+                SqlType::SmallInt => 2,
+                _ => 3,
+            };
+            let number = if let Value::Real(r) = value { *r } else { 0.0 };
+            SqlError::new(
+                232,
+                16,
+                state,
+                format!("Arithmetic overflow error for type {}, value = {number:.6}.", to.name()),
+            )
+        }
+        (f, t) if t.is_decimal() => SqlError { state: 8, ..SqlError::overflow(f.error_name(), "numeric") },
+        (f, t) if f.is_integer() || (f.is_decimal() && f.scale() == 0 && f.precision() <= 19) => {
+            SqlError::overflow_to(t.error_name())
+        }
+        (f, t) => SqlError::overflow(f.error_name(), t.error_name()),
+    }
 }
 
 fn text_to_exact(
@@ -191,7 +232,7 @@ fn text_to_exact(
     }
     let scaled =
         parse_exact(trimmed, scale).ok_or_else(|| SqlError::error_converting(from.name(), "numeric"))?;
-    exact_value(scaled, to).map_err(|_| SqlError::overflow(from.name(), "numeric"))
+    exact_value(scaled, to).map_err(|_| overflow())
 }
 
 /// A number as a float.
@@ -241,13 +282,17 @@ fn to_temporal(
                 Some(102 | 2 | 111 | 11) => DateFormat::Ymd,
                 _ => context.date_format,
             };
-            parse_moment(text, format).map_err(|exists| {
-                if exists {
-                    SqlError::text_date_out_of_range(from.name(), to.name())
-                } else {
-                    SqlError::text_to_date(to.name())
-                }
-            })?
+            let at = parse_moment(text, format, old_date(to))
+                .map_err(|exists| text_date_error(exists, from, to))?;
+            let at =
+                if matches!(to, SqlType::DateTimeOffset { .. }) { at } else { Moment { offset: 0, ..at } };
+            // What is no day of the type is the text's fault, and the error says so.
+            return temporal_value(at, to).map_err(|_| text_date_error(true, from, to));
+        }
+        Value::Integer(n)
+            if from == SqlType::DateTime && !matches!(to, SqlType::DateTime | SqlType::SmallDateTime) =>
+        {
+            exact_datetime(*n)
         }
         _ if from.is_temporal() => {
             moment(value, from).ok_or_else(|| SqlError::internal("a date cannot be read"))?
@@ -263,7 +308,31 @@ fn to_temporal(
     };
     // An offset is dropped by types that have none: local time is kept.
     let at = if matches!(to, SqlType::DateTimeOffset { .. }) { at } else { Moment { offset: 0, ..at } };
-    temporal_value(at, to)
+    temporal_value(at, to).map_err(|e| match e.number {
+        242 if from.is_temporal() => SqlError::date_out_of_range(from.name(), to.name()),
+        242 => SqlError::overflow_to(to.name()),
+        _ => e,
+    })
+}
+
+/// The types that came first, which read text more strictly and by the session's order of day, month and year.
+const fn old_date(ty: SqlType) -> bool {
+    matches!(ty, SqlType::DateTime | SqlType::SmallDateTime)
+}
+
+fn text_date_error(exists: bool, from: SqlType, to: SqlType) -> SqlError {
+    match (to, exists) {
+        (SqlType::DateTime | SqlType::SmallDateTime, true) => {
+            SqlError::date_out_of_range(from.name(), to.name())
+        }
+        (SqlType::SmallDateTime, false) => SqlError::new(
+            295,
+            16,
+            3,
+            "Conversion failed when converting character string to smalldatetime data type.",
+        ),
+        _ => SqlError::text_to_date(to.name()),
+    }
 }
 
 fn to_guid(value: &Value, from: SqlType) -> Result<Value, SqlError> {
@@ -308,7 +377,7 @@ fn to_text(
     } else {
         text
     };
-    fit_text(text, from, to, kind).map(Value::Text)
+    fit_text(text, from, to, kind, context.collation.is_utf8()).map(Value::Text)
 }
 
 /// Characters that Windows-1252 does not have become question marks.
@@ -349,15 +418,48 @@ fn in_code_page(c: char) -> bool {
         )
 }
 
+/// The error of a value whose text is longer than the type allows.
+fn no_room(text: &str, from: SqlType, to: SqlType) -> SqlError {
+    match from {
+        f if f.is_integer() => SqlError::overflow_to(to.name()),
+        f if f.is_decimal() => SqlError { state: 5, ..SqlError::overflow("numeric", to.name()) },
+        f if f.is_money() => SqlError::new(
+            234,
+            16,
+            2,
+            format!("There is insufficient result space to convert a {} value to {}.", f.name(), to.name()),
+        ),
+        SqlType::UniqueIdentifier => {
+            SqlError::new(8170, 16, 2, "Insufficient result space to convert uniqueidentifier value to char.")
+        }
+        f if f.is_approximate() => {
+            let number: f64 = text.parse().unwrap_or_default();
+            SqlError::new(
+                232,
+                16,
+                2,
+                format!("Arithmetic overflow error for type {}, value = {number:.6}.", to.name()),
+            )
+        }
+        f => SqlError::overflow(f.error_name(), to.name()),
+    }
+}
+
 /// Brings text to the length of a type.
-fn fit_text(text: String, from: SqlType, to: SqlType, kind: ConvertKind) -> Result<String, SqlError> {
+fn fit_text(
+    text: String,
+    from: SqlType,
+    to: SqlType,
+    kind: ConvertKind,
+    utf8: bool,
+) -> Result<String, SqlError> {
     let (limit, fixed) = match to {
         SqlType::Char { len } | SqlType::NChar { len } => (len, true),
         SqlType::VarChar { len: Len::N(n) } | SqlType::NVarChar { len: Len::N(n) } => (n, false),
         _ => return Ok(text),
     };
     let limit = usize::from(limit);
-    let have = if text.is_ascii() {
+    let have = if text.is_ascii() || (utf8 && !to.is_national()) {
         text.len()
     } else if to.is_national() {
         text.encode_utf16().count()
@@ -365,19 +467,35 @@ fn fit_text(text: String, from: SqlType, to: SqlType, kind: ConvertKind) -> Resu
         text.chars().count()
     };
     if have > limit {
-        let cut: String = text.chars().take(limit).collect();
-        let blank = text.chars().skip(limit).all(|c| c == ' ');
+        // The length is in bytes of the encoding: a character that does not fit whole is dropped whole.
+        let width = |c: char| match (to.is_national(), utf8) {
+            (true, _) => c.len_utf16(),
+            (false, true) => c.len_utf8(),
+            (false, false) => 1,
+        };
+        let mut room = limit;
+        let cut: String = text
+            .chars()
+            .take_while(|c| {
+                let fits = width(*c) <= room;
+                room = room.saturating_sub(width(*c));
+                fits
+            })
+            .collect();
+        let blank = text.get(cut.len()..).unwrap_or_default().chars().all(|c| c == ' ');
         if kind == ConvertKind::Assign && !blank && from.is_character() {
             return Err(SqlError::truncated(&cut));
         }
         if !from.is_character() && !from.is_binary() {
             // A number that does not fit is `*` in old types and an error in new ones.
             return match from {
-                SqlType::TinyInt | SqlType::SmallInt | SqlType::Int if !to.is_national() => {
+                SqlType::TinyInt | SqlType::SmallInt | SqlType::Int
+                    if !to.is_national() && kind != ConvertKind::Assign =>
+                {
                     Ok("*".to_owned())
                 }
                 f if f.is_temporal() => Ok(cut),
-                _ => Err(SqlError::overflow(from.name(), to.name())),
+                f => Err(no_room(&text, f, to)),
             };
         }
         return Ok(cut);
@@ -399,6 +517,8 @@ fn to_binary(
         Value::Blob(b) if from == SqlType::UniqueIdentifier => {
             super::guid_to_wire(b).map_or_else(Vec::new, |w| w.to_vec())
         }
+        _ if from.is_decimal() => decimal_bytes(value, from),
+        _ if from.is_temporal() => temporal_bytes(value, from),
         Value::Blob(b) => b.clone(),
         Value::Text(t) if matches!(style, Some(1 | 2)) => parse_hex(t.trim(), style == Some(1))
             .ok_or_else(|| SqlError::error_converting(from.name(), "varbinary"))?,
@@ -413,6 +533,7 @@ fn to_binary(
             };
             n.to_be_bytes().get(8 - width..).unwrap_or_default().to_vec()
         }
+        Value::Real(r) if from == SqlType::Real => (*r as f32).to_be_bytes().to_vec(),
         Value::Real(r) => r.to_be_bytes().to_vec(),
         Value::Null => return Ok(Value::Null),
     };
@@ -422,7 +543,7 @@ fn to_binary(
         SqlType::RowVersion => 8,
         _ => return Ok(Value::Blob(bytes)),
     };
-    let number = matches!(value, Value::Integer(_));
+    let number = matches!(value, Value::Integer(_)) && !from.is_decimal() && !from.is_temporal();
     if bytes.len() > limit {
         if number {
             bytes.drain(..bytes.len() - limit);
@@ -444,6 +565,54 @@ fn to_binary(
         }
     }
     Ok(Value::Blob(bytes))
+}
+
+/// A decimal's bytes: precision, scale, 0, 1 if it is not negative, and the digits as a little-endian number.
+fn decimal_bytes(value: &Value, from: SqlType) -> Vec<u8> {
+    let scaled = exact(value).unwrap_or_default();
+    let mut bytes = vec![from.precision(), from.scale(), 0, u8::from(scaled >= 0)];
+    let words = match from.precision() {
+        0..=9 => 4,
+        10..=19 => 8,
+        20..=28 => 12,
+        _ => 16,
+    };
+    bytes.extend(scaled.unsigned_abs().to_le_bytes().iter().take(words));
+    bytes
+}
+
+/// A date's or time's bytes. The old types are two big-endian numbers, days first; the new ones are little-endian, the
+/// scale first and the days behind the time.
+fn temporal_bytes(value: &Value, from: SqlType) -> Vec<u8> {
+    let Some(at) = moment(value, from) else { return Vec::new() };
+    match (from, value) {
+        (SqlType::DateTime, Value::Integer(n)) => {
+            let (days, rest) = (n.div_euclid(25_920_000), n.rem_euclid(25_920_000));
+            [(days as i32).to_be_bytes(), (rest as i32).to_be_bytes()].concat()
+        }
+        (SqlType::SmallDateTime, Value::Integer(n)) => {
+            [(n.div_euclid(1440) as u16).to_be_bytes(), (n.rem_euclid(1440) as u16).to_be_bytes()].concat()
+        }
+        (SqlType::Date, Value::Integer(n)) => n.to_le_bytes().iter().take(3).copied().collect(),
+        _ => {
+            let utc = Moment::from_total(at.total() - i64::from(at.offset) * 600_000_000, at.offset);
+            let units = utc.ticks / super::scale_unit(from.scale());
+            let width = match from.scale() {
+                0..=2 => 3,
+                3 | 4 => 4,
+                _ => 5,
+            };
+            let mut bytes = vec![from.scale()];
+            bytes.extend(units.to_le_bytes().iter().take(width));
+            if !matches!(from, SqlType::Time { .. }) {
+                bytes.extend(utc.days.to_le_bytes().iter().take(3));
+            }
+            if matches!(from, SqlType::DateTimeOffset { .. }) {
+                bytes.extend((at.offset as i16).to_le_bytes());
+            }
+            bytes
+        }
+    }
 }
 
 fn parse_hex(text: &str, prefixed: bool) -> Option<Vec<u8>> {

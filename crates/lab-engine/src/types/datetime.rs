@@ -133,6 +133,12 @@ pub(crate) fn moment(value: &Value, ty: SqlType) -> Option<Moment> {
     })
 }
 
+/// The moment of a `datetime` to 100 ns, as the types with more digits see it.
+pub(crate) fn exact_datetime(thirds: i64) -> Moment {
+    let (day, rest) = (thirds.div_euclid(DATETIME_DAY), thirds.rem_euclid(DATETIME_DAY));
+    Moment { days: DAYS_1900 + day, ticks: (rest * 200_000 + 3) / 6, offset: 0 }
+}
+
 /// A moment as a value of a date or time type, rounded to its precision.
 ///
 /// # Errors
@@ -140,7 +146,11 @@ pub(crate) fn moment(value: &Value, ty: SqlType) -> Option<Moment> {
 pub(crate) fn temporal_value(at: Moment, ty: SqlType) -> Result<Value, SqlError> {
     let round = |ticks: i64, unit: i64| (ticks + unit / 2) / unit * unit;
     let in_range = |days: i64, low: i64, high: i64| {
-        if (low..=high).contains(&days) { Ok(()) } else { Err(SqlError::date_out_of_range(ty.name())) }
+        if (low..=high).contains(&days) {
+            Ok(())
+        } else {
+            Err(SqlError::date_out_of_range("datetime2", ty.name()))
+        }
     };
     Ok(match ty {
         SqlType::Date => {
@@ -250,8 +260,10 @@ fn pieces(text: &str) -> Option<Vec<Piece>> {
 }
 
 /// Reads a date, a time or both as T-SQL literals write them. `None` if the text is none; the second value tells an
-/// impossible date (242) from text that is no date (241).
-pub(crate) fn parse_moment(text: &str, format: DateFormat) -> Result<Moment, bool> {
+/// impossible date (242) from text that is no date (241). `old`: as datetime and smalldatetime read it, which take no more
+/// than three digits behind the second, no offset, and the day before the month even behind a year of four digits where
+/// DATEFORMAT says so.
+pub(crate) fn parse_moment(text: &str, format: DateFormat, old: bool) -> Result<Moment, bool> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(Moment { days: DAYS_1900, ticks: 0, offset: 0 });
@@ -259,10 +271,11 @@ pub(crate) fn parse_moment(text: &str, format: DateFormat) -> Result<Moment, boo
     let pieces = pieces(text).ok_or(false)?;
     let (date, clock) = split_time(&pieces);
     let (ticks, offset) = match clock {
-        Some(clock) => parse_clock(&clock).ok_or(false)?,
+        Some(clock) => parse_clock(&clock, old).ok_or(false)?,
         None => (0, 0),
     };
-    let days = match parse_date(&date, format)? {
+    let iso = pieces.iter().any(|p| matches!(p, Piece::Word(w) if w == "t"));
+    let days = match parse_date(&date, format, old && !iso)? {
         Some(days) => days,
         None => DAYS_1900,
     };
@@ -289,7 +302,7 @@ fn split_time(all: &[Piece]) -> (Vec<Piece>, Option<Vec<Piece>>) {
     (date, Some(all.get(start..).unwrap_or_default().to_vec()))
 }
 
-fn parse_clock(pieces: &[Piece]) -> Option<(i64, i32)> {
+fn parse_clock(pieces: &[Piece], old: bool) -> Option<(i64, i32)> {
     let mut fields = [0_i64; 3];
     let mut fraction = 0_i64;
     let mut at = 0;
@@ -321,6 +334,9 @@ fn parse_clock(pieces: &[Piece]) -> Option<(i64, i32)> {
             }
             Some(Piece::Mark('.')) if n == 3 => {
                 let (value, len) = number(at + 1)?;
+                if old && len > 3 {
+                    return None;
+                }
                 fraction = match 7_u32.checked_sub(len as u32) {
                     Some(up) => value * 10_i64.pow(up),
                     None => return None,
@@ -349,7 +365,7 @@ fn parse_clock(pieces: &[Piece]) -> Option<(i64, i32)> {
     while matches!(pieces.get(at), Some(Piece::Mark(' '))) {
         at += 1;
     }
-    if let Some(Piece::Mark(sign @ ('+' | '-'))) = pieces.get(at) {
+    if let Some(Piece::Mark(sign @ ('+' | '-'))) = pieces.get(at).filter(|_| !old) {
         let (hours, _) = number(at + 1)?;
         let (minutes, _) =
             if pieces.get(at + 2) == Some(&Piece::Mark(':')) { number(at + 3)? } else { return None };
@@ -367,7 +383,7 @@ fn parse_clock(pieces: &[Piece]) -> Option<(i64, i32)> {
 }
 
 /// `Ok(None)` if there is no date at all.
-fn parse_date(pieces: &[Piece], format: DateFormat) -> Result<Option<i64>, bool> {
+fn parse_date(pieces: &[Piece], format: DateFormat, old: bool) -> Result<Option<i64>, bool> {
     let numbers: Vec<(i64, usize)> = pieces
         .iter()
         .filter_map(|p| if let Piece::Number(v, len) = p { Some((*v, *len)) } else { None })
@@ -393,7 +409,7 @@ fn parse_date(pieces: &[Piece], format: DateFormat) -> Result<Option<i64>, bool>
         ([(n, 4)], []) => date(Some(*n), 1, 1),
         ([a, b, c], []) => {
             if a.1 == 4 {
-                let dmy = format == DateFormat::Dmy && pieces.contains(&Piece::Mark('/'));
+                let dmy = format == DateFormat::Dmy && (old || pieces.contains(&Piece::Mark('/')));
                 return if dmy { date(Some(a.0), c.0, b.0) } else { date(Some(a.0), b.0, c.0) };
             }
             match format {
@@ -433,7 +449,7 @@ mod tests {
     #[test]
     fn literals_are_read_as_t_sql_reads_them() {
         let read = |text: &str| {
-            let m = parse_moment(text, DateFormat::Mdy).unwrap_or_else(|_| panic!("{text}"));
+            let m = parse_moment(text, DateFormat::Mdy, false).unwrap_or_else(|_| panic!("{text}"));
             let (y, mo, d) = civil(m.days);
             let s = m.ticks / 10_000_000;
             format!(
@@ -451,8 +467,8 @@ mod tests {
         assert_eq!(read("Jan  5 1998  3:04PM"), "1998-01-05 15:04:00.0000000 0");
         assert_eq!(read("2024-01-02 03:04:05.1234567 +05:30"), "2024-01-02 03:04:05.1234567 330");
         assert_eq!(read("12/08/48"), "2048-12-08 00:00:00.0000000 0");
-        assert_eq!(parse_moment("2023-02-30", DateFormat::Mdy), Err(true));
-        assert_eq!(parse_moment("hello", DateFormat::Mdy), Err(false));
+        assert_eq!(parse_moment("2023-02-30", DateFormat::Mdy, false), Err(true));
+        assert_eq!(parse_moment("hello", DateFormat::Mdy, false), Err(false));
     }
 
     #[test]

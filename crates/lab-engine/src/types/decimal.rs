@@ -112,6 +112,12 @@ pub(crate) fn exact_text(scaled: i128, scale: u8) -> String {
     format!("{sign}{whole}.{fraction}")
 }
 
+/// Bytes that order as floats do.
+pub(crate) fn float_key(number: f64) -> [u8; 8] {
+    let bits = number.to_bits();
+    (if bits >> 63 == 1 { !bits } else { bits | (1 << 63) }).to_be_bytes()
+}
+
 /// The scale of an exact type.
 pub(crate) fn exact_scale(ty: SqlType) -> u8 {
     if ty.is_money() || ty.is_decimal() { ty.scale() } else { 0 }
@@ -181,7 +187,7 @@ pub(crate) fn exact_arithmetic(
             BigInt::from(n)
         }
     };
-    i128::try_from(out).map_err(|_| SqlError::overflow_to(result.name()))
+    i128::try_from(out).map_err(|_| SqlError::overflow_to(result.error_name()))
 }
 
 /// A scaled integer as a value of any exact type.
@@ -191,7 +197,7 @@ pub(crate) fn exact_arithmetic(
 pub(crate) fn exact_value(scaled: i128, ty: SqlType) -> Result<Value, SqlError> {
     let within = |low: i128, high: i128| {
         if scaled < low || scaled > high {
-            Err(SqlError::overflow_to(ty.name()))
+            Err(SqlError::overflow_to(ty.error_name()))
         } else {
             Ok(Value::Integer(scaled as i64))
         }

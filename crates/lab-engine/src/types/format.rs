@@ -31,7 +31,7 @@ pub(crate) fn text_of(value: &Value, ty: SqlType, style: Option<i32>) -> Option<
         Value::Integer(i) => i.to_string(),
         Value::Real(r) => float_text(*r, ty == SqlType::Real, style.unwrap_or(0)),
         Value::Blob(b) => match style.unwrap_or(0) {
-            0 => b.iter().map(|x| *x as char).collect(),
+            0 => super::decode_code_page(b),
             1 => format!("0x{}", hex_upper(b)),
             _ => hex_upper(b),
         },
@@ -96,9 +96,11 @@ pub(crate) fn float_text(value: f64, single: bool, style: i32) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
-    let magnitude = value.abs().log10().floor();
-    if (-5.0..6.0).contains(&magnitude) {
-        let decimals = (5.0 - magnitude).max(0.0) as usize;
+    // The power after rounding: 999999.7 is 1e+006.
+    let rounded = format!("{value:.5e}");
+    let magnitude: i32 = rounded.split_once('e').and_then(|(_, power)| power.parse().ok()).unwrap_or(0);
+    if (-4..6).contains(&magnitude) {
+        let decimals = usize::try_from(5 - magnitude).unwrap_or(0);
         let text = format!("{value:.decimals$}");
         return if text.contains('.') {
             text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -106,8 +108,7 @@ pub(crate) fn float_text(value: f64, single: bool, style: i32) -> String {
             text
         };
     }
-    let text = format!("{value:.5e}");
-    let (mantissa, power) = text.split_once('e').unwrap_or((&text, "0"));
+    let (mantissa, power) = rounded.split_once('e').unwrap_or((&rounded, "0"));
     let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
     exponent(&format!("{mantissa}e{power}"))
 }
@@ -158,7 +159,10 @@ impl Clock {
 
 /// Dates and times in the styles of CONVERT ("CAST and CONVERT", Date and time styles).
 fn temporal_text(value: &Value, ty: SqlType, style: Option<i32>) -> Option<String> {
-    let at = moment(value, ty)?;
+    let mut at = moment(value, ty)?;
+    if style == Some(127) && at.offset != 0 {
+        at = super::Moment::from_total(at.total() - i64::from(at.offset) * 600_000_000, 0);
+    }
     let (y, m, d) = civil(at.days);
     let c = Clock::of(at.ticks);
     let old = matches!(ty, SqlType::DateTime | SqlType::SmallDateTime);
@@ -196,6 +200,7 @@ fn temporal_text(value: &Value, ty: SqlType, style: Option<i32>) -> Option<Strin
         7 => format!("{month} {d:02}, {yy}"),
         8 | 14 | 24 => String::new(),
         10 => format!("{m:02}-{d:02}-{yy}"),
+        22 => format!("{m:02}/{d:02}/{yy}"),
         11 => format!("{yy}/{m:02}/{d:02}"),
         12 => format!("{yy}{m:02}{d:02}"),
         13 => format!("{d:02} {month} {y:04}"),
@@ -214,6 +219,11 @@ fn temporal_text(value: &Value, ty: SqlType, style: Option<i32>) -> Option<Strin
             format!("{head}:{:02}:{fraction}{noon}", c.second)
         }
         8 | 24 => c.short(),
+        22 => {
+            let twelve = c.twelve("");
+            let (head, noon) = twelve.split_at(twelve.len() - 2);
+            format!("{head}:{:02} {noon}", c.second)
+        }
         13 | 14 => with(':'),
         20 => c.short(),
         21 | 25 => with('.'),
@@ -263,8 +273,8 @@ mod tests {
 
     #[test]
     fn styles_of_convert() {
-        let at =
-            super::super::parse_moment("1998-05-06 15:04:09.123", super::super::DateFormat::Mdy).unwrap();
+        let at = super::super::parse_moment("1998-05-06 15:04:09.123", super::super::DateFormat::Mdy, true)
+            .unwrap();
         let v = super::super::temporal_value(at, SqlType::DateTime).unwrap();
         for (style, wanted) in [
             (0, "May  6 1998  3:04PM"),

@@ -28,6 +28,8 @@ mod datetime;
 mod decimal;
 mod format;
 mod guid;
+#[cfg(test)]
+mod properties;
 mod rules;
 mod variant;
 
@@ -44,6 +46,7 @@ pub use format::display_value;
 pub(crate) use format::*;
 pub use guid::{guid_from_wire, guid_to_wire};
 pub(crate) use rules::*;
+pub(crate) use variant::variant_key;
 pub use variant::{variant_parts, variant_value};
 
 /// The length of a varying type.
@@ -303,6 +306,14 @@ impl SqlType {
             "timestamp",
         ];
         NAMES[self.kind() as usize]
+    }
+
+    /// The name in messages of overflow and failed conversions, where decimal goes by its synonym.
+    pub(crate) const fn error_name(self) -> &'static str {
+        match self {
+            SqlType::Decimal { .. } => "numeric",
+            other => other.name(),
+        }
     }
 
     /// `sys.types.system_type_id`.

@@ -156,7 +156,15 @@ pub(crate) fn arithmetic(op: ArithmeticOp, a: SqlType, b: SqlType) -> Result<Ari
         let ok = matches!(op, ArithmeticOp::Add | ArithmeticOp::Sub)
             && (old(a) || number(a))
             && (old(b) || number(b));
-        return if ok { same(SqlType::DateTime) } else { invalid() };
+        if ok {
+            return same(SqlType::DateTime);
+        }
+        // A number next to one of the new types is a clash of types, two dates are just no operands.
+        let numeric = |t: SqlType| number(t) && !t.is_character();
+        if numeric(a) || numeric(b) {
+            return Err(SqlError::type_clash(a.name(), b.name()));
+        }
+        return invalid();
     }
     if matches!(a, SqlType::UniqueIdentifier | SqlType::Variant)
         || matches!(b, SqlType::UniqueIdentifier | SqlType::Variant)
@@ -204,7 +212,12 @@ fn decimal_result(op: ArithmeticOp, a: SqlType, b: SqlType) -> SqlType {
             fit(p1 - s1 + s2 + scale, scale, true, numeric)
         }
         ArithmeticOp::Mod => fit((p1 - s1).min(p2 - s2) + scale, scale, false, numeric),
-        _ => fit((p1 - s1).max(p2 - s2) + scale + 1, scale, false, numeric),
+        _ => {
+            // The digit for a carry is the first one to go: the integral part keeps what both sides have.
+            let integral = (p1 - s1).max(p2 - s2);
+            let precision = (integral + scale + 1).min(38);
+            fit(precision, scale.min((38 - integral).max(0)), false, numeric)
+        }
     }
 }
 
@@ -218,6 +231,20 @@ fn operator_name(op: ArithmeticOp) -> &'static str {
         ArithmeticOp::BitAnd => "'&'",
         ArithmeticOp::BitOr => "'|'",
         ArithmeticOp::BitXor => "'^'",
+    }
+}
+
+/// The type of SUM and AVG ("SUM (Transact-SQL)", "AVG (Transact-SQL)").
+pub(crate) fn sum_type(average: bool, ty: SqlType) -> SqlType {
+    match ty {
+        SqlType::TinyInt | SqlType::SmallInt | SqlType::Int => SqlType::Int,
+        SqlType::BigInt => SqlType::BigInt,
+        SqlType::Money | SqlType::SmallMoney => SqlType::Money,
+        SqlType::Real | SqlType::Float => SqlType::Float,
+        other => {
+            let (_, scale) = as_decimal(other);
+            SqlType::Decimal { precision: 38, scale: if average { scale.max(6) } else { scale } }
+        }
     }
 }
 
@@ -274,6 +301,7 @@ pub(crate) fn text_form(ty: SqlType) -> SqlType {
         SqlType::UniqueIdentifier => SqlType::varchar(36),
         SqlType::Decimal { .. } | SqlType::Numeric { .. } => SqlType::varchar(41),
         t if t.is_large() => SqlType::VarChar { len: Len::Max },
+        SqlType::Binary { len } | SqlType::VarBinary { len: Len::N(len) } => SqlType::varchar(len),
         _ => SqlType::varchar(40),
     }
 }
@@ -383,6 +411,8 @@ mod tests {
         assert_eq!(result(ArithmeticOp::Div, d(10, 2), d(5, 4)), d(20, 8));
         assert_eq!(result(ArithmeticOp::Mul, d(38, 10), d(38, 10)), d(38, 6), "the documented example");
         assert_eq!(result(ArithmeticOp::Div, d(38, 10), d(38, 10)), d(38, 6));
+        assert_eq!(result(ArithmeticOp::Add, d(38, 10), d(38, 10)), d(38, 10));
+        assert_eq!(result(ArithmeticOp::Add, d(38, 10), d(38, 0)), d(38, 0));
         assert_eq!(result(ArithmeticOp::Div, SqlType::Int, SqlType::Int), SqlType::Int);
     }
 }

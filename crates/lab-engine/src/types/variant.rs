@@ -37,6 +37,33 @@ pub fn variant_value(value: &Value, ty: SqlType) -> Value {
     Value::Blob(out)
 }
 
+/// A key that orders variants as SQL Server compares them: families first, then values of one family whatever their types.
+pub(crate) fn variant_key(stored: &Value) -> Value {
+    let Some((ty, value)) = variant_parts(stored) else { return stored.clone() };
+    let mut key = vec![family(ty)];
+    match &value {
+        Value::Real(r) => key.extend(super::float_key(*r)),
+        Value::Text(t) => key.extend(t.trim_end_matches(' ').to_lowercase().into_bytes()),
+        _ if ty.is_temporal() => {
+            let at = super::moment(&value, ty).map_or(0, |m| m.total() - i64::from(m.offset) * 600_000_000);
+            key.extend(at.to_be_bytes());
+        }
+        Value::Integer(_) | Value::Blob(_) if ty.is_integer() || ty.is_money() || ty.is_decimal() => {
+            // 38 digits on either side of the point, complemented below zero, so that bytes compare as numbers.
+            let scaled = super::exact(&value).unwrap_or_default();
+            let text = super::exact_text(scaled, super::exact_scale(ty));
+            let digits = text.trim_start_matches('-');
+            let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+            let padded = format!("{whole:0>38}{fraction:0<38}");
+            key.push(u8::from(scaled >= 0));
+            key.extend(padded.bytes().map(|b| if scaled < 0 { b'9' - b } else { b - b'0' }));
+        }
+        Value::Blob(b) => key.extend(b),
+        Value::Integer(_) | Value::Null => {}
+    }
+    Value::Blob(key)
+}
+
 /// The type and value in a variant; `None` if the bytes are none.
 pub fn variant_parts(stored: &Value) -> Option<(SqlType, Value)> {
     let Value::Blob(bytes) = stored else { return None };

@@ -6,6 +6,8 @@ mod answers;
 mod corpus;
 mod language;
 mod storage;
+mod scripts;
+mod transactions;
 
 use std::sync::Arc;
 

@@ -160,6 +160,15 @@ pub enum Expr {
         /// `IS NOT NULL`.
         negated: bool,
     },
+    /// `a IS [NOT] DISTINCT FROM b`.
+    DistinctFrom {
+        /// Left operand.
+        left: Box<Expr>,
+        /// Right operand.
+        right: Box<Expr>,
+        /// `IS NOT DISTINCT FROM`.
+        negated: bool,
+    },
     /// `a [NOT] LIKE b [ESCAPE c]`.
     Like {
         /// The text.

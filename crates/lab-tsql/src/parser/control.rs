@@ -1,6 +1,7 @@
 //! Control of flow, variables, procedures, transactions.
 
 use super::{Parsed, Parser};
+use crate::ParseError;
 use crate::ast::{Argument, Declaration, Execute, Expr, Statement, StatementKind, TransactionName};
 use crate::lexer::Token;
 
@@ -10,7 +11,7 @@ impl Parser<'_> {
             "IF" => self.if_statement(),
             "WHILE" => {
                 self.at += 1;
-                let condition = self.condition()?;
+                let condition = self.test()?;
                 Ok(StatementKind::While { condition, body: Box::new(self.statement()?) })
             }
             "BEGIN" => self.begin(),
@@ -51,7 +52,7 @@ impl Parser<'_> {
 
     fn if_statement(&mut self) -> Parsed<StatementKind> {
         self.at += 1;
-        let condition = self.condition()?;
+        let condition = self.test()?;
         let then = Box::new(self.statement()?);
         while self.is(";") && self.is_word_at(1, "ELSE") {
             self.at += 1;
@@ -232,14 +233,21 @@ impl Parser<'_> {
         if !self.begins_argument() {
             return Ok(Vec::new());
         }
+        let (mut count, mut named) = (0, false);
         self.list(|p| {
             let mut name = None;
+            count += 1;
+            let line = p.pos().line;
             if let Token::Variable(parameter) = p.peek().clone()
                 && p.is_at(1, "=")
             {
                 name = Some(parameter);
                 p.at += 2;
+            } else if named {
+                let text = format!("Must pass parameter number {count} and subsequent parameters as '@name = value'. After the form '@name = value' has been used, all subsequent parameters must be passed in the form '@name = value'.");
+                return Err(ParseError::new(119, 15, 1, line, text));
             }
+            named |= name.is_some();
             let value = p.argument_value()?;
             let output = p.accept_any(&["OUTPUT", "OUT"]).is_some();
             Ok(Argument { name, value, output })

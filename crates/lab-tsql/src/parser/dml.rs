@@ -109,7 +109,7 @@ impl Parser<'_> {
         let set = self.list(Self::set_clause)?;
         let output = self.output()?;
         let from = if self.accept_word("FROM") { self.list(Self::table_ref)? } else { Vec::new() };
-        let filter = if self.accept_word("WHERE") { Some(self.condition()?) } else { None };
+        let filter = if self.accept_word("WHERE") { Some(self.test()?) } else { None };
         self.query_options()?;
         Ok(StatementKind::Update(Box::new(Update { with, top, target, set, output, from, filter })))
     }
@@ -145,7 +145,7 @@ impl Parser<'_> {
         let target = self.target()?;
         let output = self.output()?;
         let from = if self.accept_word("FROM") { self.list(Self::table_ref)? } else { Vec::new() };
-        let filter = if self.accept_word("WHERE") { Some(self.condition()?) } else { None };
+        let filter = if self.accept_word("WHERE") { Some(self.test()?) } else { None };
         self.query_options()?;
         Ok(StatementKind::Delete(Box::new(Delete { with, top, target, output, from, filter })))
     }

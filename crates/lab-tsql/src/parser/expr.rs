@@ -1,6 +1,7 @@
 //! Expressions and conditions, by precedence climbing.
 
 use super::{Parsed, Parser};
+use crate::ParseError;
 use crate::ast::{
     BinaryOp, Call, CastKind, CompareOp, DataType, Expr, Frame, FrameBound, Ident, Literal, ObjectName,
     OrderItem, Pos, Quantifier, UnaryOp, WindowSpec,
@@ -32,6 +33,21 @@ impl Parser<'_> {
             }
             Ok(left)
         })
+    }
+
+    /// A condition where nothing else may stand: a bare value is refused with 4145.
+    pub(super) fn test(&mut self) -> Parsed<Expr> {
+        let condition = self.condition()?;
+        if is_condition(&condition) {
+            return Ok(condition);
+        }
+        let at = if *self.peek() == Token::End { self.at.saturating_sub(1) } else { self.at };
+        let near = self.tokens.get(at).map_or_else(String::new, |t| t.token.shown());
+        let line = self.tokens.get(at).map_or(1, |t| t.line);
+        let text = format!(
+            "An expression of non-boolean type specified in a context where a condition is expected, near '{near}'."
+        );
+        Err(ParseError::new(4145, 15, 1, line, text))
     }
 
     fn conjunction(&mut self) -> Parsed<Expr> {
@@ -74,6 +90,10 @@ impl Parser<'_> {
         }
         if self.accept_word("IS") {
             let negated = self.accept_word("NOT");
+            if self.accept_words(&["DISTINCT", "FROM"]) {
+                let right = Box::new(self.expr()?);
+                return Ok(Expr::DistinctFrom { left: Box::new(left), right, negated });
+            }
             self.expect_word("NULL")?;
             return Ok(Expr::IsNull { operand: Box::new(left), negated });
         }
@@ -296,7 +316,7 @@ impl Parser<'_> {
         let operand = if self.is_word("WHEN") { None } else { Some(Box::new(self.expr()?)) };
         let mut whens = Vec::new();
         while self.accept_word("WHEN") {
-            let when = if operand.is_some() { self.expr()? } else { self.condition()? };
+            let when = if operand.is_some() { self.expr()? } else { self.test()? };
             self.expect_word("THEN")?;
             whens.push((when, self.expr()?));
         }
@@ -348,6 +368,22 @@ impl Parser<'_> {
                 self.accept_word("ALL");
             }
             let iif = call.name.parts.len() == 1 && call.name.name().eq_ignore_ascii_case("IIF");
+            if call.name.parts.len() == 1
+                && call.name.name().eq_ignore_ascii_case("TRIM")
+                && let Some(side) = self.accept_any(&["LEADING", "TRAILING", "BOTH"])
+            {
+                let set = self.expr()?;
+                self.expect_word("FROM")?;
+                let text = self.expr()?;
+                self.expect(")")?;
+                let name = match side {
+                    "LEADING" => "t_trim_leading",
+                    "TRAILING" => "t_trim_trailing",
+                    _ => "t_trim_from",
+                };
+                let name = ObjectName { parts: vec![Ident::new(name)] };
+                return Ok(Expr::Call(Box::new(plain_call(name, vec![text, set]))));
+            }
             call.args = self.list(|p| if iif { p.condition() } else { p.argument() })?;
         }
         self.expect(")")?;
@@ -452,7 +488,7 @@ impl Parser<'_> {
         let pos = self.pos();
         let word = self.any_word()?.value.to_ascii_lowercase();
         let expr = if word == "fn" {
-            self.expr()?
+            odbc_function(self.expr()?)
         } else {
             let to = match word.as_str() {
                 "d" | "ts" | "t" => "datetime",
@@ -470,6 +506,56 @@ impl Parser<'_> {
         self.expect("}")?;
         Ok(expr)
     }
+}
+
+/// Whether an expression is true, false or unknown rather than a value.
+fn is_condition(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_condition(inner),
+        // Full-text predicates and UPDATE(column) look like calls; binding refuses them by name.
+        Expr::Call(call) => {
+            ["CONTAINS", "FREETEXT", "UPDATE"].iter().any(|name| call.name.name().eq_ignore_ascii_case(name))
+        }
+        Expr::Compare { .. }
+        | Expr::And(..)
+        | Expr::Or(..)
+        | Expr::Not(_)
+        | Expr::IsNull { .. }
+        | Expr::DistinctFrom { .. }
+        | Expr::Like { .. }
+        | Expr::Between { .. }
+        | Expr::InList { .. }
+        | Expr::InQuery { .. }
+        | Expr::Exists(_)
+        | Expr::Quantified { .. } => true,
+        _ => false,
+    }
+}
+
+/// ODBC's names of functions as T-SQL's, where they differ.
+fn odbc_function(expr: Expr) -> Expr {
+    let Expr::Call(mut call) = expr else { return expr };
+    let name = match call.name.name().to_ascii_lowercase().as_str() {
+        "ucase" => "UPPER",
+        "lcase" => "LOWER",
+        "length" | "char_length" | "character_length" => "LEN",
+        "now" | "current_timestamp" => "GETDATE",
+        "curdate" | "current_date" => "CURRENT_DATE",
+        "ifnull" => "ISNULL",
+        "locate" => "CHARINDEX",
+        "repeat" => "REPLICATE",
+        "dayofmonth" => "DAY",
+        "database" => "DB_NAME",
+        "truncate" => {
+            call.args.push(Expr::Literal(Literal::Int("1".to_owned())));
+            "ROUND"
+        }
+        "log" => "LOG",
+        "atan2" => "ATN2",
+        _ => return Expr::Call(call),
+    };
+    call.name = ObjectName { parts: vec![Ident::new(name)] };
+    Expr::Call(call)
 }
 
 fn plain_call(name: ObjectName, args: Vec<Expr>) -> Call {

@@ -145,7 +145,7 @@ impl Parser<'_> {
         let items = self.list(Self::select_item)?;
         let into = if self.accept_word("INTO") { Some(self.object_name()?) } else { None };
         let from = if self.accept_word("FROM") { self.list(Self::table_ref)? } else { Vec::new() };
-        let filter = if self.accept_word("WHERE") { Some(self.condition()?) } else { None };
+        let filter = if self.accept_word("WHERE") { Some(self.test()?) } else { None };
         let mut grouping_sets = None;
         let mut group_by = Vec::new();
         if self.accept_word("GROUP") {
@@ -163,7 +163,7 @@ impl Parser<'_> {
                 grouping_sets = Some("ROLLUP".to_owned());
             }
         }
-        let having = if self.accept_word("HAVING") { Some(self.condition()?) } else { None };
+        let having = if self.accept_word("HAVING") { Some(self.test()?) } else { None };
         let windows = if self.is_word("WINDOW") && self.is_word_at(2, "AS") {
             self.at += 1;
             self.list(|p| {
@@ -289,7 +289,7 @@ impl Parser<'_> {
                 let right = if on { p.table_ref_for_on()? } else { p.table_primary()? };
                 let on = if on {
                     p.expect_word("ON")?;
-                    Some(p.condition()?)
+                    Some(p.test()?)
                 } else {
                     None
                 };
@@ -307,7 +307,7 @@ impl Parser<'_> {
                 let inner = if on { p.table_ref_for_on()? } else { p.table_primary()? };
                 let on = if on {
                     p.expect_word("ON")?;
-                    Some(p.condition()?)
+                    Some(p.test()?)
                 } else {
                     None
                 };
@@ -356,6 +356,16 @@ impl Parser<'_> {
     }
 
     fn table_primary(&mut self) -> Parsed<TableRef> {
+        let table = self.plain_table()?;
+        if let Some(word) = self.accept_any(&["PIVOT", "UNPIVOT"]) {
+            self.skip_parentheses()?;
+            self.optional_alias()?;
+            return Ok(TableRef::Unsupported(word.to_owned()));
+        }
+        Ok(table)
+    }
+
+    fn plain_table(&mut self) -> Parsed<TableRef> {
         let pos = self.pos();
         if let Token::Variable(name) = self.peek().clone() {
             self.at += 1;
@@ -402,11 +412,6 @@ impl Parser<'_> {
         }
         if self.is_word("TABLESAMPLE") {
             return Err(self.unexpected());
-        }
-        if let Some(word) = self.accept_any(&["PIVOT", "UNPIVOT"]) {
-            self.skip_parentheses()?;
-            self.optional_alias()?;
-            return Ok(TableRef::Unsupported(word.to_owned()));
         }
         Ok(TableRef::Named { name, alias, hints })
     }
