@@ -157,7 +157,7 @@ impl Lexer<'_> {
             '0' if matches!(self.second(), Some('x' | 'X')) => Ok(self.binary()),
             '0'..='9' => Ok(self.number()),
             '.' if self.second().is_some_and(|d| d.is_ascii_digit()) => Ok(self.number()),
-            '$' if self.second().is_some_and(|d| d.is_ascii_digit() || d == '.') => {
+            '$' | '£' | '€' | '¥' if self.second().is_some_and(|d| d.is_ascii_digit() || d == '.') => {
                 self.bump();
                 Ok(Token::Money(self.take_while(|d| d.is_ascii_digit() || d == '.')))
             }

@@ -220,7 +220,6 @@ impl Binder<'_> {
         source: &Source,
         reach: &Reach,
     ) -> Result<(SetTarget, String), SqlError> {
-        let name = reach.target.object.name.as_str();
         let Some(column_name) = &set.column else {
             let variable = set.variable.clone().unwrap_or_default();
             let (ty, _) = self
@@ -277,7 +276,8 @@ impl Binder<'_> {
                 self.arithmetic(super::expr::arithmetic_op(op), current, value)?
             }
         };
-        let sql = self.assign_column(&bound, name, column)?.sql;
+        let name = reach.full_name(self)?;
+        let sql = self.assign_column(&bound, &name, column)?.sql;
         Ok((SetTarget::Column(at, set.variable.clone()), sql))
     }
 

@@ -347,6 +347,11 @@ impl Binder<'_> {
         let collation =
             if to.is_character() { bound.collation.or(Some(self.database_collation())) } else { None };
         if matches!(kind, CastKind::Parse | CastKind::TryParse) {
+            if let Some(Value::Text(culture)) = style.as_ref().and_then(|s| s.literal.as_ref())
+                && !["en-us", "en-gb", "en"].iter().any(|known| culture.eq_ignore_ascii_case(known))
+            {
+                return Err(SqlError::unsupported(&format!("PARSE with culture {culture}")));
+            }
             let culture = style.map_or_else(|| "NULL".to_owned(), |s| s.sql);
             let sql = format!(
                 "t_parse({},{},{},1,{culture},{})",

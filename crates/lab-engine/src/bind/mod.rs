@@ -7,6 +7,7 @@
 
 mod aggregate;
 mod assign;
+mod builtin_tables;
 mod change;
 mod compare;
 mod condition;

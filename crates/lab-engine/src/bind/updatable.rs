@@ -59,6 +59,16 @@ impl Reach {
         }
     }
 
+    /// `db.dbo.t`, as messages name it.
+    pub(super) fn full_name(&self, binder: &mut Binder<'_>) -> Result<String, SqlError> {
+        let Resolved { database, object } = &self.target;
+        if *database == 0 {
+            return Ok(format!("tempdb.dbo.{}", object.name));
+        }
+        let name = binder.env.shared.server.database(*database).map(|d| d.name()).unwrap_or_default();
+        Ok(format!("{name}.{}.{}", binder.catalog(*database)?.schema_name(object.schema), object.name))
+    }
+
     /// A column by its id, where its place is.
     pub(super) fn cell(&self, id: i32) -> String {
         self.cells.get(&id).cloned().unwrap_or_else(|| "NULL".to_owned())
