@@ -114,6 +114,11 @@ fn to_exact(value: &Value, from: SqlType, to: SqlType) -> Result<Value, SqlError
                 parse_exact(&text, scale).ok_or_else(overflow)?
             }
         }
+        Value::Blob(b) if from.is_binary() && to.is_decimal() => {
+            let bad = || SqlError::error_converting(from.name(), to.error_name());
+            let (have, scaled) = decimal_from_bytes(b).ok_or_else(bad)?;
+            rescale(scaled, have, scale).ok_or_else(overflow)?
+        }
         Value::Blob(b) if from.is_binary() => {
             let tail = b.get(b.len().saturating_sub(8)..).unwrap_or_default();
             let raw = tail.iter().fold(0_u64, |n, byte| (n << 8) | u64::from(*byte));
@@ -297,9 +302,10 @@ fn to_temporal(
         _ if from.is_temporal() => {
             moment(value, from).ok_or_else(|| SqlError::internal("a date cannot be read"))?
         }
+        Value::Blob(bytes) if from.is_binary() => temporal_from_bytes(bytes, to)
+            .ok_or_else(|| SqlError::error_converting(from.name(), to.name()))?,
         _ => {
-            let days =
-                to_float(value, if from.is_binary() { SqlType::BigInt } else { from }, SqlType::DateTime)?;
+            let days = to_float(value, from, SqlType::DateTime)?;
             if days.abs() > 3_700_000.0 {
                 return Err(SqlError::overflow("expression", to.name()));
             }
@@ -571,14 +577,48 @@ fn to_binary(
 fn decimal_bytes(value: &Value, from: SqlType) -> Vec<u8> {
     let scaled = exact(value).unwrap_or_default();
     let mut bytes = vec![from.precision(), from.scale(), 0, u8::from(scaled >= 0)];
-    let words = match from.precision() {
-        0..=9 => 4,
-        10..=19 => 8,
-        20..=28 => 12,
-        _ => 16,
-    };
-    bytes.extend(scaled.unsigned_abs().to_le_bytes().iter().take(words));
+    // As many words of four bytes as the digits need, at least one.
+    let bits = 128 - scaled.unsigned_abs().leading_zeros() as usize;
+    let width = bits.div_ceil(32).max(1) * 4;
+    bytes.extend(scaled.unsigned_abs().to_le_bytes().iter().take(width));
     bytes
+}
+
+/// Scale and scaled integer of what [`decimal_bytes`] wrote.
+fn decimal_from_bytes(bytes: &[u8]) -> Option<(u8, i128)> {
+    let [precision, scale, _, positive, digits @ ..] = bytes else { return None };
+    if *precision > 38 || scale > precision || digits.is_empty() || digits.len() > 16 {
+        return None;
+    }
+    let number = digits.iter().rev().fold(0_u128, |n, byte| (n << 8) | u128::from(*byte));
+    let number = i128::try_from(number).ok()?;
+    Some((*scale, if *positive == 0 { -number } else { number }))
+}
+
+/// The moment of what [`temporal_bytes`] wrote for a type whose bytes are read back.
+fn temporal_from_bytes(bytes: &[u8], to: SqlType) -> Option<Moment> {
+    let local = |days, ticks| Moment { days, ticks, offset: 0 };
+    match to {
+        SqlType::DateTime => {
+            let mut padded = [0; 8];
+            let tail = bytes.get(bytes.len().saturating_sub(8)..)?;
+            padded.get_mut(8 - tail.len()..)?.copy_from_slice(tail);
+            let [a, b, c, d, rest @ ..] = padded;
+            let (days, thirds) = (i32::from_be_bytes([a, b, c, d]), u32::from_be_bytes(rest));
+            let within = thirds < 25_920_000;
+            within.then(|| exact_datetime(i64::from(days) * 25_920_000 + i64::from(thirds)))
+        }
+        SqlType::SmallDateTime => {
+            let [a, b, c, d] = bytes else { return None };
+            let (days, minutes) = (u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d]));
+            (minutes < 1440).then(|| local(DAYS_1900 + i64::from(days), i64::from(minutes) * 600_000_000))
+        }
+        SqlType::Date => {
+            let [a, b, c] = bytes else { return None };
+            Some(local(i64::from(u32::from_le_bytes([*a, *b, *c, 0])), 0))
+        }
+        _ => None,
+    }
 }
 
 /// A date's or time's bytes. The old types are two big-endian numbers, days first; the new ones are little-endian, the
