@@ -253,32 +253,20 @@ fn command_of(kind: &StatementKind) -> u16 {
     }
 }
 
-/// Errors of names and syntax, which SQL Server finds before the statement runs: they end the batch, not the transaction.
+/// Errors of names, types and syntax, which SQL Server finds before the statement runs: they end the batch, not the
+/// transaction.
 fn compile_error(e: &SqlError) -> bool {
-    matches!(
-        e.number,
-        102 | 105
-            | 109
-            | 110
-            | 120
-            | 121
-            | 137
-            | 156
-            | 206
-            | 207
-            | 208
-            | 209
-            | 213
-            | 1087
-            | 2812
-            | 4104
-            | 4121
-            | 8120
-            | 8121
-            | 40510
-            | 40511
-    )
+    COMPILE_ERRORS.binary_search(&e.number).is_ok()
 }
+
+/// In order, for the binary search.
+const COMPILE_ERRORS: &[i32] = &[
+    102, 105, 107, 108, 109, 110, 116, 119, 120, 121, 130, 137, 141, 144, 145, 147, 155, 156, 174, 179, 195,
+    205, 206, 207, 208, 209, 213, 240, 257, 263, 264, 306, 319, 402, 448, 460, 468, 529, 1011, 1013, 1033,
+    1038, 1060, 1062, 1087, 2715, 2812, 4104, 4108, 4112, 4113, 4121, 4127, 4145, 4151, 4194, 4406, 5308,
+    5309, 5362, 8102, 8116, 8117, 8120, 8121, 8127, 8133, 8155, 8156, 8158, 8159, 8748, 10709, 10738, 10741,
+    10753, 10756, 10759, 40510, 40511,
+];
 
 /// Errors that undo one statement that changes data, which the client is told in a message of its own.
 fn ends_statement(e: &SqlError) -> bool {
@@ -293,4 +281,12 @@ fn ends_batch(e: &SqlError) -> bool {
     compile_error(e) && e.number != 2812
         || matches!(e.number, 241 | 242 | 245 | 248 | 1205 | 3960 | 8114 | 235 | 8169 | 9002 | 1105 | 3930)
         || e.class >= 17
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_numbers_are_sorted_for_the_binary_search() {
+        assert!(super::COMPILE_ERRORS.is_sorted());
+    }
 }
