@@ -18,6 +18,8 @@ pub struct SqlError {
     pub line: u32,
     /// The procedure it was raised in.
     pub procedure: Option<String>,
+    /// What is reported in front of it: 1776 before 1750, 5074 before 4922. A CATCH sees the last one only.
+    pub preceded_by: Vec<SqlError>,
 }
 
 impl std::fmt::Display for SqlError {
@@ -107,6 +109,20 @@ errors! {
     procedure_not_found(name) 2812 16 62 "Could not find stored procedure '{name}'.";
     cannot_drop(kind, name) 3701 11 5 "Cannot drop the {kind} '{name}', because it does not exist or you do not have permission.";
     database_in_use(name) 3702 16 4 "Cannot drop database \"{name}\" because it is currently in use.";
+    schema_bound(verb, name, by) 3729 16 1 "Cannot {verb} '{name}' because it is being referenced by object '{by}'.";
+    dependent(object, kind, column) 5074 16 1 "The {kind} '{object}' is dependent on column '{column}'.";
+    alter_column_in_use(column) 4922 16 9 "ALTER TABLE ALTER COLUMN {column} failed because one or more objects access this column.";
+    cascade_cycle(name, table) 1785 16 0 "Introducing FOREIGN KEY constraint '{name}' on table '{table}' may cause cycles or multiple cascade paths. Specify ON DELETE NO ACTION or ON UPDATE NO ACTION, or modify other FOREIGN KEY constraints.";
+    set_null_not_nullable(name) 1761 16 0 "Cannot create the foreign key \"{name}\" with the SET NULL referential action, because one or more referencing columns are not nullable.";
+    set_default_without(name) 1762 16 0 "Cannot create the foreign key \"{name}\" with the SET DEFAULT referential action, because one or more referencing not-nullable columns lack a default constraint.";
+    foreign_key_across(name) 1763 16 0 "Cross-database foreign key references are not supported. Foreign key '{name}'.";
+    foreign_key_temporary(name) 1766 16 0 "Foreign key references to temporary tables are not supported. Foreign key '{name}'.";
+    two_timestamps(table, column) 2738 16 2 "A table can only have one timestamp column. Because table '{table}' already has one, the column '{column}' cannot be added.";
+    no_key_type(column, table) 1919 16 1 "Column '{column}' in table '{table}' is of a type that is invalid for use as a key column in an index.";
+    duplicate_key_column(column) 1909 16 1 "Cannot use duplicate column names in index. Column name '{column}' listed more than once.";
+    index_table_not_found(name) 1088 16 12 "Cannot find the object \"{name}\" because it does not exist or you do not have permissions.";
+    not_deterministic(column, table) 2729 16 1 "Column '{column}' in table '{table}' cannot be used in an index or statistics or as a partition key because it is non-deterministic.";
+    computed_not_persistable(column, table) 4936 16 1 "Computed column '{column}' in table '{table}' cannot be persisted because the column is non-deterministic.";
     drop_referenced(name) 3726 16 1 "Could not drop object '{name}' because it is referenced by a FOREIGN KEY constraint.";
     not_a_constraint(name) 3728 16 1 "'{name}' is not a constraint.";
     commit_without_begin() 3902 16 1 "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.";
@@ -157,6 +173,9 @@ errors! {
     principal_exists(name) 15023 16 1 "User, group, or role '{name}' already exists in the current database.";
     login_exists(name) 15025 16 1 "The server principal '{name}' already exists.";
     principal_not_found(kind, name) 15151 16 1 "Cannot find the {kind} '{name}', because it does not exist or you do not have permission.";
+    cannot_alter(kind, name) 15151 16 1 "Cannot alter the {kind} '{name}', because it does not exist or you do not have permission.";
+    cannot_drop_principal(kind, name) 15151 16 1 "Cannot drop the {kind} '{name}', because it does not exist or you do not have permission.";
+    cannot_add_member(name) 15151 16 1 "Cannot add the principal '{name}', because it does not exist or you do not have permission.";
     no_permission() 15247 16 1 "User does not have permission to perform this action.";
     transaction_not_allowed(statement) 226 16 6 "{statement} statement not allowed within multi-statement transaction.";
     no_index(name) 3701 11 6 "Cannot drop the index '{name}', because it does not exist or you do not have permission.";
@@ -175,7 +194,15 @@ errors! {
 impl SqlError {
     /// An error by its parts.
     pub fn new(number: i32, class: u8, state: u8, message: impl Into<String>) -> SqlError {
-        SqlError { number, state, class, message: message.into(), line: 0, procedure: None }
+        SqlError {
+            number,
+            state,
+            class,
+            message: message.into(),
+            line: 0,
+            procedure: None,
+            preceded_by: Vec::new(),
+        }
     }
 
     /// A statement, clause or function that the engine does not carry out.
@@ -335,6 +362,20 @@ impl SqlError {
         let class = parts.next()?.parse().ok()?;
         let state = parts.next()?.parse().ok()?;
         Some(SqlError::new(number, class, state, parts.next()?))
+    }
+
+    /// The same with another error reported in front of it.
+    pub(crate) fn after(mut self, first: SqlError) -> SqlError {
+        self.preceded_by.push(first);
+        self
+    }
+
+    /// 1750 behind the error that tells why.
+    pub(crate) fn no_constraint(why: SqlError) -> SqlError {
+        let line = why.line;
+        SqlError::new(1750, 16, 0, "Could not create constraint or index. See previous errors.")
+            .after(why)
+            .at(line)
     }
 
     /// Sets the line if it is not known yet.

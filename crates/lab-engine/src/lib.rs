@@ -10,6 +10,7 @@ mod error;
 mod exec;
 mod functions;
 mod request;
+mod rights;
 mod server;
 mod session;
 mod sink;

@@ -11,10 +11,14 @@ pub mod ast;
 mod error;
 mod keywords;
 mod lexer;
+mod mentions;
 mod parser;
+mod printer;
 
 pub use error::ParseError;
+pub use mentions::mentioned_names;
 pub use parser::{ParseOptions, parse_batch, parse_data_type, parse_expression, parse_parameters};
+pub use printer::print_definition;
 
 #[cfg(test)]
 mod tests;

@@ -47,9 +47,11 @@ pub(crate) struct BindEnv<'a> {
     pub(crate) settings: &'a Settings,
     /// The current database.
     pub(crate) database: i32,
-    /// The user's default schema there.
-    pub(crate) schema: &'a str,
+    /// Where names without a schema are looked for first: the module's schema, or the user's default one.
+    pub(crate) schema: i32,
     pub(crate) variables: &'a dyn VariableTypes,
+    /// A procedure runs: its owner's objects are open to it, whoever calls it.
+    pub(crate) in_module: bool,
 }
 
 /// Binds one statement.

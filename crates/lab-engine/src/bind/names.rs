@@ -49,13 +49,16 @@ impl Binder<'_> {
     /// Finds an object by name: in the named schema, or in the user's default schema and then in dbo.
     pub(crate) fn find(&mut self, name: &ObjectName) -> Result<Option<Resolved>, SqlError> {
         let database = self.database_of(name)?;
+        if database != 0 && database != self.env.database {
+            self.env.shared.principal_in(database)?;
+        }
         let catalog = self.catalog(database)?;
         let object = match name.schema() {
             Some(schema) if database != 0 && !name.name().starts_with("##") => {
                 catalog.schema_named(schema).and_then(|s| catalog.object_named(s.id, name.name()))
             }
             _ => {
-                let own = catalog.schema_named(self.env.schema).map_or(DBO, |s| s.id);
+                let own = if database == self.env.database { self.env.schema } else { DBO };
                 catalog.object_named(own, name.name()).or_else(|| catalog.object_named(DBO, name.name()))
             }
         };
@@ -63,6 +66,26 @@ impl Binder<'_> {
             self.databases.insert(database);
         }
         Ok(object.map(|object| Resolved { database, object: Arc::clone(object) }))
+    }
+
+    /// Whether what is named directly (and not by a module, whose owner answers for it) may be read or run.
+    ///
+    /// # Errors
+    /// 229.
+    pub(crate) fn permitted(&mut self, found: &Resolved, permission: &str) -> Result<(), SqlError> {
+        if self.env.in_module || !self.expanding.is_empty() || found.database == 0 {
+            return Ok(());
+        }
+        if found.object.name.starts_with("##") || self.env.shared.state().sysadmin {
+            return Ok(());
+        }
+        let rights = self.env.shared.rights(found.database)?;
+        if rights.owner && !rights.deny_read || permission == "SELECT" && rights.may_select() {
+            return Ok(());
+        }
+        let database = self.env.shared.server.database(found.database).map(|d| d.name()).unwrap_or_default();
+        let schema = self.catalog(found.database)?.schema_name(found.object.schema).to_owned();
+        Err(crate::rights::denied(permission, &found.object.name, &database, &schema))
     }
 
     /// Finds an object that must be there.

@@ -114,7 +114,7 @@ impl Binder<'_> {
         };
         let mut sqls = vec![format!("'{name}'"), self.env.database.to_string()];
         for arg in args {
-            let to = if arg.ty.is_character() { arg.ty } else { SqlType::BigInt };
+            let to = if arg.ty.is_character() || arg.ty.is_binary() { arg.ty } else { SqlType::BigInt };
             sqls.push(if arg.is_null_literal { "NULL".to_owned() } else { self.implicit(arg, to)?.sql });
         }
         let collation = ty.is_character().then(|| self.database_collation());

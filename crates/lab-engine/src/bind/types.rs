@@ -59,6 +59,28 @@ pub(crate) fn bind_type(ty: &DataType, default_len: u16) -> Result<SqlType, SqlE
         }
         Ok((p as u8, s as u8))
     };
+    let sized = matches!(
+        name.as_str(),
+        "char"
+            | "character"
+            | "varchar"
+            | "nchar"
+            | "nvarchar"
+            | "binary"
+            | "varbinary"
+            | "decimal"
+            | "dec"
+            | "numeric"
+            | "float"
+            | "time"
+            | "datetime2"
+            | "datetimeoffset"
+    );
+    if !sized && !ty.args.is_empty() && ty.name.parts.len() == 1 && is_plain(&name) {
+        let text =
+            format!("Column, parameter, or variable #1: Cannot specify a column width on data type {name}.");
+        return Err(SqlError::new(2716, 16, 1, text).at(ty.name.line()));
+    }
     Ok(match name.as_str() {
         "bit" => SqlType::Bit,
         "tinyint" => SqlType::TinyInt,
@@ -99,4 +121,31 @@ pub(crate) fn bind_type(ty: &DataType, default_len: u16) -> Result<SqlType, SqlE
         "rowversion" | "timestamp" => SqlType::RowVersion,
         _ => return Err(SqlError::type_not_found(&ty.name.to_string()).at(ty.name.line())),
     })
+}
+
+/// Types that take no length.
+fn is_plain(name: &str) -> bool {
+    matches!(
+        name,
+        "bit"
+            | "tinyint"
+            | "smallint"
+            | "int"
+            | "integer"
+            | "bigint"
+            | "money"
+            | "smallmoney"
+            | "real"
+            | "date"
+            | "datetime"
+            | "smalldatetime"
+            | "text"
+            | "ntext"
+            | "image"
+            | "uniqueidentifier"
+            | "sql_variant"
+            | "rowversion"
+            | "timestamp"
+            | "sysname"
+    )
 }

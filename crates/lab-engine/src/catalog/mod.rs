@@ -6,6 +6,7 @@
 
 mod object;
 mod persist;
+mod property;
 mod table;
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 pub(crate) use object::*;
 pub(crate) use persist::{CatalogChange, create_tables, load};
+pub(crate) use property::{ExtendedProperty, PropertyClass};
 pub(crate) use table::*;
 
 use crate::types::Collation;
@@ -47,6 +49,7 @@ pub(crate) struct Catalog {
     pub(crate) schemas: BTreeMap<i32, Schema>,
     pub(crate) principals: BTreeMap<i32, Principal>,
     objects: BTreeMap<i32, Arc<Object>>,
+    properties: BTreeMap<i32, ExtendedProperty>,
     /// Schema and folded name to object id; constraints are here too, under their table's schema.
     names: HashMap<(i32, String), i32>,
     /// Constraint id to the id of its table.
@@ -69,6 +72,7 @@ impl Catalog {
             ]),
             principals: BTreeMap::new(),
             objects: BTreeMap::new(),
+            properties: BTreeMap::new(),
             names: HashMap::new(),
             constraint_owner: HashMap::new(),
             next_object_id: FIRST_OBJECT_ID,
@@ -124,6 +128,29 @@ impl Catalog {
         self.principals.values().find(|p| same_name(&p.name, name))
     }
 
+    /// Extended properties of what is there; those of dropped objects are gone with them.
+    pub(crate) fn properties(&self) -> impl Iterator<Item = &ExtendedProperty> {
+        self.properties.values().filter(|p| match p.class {
+            PropertyClass::Database => true,
+            PropertyClass::Schema => self.schemas.contains_key(&p.major),
+            PropertyClass::Object | PropertyClass::Parameter | PropertyClass::Index => {
+                self.objects.contains_key(&p.major) || self.constraint_owner.contains_key(&p.major)
+            }
+        })
+    }
+
+    pub(crate) fn property(&self, id: i32) -> Option<&ExtendedProperty> {
+        self.properties.get(&id)
+    }
+
+    pub(crate) fn put_property(&mut self, property: ExtendedProperty) {
+        self.properties.insert(property.id, property);
+    }
+
+    pub(crate) fn remove_property(&mut self, id: i32) {
+        self.properties.remove(&id);
+    }
+
     /// Where new objects get their ids from.
     pub(crate) fn ids(&self) -> ObjectIds {
         ObjectIds { next: self.next_object_id }
@@ -164,6 +191,23 @@ impl Catalog {
                 self.constraint_owner.remove(&constraint);
             }
         }
+    }
+
+    /// Modules WITH SCHEMABINDING whose text names an object: they forbid that it goes or changes.
+    pub(crate) fn bound_to(&self, object: &Object) -> Vec<Arc<Object>> {
+        let schema = self.schema_name(object.schema);
+        let names = |text: &str| {
+            // Names in such a module have two parts, always.
+            lab_tsql::mentioned_names(text).iter().any(|n| {
+                n.schema().is_some_and(|s| same_name(s, schema)) && same_name(n.name(), &object.name)
+            })
+        };
+        self.objects
+            .values()
+            .filter(|o| o.id != object.id)
+            .filter(|o| o.kind.module().is_some_and(|m| m.schema_bound && names(&m.definition)))
+            .cloned()
+            .collect()
     }
 
     /// The foreign keys of any table that refer to `table`, with the table that has them.

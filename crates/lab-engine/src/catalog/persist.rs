@@ -14,11 +14,14 @@ pub(crate) enum CatalogChange {
     RemoveSchema(i32),
     PutPrincipal(i32),
     RemovePrincipal(i32),
+    PutProperty(i32),
+    RemoveProperty(i32),
 }
 
 const OBJECT: i64 = 1;
 const SCHEMA: i64 = 2;
 const PRINCIPAL: i64 = 3;
+const PROPERTY: i64 = 4;
 const SETTING: i64 = 0;
 const SETTING_VERSION: i64 = 1;
 const SETTING_COLLATION: i64 = 2;
@@ -68,6 +71,12 @@ impl Catalog {
                         put(conn, alias, PRINCIPAL, i64::from(*id), &json(principal))?;
                     }
                 }
+                CatalogChange::PutProperty(id) => {
+                    if let Some(property) = self.property(*id) {
+                        put(conn, alias, PROPERTY, i64::from(*id), &json(property))?;
+                    }
+                }
+                CatalogChange::RemoveProperty(id) => remove(conn, alias, PROPERTY, *id)?,
                 CatalogChange::RemoveObject(id) => {
                     remove(conn, alias, OBJECT, *id)?;
                     conn.prepare_cached(&format!("DELETE FROM {alias}._identity WHERE object_id = ?1"))?
@@ -116,6 +125,7 @@ pub(crate) fn load(conn: &Connection, alias: &str) -> rusqlite::Result<Catalog> 
                 let principal: Principal = parse(&body)?;
                 catalog.principals.insert(principal.id, principal);
             }
+            PROPERTY => catalog.put_property(parse(&body)?),
             other => return Err(corrupt(format!("catalog entry of unknown kind {other}"))),
         }
     }

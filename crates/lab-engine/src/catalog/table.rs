@@ -31,6 +31,9 @@ pub(crate) struct Column {
     pub(crate) default: Option<DefaultConstraint>,
     pub(crate) computed: Option<Computed>,
     pub(crate) rowguidcol: bool,
+    /// NULL was written out: no primary key may take that back. Known only while the table is being defined.
+    #[serde(skip)]
+    pub(crate) said_null: bool,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]

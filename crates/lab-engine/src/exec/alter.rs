@@ -4,6 +4,7 @@ use lab_tsql::ast::{AlterTableAction, ConstraintKind, DataType, Ident, ObjectNam
 use rusqlite::types::Value;
 
 use super::constraint::{Added, TableBeing};
+use super::table::mentions;
 use super::{Frame, Stop};
 use crate::bind::{Bound, Resolved, Scope, Source, alias_of, declared_type};
 use crate::catalog::{CatalogChange, Column, Index, IndexRole, Table, same_name};
@@ -30,11 +31,16 @@ impl Session {
                 AlterTableAction::Add { elements, nocheck } => {
                     s.add_elements(frame, &found, table, elements, *nocheck)
                 }
-                AlterTableAction::DropColumns(names, if_exists) => {
-                    s.drop_columns(&found, table, names, *if_exists)
-                }
-                AlterTableAction::DropConstraints(names, if_exists) => {
-                    s.drop_constraints(&found, table, names, *if_exists)
+                AlterTableAction::Drop(items, if_exists) => {
+                    let mut table = table;
+                    for (column, name) in items {
+                        table = if *column {
+                            s.drop_column(&found, table, name, *if_exists)?
+                        } else {
+                            s.drop_constraint(&found, table, name, *if_exists)?
+                        };
+                    }
+                    s.save_table(&found, table, None)
                 }
                 AlterTableAction::AlterColumn { name, data_type, collation, nullable } => {
                     s.alter_column(&found, table, name, data_type, collation.as_ref(), *nullable)
@@ -83,6 +89,15 @@ impl Session {
                 TableElement::Index(_) => return Err(SqlError::unsupported("ALTER TABLE ADD INDEX").into()),
             }
         }
+        let inline = |e: &TableElement| matches!(e, TableElement::Column(def) if !def.indexes.is_empty());
+        if elements.iter().any(inline) {
+            return Err(SqlError::unsupported("ALTER TABLE ADD of a column with an INDEX").into());
+        }
+        let with_values: Vec<&str> = later
+            .iter()
+            .filter(|(c, _)| matches!(c.kind, ConstraintKind::Default { with_values: true, .. }))
+            .filter_map(|(_, column)| *column)
+            .collect();
         let is_default = |kind: &ConstraintKind| matches!(kind, ConstraintKind::Default { .. });
         for (constraint, column) in later.iter().filter(|(c, _)| is_default(&c.kind)) {
             self.add_constraint(&being, &mut table, &mut ids, constraint, *column)?;
@@ -102,8 +117,10 @@ impl Session {
         }
         self.save_table(found, table.clone(), Some(ids))?;
         if has_rows {
-            for column in new.iter().filter(|c| c.computed.is_none() && (!c.nullable || c.identity.is_some()))
-            {
+            let filled = |c: &&Column| {
+                !c.nullable || c.identity.is_some() || with_values.iter().any(|n| same_name(n, &c.name))
+            };
+            for column in new.iter().filter(|c| c.computed.is_none()).filter(filled) {
                 self.fill_column(frame, found, &table, column)?;
             }
         }
@@ -298,96 +315,115 @@ impl Session {
         Ok(format!("{}.{}", catalog.schema_name(found.object.schema), found.object.name))
     }
 
-    fn drop_columns(
+    fn drop_column(
         &mut self,
         found: &Resolved,
         mut table: Table,
-        names: &[Ident],
+        name: &Ident,
         if_exists: bool,
-    ) -> Result<(), Stop> {
-        for name in names {
-            let Some(column) = table.column_named(&name.value).cloned() else {
-                if if_exists {
-                    continue;
-                }
-                return Err(SqlError::drop_column_missing(&name.value, &found.object.name)
-                    .at(name.pos.line)
-                    .into());
-            };
-            if self.column_users(found, &table, column.id, true)? {
-                return Err(SqlError::column_in_use(&column.name).at(name.pos.line).into());
+    ) -> Result<Table, Stop> {
+        let Some(column) = table.column_named(&name.value).cloned() else {
+            if if_exists {
+                return Ok(table);
             }
-            if table.columns.len() == 1 {
-                return Err(SqlError::new(4923, 16, 1, format!("ALTER TABLE DROP COLUMN failed because '{}' is the only data column in table '{}'. A table must have at least one data column.", column.name, found.object.name)).into());
-            }
-            if column.computed.is_none() {
-                self.run_ddl(&[format!(
-                    "ALTER TABLE {} DROP COLUMN c{}",
-                    table_name(&alias_of(found.database), found.object.id),
-                    column.id
-                )])?;
-            }
-            table.columns.retain(|c| c.id != column.id);
+            return Err(SqlError::drop_column_missing(&name.value, &found.object.name)
+                .at(name.pos.line)
+                .into());
+        };
+        let users = self.column_users(found, &table, column.id, true)?;
+        if !users.is_empty() {
+            let e = SqlError::column_in_use(&column.name).at(name.pos.line);
+            return Err(users.into_iter().fold(e, SqlError::after).into());
         }
-        self.save_table(found, table, None)
+        if table.columns.len() == 1 {
+            return Err(SqlError::new(4923, 16, 1, format!("ALTER TABLE DROP COLUMN failed because '{}' is the only data column in table '{}'. A table must have at least one data column.", column.name, found.object.name)).into());
+        }
+        if column.computed.is_none() {
+            self.run_ddl(&[format!(
+                "ALTER TABLE {} DROP COLUMN c{}",
+                table_name(&alias_of(found.database), found.object.id),
+                column.id
+            )])?;
+        }
+        table.columns.retain(|c| c.id != column.id);
+        // The next column of the same statement is judged without this one.
+        self.save_table(found, table.clone(), None)?;
+        Ok(table)
     }
 
-    /// Whether a constraint, index or computed column needs a column.
+    /// What needs a column, one 5074 for each: constraints, indexes, computed columns, modules bound to their schema.
     fn column_users(
         &self,
         found: &Resolved,
         table: &Table,
         id: i32,
         with_default: bool,
-    ) -> Result<bool, SqlError> {
-        let Some(column) = table.column(id) else { return Ok(false) };
-        let word = column.name.to_lowercase();
-        let in_text = |text: &str| text.to_lowercase().contains(&word);
-        let own = table.indexes.iter().any(|i| {
-            i.keys.iter().any(|k| k.column == id)
-                || i.included.contains(&id)
-                || i.filter.as_deref().is_some_and(in_text)
-        }) || table.foreign_keys.iter().any(|f| f.columns.contains(&id))
-            || table.checks.iter().any(|c| in_text(&c.definition))
-            || table
-                .columns
-                .iter()
-                .any(|c| c.id != id && c.computed.as_ref().is_some_and(|c| in_text(&c.definition)))
-            || (with_default && column.default.is_some());
+    ) -> Result<Vec<SqlError>, SqlError> {
+        let Some(column) = table.column(id) else { return Ok(Vec::new()) };
+        let in_text = |text: &str| mentions(text, &column.name);
+        let user = |kind: &str, name: &str| SqlError::dependent(name, kind, &column.name);
+        let mut users = Vec::new();
+        for index in &table.indexes {
+            let uses = index.keys.iter().any(|k| k.column == id)
+                || index.included.contains(&id)
+                || index.filter.as_deref().is_some_and(in_text);
+            if uses {
+                users
+                    .push(user(if index.role == IndexRole::Index { "index" } else { "object" }, &index.name));
+            }
+        }
+        let keys = table.foreign_keys.iter().filter(|f| f.columns.contains(&id));
+        users.extend(keys.map(|f| user("object", &f.name)));
+        let checks = table.checks.iter().filter(|c| in_text(&c.definition));
+        users.extend(checks.map(|c| user("object", &c.name)));
+        let computed = table
+            .columns
+            .iter()
+            .filter(|c| c.id != id && c.computed.as_ref().is_some_and(|c| in_text(&c.definition)));
+        users.extend(computed.map(|c| user("column", &c.name)));
+        if let Some(default) = column.default.as_ref().filter(|_| with_default) {
+            users.push(user("object", &default.name));
+        }
         let catalog = self.catalog_of(found.database)?;
-        Ok(own
-            || catalog.references_to(found.object.id).iter().any(|(_, f)| f.referenced_columns.contains(&id)))
+        for (_, key) in catalog.references_to(found.object.id) {
+            if key.referenced_columns.contains(&id) {
+                users.push(user("object", &key.name));
+            }
+        }
+        for module in catalog.bound_to(&found.object) {
+            if module.kind.module().is_some_and(|m| in_text(&m.definition)) {
+                users.push(user("object", &module.name));
+            }
+        }
+        Ok(users)
     }
 
-    fn drop_constraints(
+    fn drop_constraint(
         &mut self,
         found: &Resolved,
         mut table: Table,
-        names: &[Ident],
+        name: &Ident,
         if_exists: bool,
-    ) -> Result<(), Stop> {
-        for name in names {
-            let key = table
-                .indexes
-                .iter()
-                .position(|i| i.role != IndexRole::Index && same_name(&i.name, &name.value));
-            if let Some(at) = key {
-                table = self.drop_key(found, table, at)?;
-                continue;
-            }
-            let before = table.constraints().len();
-            table.checks.retain(|c| !same_name(&c.name, &name.value));
-            table.foreign_keys.retain(|c| !same_name(&c.name, &name.value));
-            for column in &mut table.columns {
-                if column.default.as_ref().is_some_and(|d| same_name(&d.name, &name.value)) {
-                    column.default = None;
-                }
-            }
-            if table.constraints().len() == before && !if_exists {
-                return Err(SqlError::not_a_constraint(&name.value).at(name.pos.line).into());
+    ) -> Result<Table, Stop> {
+        let key =
+            table.indexes.iter().position(|i| i.role != IndexRole::Index && same_name(&i.name, &name.value));
+        if let Some(at) = key {
+            return self.drop_key(found, table, at);
+        }
+        let before = table.constraints().len();
+        table.checks.retain(|c| !same_name(&c.name, &name.value));
+        table.foreign_keys.retain(|c| !same_name(&c.name, &name.value));
+        for column in &mut table.columns {
+            if column.default.as_ref().is_some_and(|d| same_name(&d.name, &name.value)) {
+                column.default = None;
             }
         }
-        self.save_table(found, table, None)
+        if table.constraints().len() == before && !if_exists {
+            let e = SqlError::not_a_constraint(&name.value).at(name.pos.line);
+            let last = SqlError::new(3727, 16, 0, "Could not drop constraint. See previous errors.");
+            return Err(last.after(e).at(name.pos.line).into());
+        }
+        Ok(table)
     }
 
     fn drop_key(&mut self, found: &Resolved, mut table: Table, at: usize) -> Result<Table, Stop> {
@@ -398,7 +434,7 @@ impl Session {
             f.key_index_id == index.id && f.referenced_columns.iter().all(|c| keys.contains(c))
         };
         if let Some((owner, fk)) = catalog.references_to(found.object.id).iter().find(|(_, f)| uses(f)) {
-            return Err(SqlError::new(
+            let e = SqlError::new(
                 3725,
                 16,
                 0,
@@ -406,8 +442,9 @@ impl Session {
                     "The constraint '{}' is being referenced by table '{}', foreign key constraint '{}'.",
                     index.name, owner.name, fk.name
                 ),
-            )
-            .into());
+            );
+            let last = SqlError::new(3727, 16, 0, "Could not drop constraint. See previous errors.");
+            return Err(last.after(e).into());
         }
         let old = table.clone();
         table.indexes.remove(at);
@@ -486,23 +523,19 @@ impl Session {
             .at(name.pos.line)
             .into());
         };
-        let in_use = || {
-            SqlError::new(
-                4922,
-                16,
-                9,
-                format!(
-                    "ALTER TABLE ALTER COLUMN {} failed because one or more objects access this column.",
-                    old.name
-                ),
-            )
+        let in_use = |users: Vec<SqlError>| {
+            users.into_iter().fold(SqlError::alter_column_in_use(&old.name), SqlError::after)
         };
         if old.computed.is_some() || old.ty == SqlType::RowVersion {
             return Err(SqlError::new(
                 4928,
                 16,
                 1,
-                format!("Cannot alter column '{}' because it is 'COMPUTED' or 'timestamp'.", old.name),
+                format!(
+                    "Cannot alter column '{}' because it is '{}'.",
+                    old.name,
+                    if old.computed.is_some() { "COMPUTED" } else { "timestamp" }
+                ),
             )
             .into());
         }
@@ -512,13 +545,16 @@ impl Session {
         };
         let new = Column {
             ty: declared_type(data_type)?,
-            nullable: nullable.unwrap_or(true),
+            nullable: nullable.unwrap_or(old.identity.is_none()),
             collation,
             ..old.clone()
         };
         let keyed = table.primary_key().is_some_and(|k| k.keys.iter().any(|k| k.column == old.id));
         if keyed && new.nullable {
-            return Err(in_use().into());
+            return Err(in_use(self.column_users(found, &table, old.id, false)?).into());
+        }
+        if new.identity.is_some() && (!new.ty.is_integer() && !new.ty.is_decimal() || new.ty.scale() > 0) {
+            return Err(SqlError::new(2749, 16, 2, format!("Identity column '{}' must be of data type int, bigint, smallint, tinyint, or decimal or numeric with a scale of 0, unencrypted, and constrained to be nonnullable.", old.name)).into());
         }
         let sqlite = table_name(&alias_of(found.database), found.object.id);
         if !new.nullable && old.nullable {
@@ -547,8 +583,10 @@ impl Session {
                 && old.ty.max_length() <= new.ty.max_length()
                 && old.ty.name() == new.ty.name());
         if !(same && grows) {
-            if self.column_users(found, &old_table, old.id, false)? {
-                return Err(in_use().into());
+            // A default outlives another length, but not another type.
+            let users = self.column_users(found, &old_table, old.id, old.ty.name() != new.ty.name())?;
+            if !users.is_empty() {
+                return Err(in_use(users).into());
             }
             let full = format!("{}.{}", self.name_of(found.database), self.dotted(found)?);
             let frame = Frame::batch();
@@ -631,6 +669,10 @@ impl Session {
                 ),
             )
         };
+        let here = frame.database.unwrap_or_else(|| self.current_database());
+        if !self.shared.rights(here)?.ddl {
+            return Err(ambiguous().into());
+        }
         if matches!(what, "COLUMN" | "INDEX") {
             let mut parts = name.parts.clone();
             let Some(inner) = parts.pop() else { return Err(ambiguous().into()) };
@@ -639,15 +681,17 @@ impl Session {
                 if table.column_named(new).is_some() {
                     return Err(SqlError::new(15335, 11, 1, format!("Error: The new name '{new}' is already in use as a COLUMN name and would cause a duplicate that is not permitted.")).into());
                 }
-                let Some(id) = table.column_named(&inner.value).map(|c| c.id) else {
+                let Some(_) = table.column_named(&inner.value).map(|c| c.id) else {
                     return Err(ambiguous().into());
                 };
-                if self.column_users(&found, &table, id, false)?
-                    && table
-                        .checks
-                        .iter()
-                        .any(|c| c.definition.to_lowercase().contains(&inner.value.to_lowercase()))
-                {
+                let enforced = table.checks.iter().map(|c| c.definition.as_str()).chain(
+                    table.columns.iter().filter_map(|c| c.computed.as_ref().map(|c| c.definition.as_str())),
+                );
+                let filters = table.indexes.iter().filter_map(|i| i.filter.as_deref());
+                let bound = self.catalog_of(found.database)?;
+                let bound = bound.bound_to(&found.object);
+                let modules = bound.iter().filter_map(|o| o.kind.module().map(|m| m.definition.as_str()));
+                if enforced.chain(filters).chain(modules).any(|text| mentions(text, &inner.value)) {
                     return Err(SqlError::new(15336, 16, 1, format!("Object '{name}' cannot be renamed because the object participates in enforced dependencies.")).into());
                 }
                 if let Some(column) = table.column_named_mut(&inner.value) {
@@ -663,9 +707,19 @@ impl Session {
             }
             return self.save_table(&found, table, None);
         }
-        let found = self.bind(frame, |b| b.find(name))?.bound.ok_or_else(ambiguous)?;
+        let Some(found) = self.bind(frame, |b| b.find(name))?.bound else {
+            return self.rename_constraint(frame, name, new, ambiguous());
+        };
         self.enter_write(found.database)?;
         let catalog = self.catalog_of(found.database)?;
+        if let Some(by) = catalog.bound_to(&found.object).first() {
+            let text = format!(
+                "Object '{name}' cannot be renamed because the object participates in enforced dependencies."
+            );
+            return Err(SqlError::new(15336, 16, 1, text)
+                .after(SqlError::schema_bound("RENAME", name.name(), &by.name))
+                .into());
+        }
         if catalog.id_of(found.object.schema, new).is_some() {
             return Err(SqlError::new(15335, 11, 1, format!("Error: The new name '{new}' is already in use as a OBJECT name and would cause a duplicate that is not permitted.")).into());
         }
@@ -679,6 +733,44 @@ impl Session {
             c.put(object);
         })?;
         Ok(())
+    }
+}
+
+impl Session {
+    /// Renames a constraint, which is found by the name of its own and not by its table's.
+    fn rename_constraint(
+        &mut self,
+        frame: &Frame,
+        name: &ObjectName,
+        new: &str,
+        missing: SqlError,
+    ) -> Result<(), Stop> {
+        let database = frame.database.unwrap_or_else(|| self.current_database());
+        let catalog = self.catalog_of(database)?;
+        let schema = match name.schema() {
+            Some(schema) => catalog.schema_named(schema).map(|s| s.id).ok_or_else(|| missing.clone())?,
+            None => self.default_schema(database),
+        };
+        let owner = catalog.id_of(schema, name.name()).and_then(|id| catalog.constraint_table(id).cloned());
+        let owner = owner.ok_or(missing)?;
+        if catalog.id_of(schema, new).is_some() {
+            return Err(SqlError::new(15335, 11, 1, format!("Error: The new name '{new}' is already in use as a OBJECT name and would cause a duplicate that is not permitted.")).into());
+        }
+        self.enter_write(database)?;
+        let object = self.catalog_of(database)?.object(owner.id).cloned();
+        let object = object.ok_or_else(|| SqlError::internal("a table that is gone"))?;
+        let Some(mut table) = object.table().cloned() else { return Ok(()) };
+        let names = table
+            .indexes
+            .iter_mut()
+            .map(|i| &mut i.name)
+            .chain(table.checks.iter_mut().map(|c| &mut c.name))
+            .chain(table.foreign_keys.iter_mut().map(|f| &mut f.name))
+            .chain(table.columns.iter_mut().filter_map(|c| c.default.as_mut()).map(|d| &mut d.name));
+        for slot in names.filter(|n| same_name(n, name.name())) {
+            new.clone_into(slot);
+        }
+        self.save_table(&Resolved { database, object }, table, None)
     }
 }
 

@@ -112,6 +112,7 @@ impl Session {
     ) -> Result<u64, Stop> {
         let option = |name: &str| insert.options.iter().any(|o| o == name);
         let found = self.bind(frame, |b| b.target(&Target::Table(insert.table.clone())))?.bound;
+        self.may_change(frame, &found, "INSERT")?;
         let target = self.enter_target(frame, &found)?;
         let table = target.table()?;
         // A column that INSERT BULK names and the client's metadata names are the same ones, in the same order.

@@ -152,7 +152,10 @@ impl Session {
         let missing = || SqlError::procedure_not_found(&name.to_string()).at(name.line());
         let found = self.bind(frame, |b| b.find(name))?.bound.ok_or_else(missing)?;
         match found.object.kind {
-            ObjectKind::Procedure(_) => Ok(Callee::User(found)),
+            ObjectKind::Procedure(_) => {
+                self.may_execute(frame, &found)?;
+                Ok(Callee::User(found))
+            }
             _ => Err(SqlError::new(
                 2809,
                 16,
@@ -181,6 +184,7 @@ impl Session {
         let mut inner = Frame::inner();
         inner.procedure = Some((found.object.name.clone(), found.object.id));
         inner.database = Some(found.database);
+        inner.schema = Some(found.object.schema);
         inner.text = Arc::from(module.definition.as_str());
         let ModuleBody::Procedure { parameters, body } = &create.body else {
             return Err(SqlError::internal("a procedure without a body").into());

@@ -1,6 +1,6 @@
 //! Column definitions: types, nullability, defaults, computed columns.
 
-use lab_tsql::ast::{ColumnDef, ConstraintKind, Expr, Literal};
+use lab_tsql::ast::{ColumnDef, ConstraintKind, Expr};
 
 use super::{Frame, Stop};
 use crate::bind::{Scope, Source, declared_type};
@@ -31,6 +31,17 @@ impl Session {
             increment,
             not_for_replication: def.not_for_replication,
         });
+        if def.collation.is_some() && !ty.is_character() && def.computed.is_none() {
+            let name = ty.name();
+            return Err(SqlError::new(
+                447,
+                16,
+                0,
+                format!("Expression type {name} is invalid for COLLATE clause."),
+            )
+            .at(line)
+            .into());
+        }
         if identity.is_some() {
             let whole = (ty.is_integer() && ty != SqlType::Bit) || (ty.is_decimal() && ty.scale() == 0);
             if !whole || def.nullable == Some(true) {
@@ -51,8 +62,9 @@ impl Session {
             computed: def
                 .computed
                 .as_ref()
-                .map(|(_, text)| Computed { definition: format!("({text})"), persisted: def.persisted }),
+                .map(|(expr, text)| Computed { definition: shown(expr, text), persisted: def.persisted }),
             rowguidcol: def.rowguidcol,
+            said_null: def.nullable == Some(true),
         })
     }
 
@@ -61,7 +73,13 @@ impl Session {
     }
 
     /// The type of a computed column, from its expression over the others.
-    pub(super) fn type_computed(&self, table: &mut Table, at: usize, expr: &Expr) -> Result<(), Stop> {
+    pub(super) fn type_computed(
+        &self,
+        table: &mut Table,
+        name: &str,
+        at: usize,
+        expr: &Expr,
+    ) -> Result<(), Stop> {
         let plan = self.bind(&Frame::batch(), |b| {
             let mut plain = table.clone();
             plain.columns.retain(|c| c.computed.is_none());
@@ -74,6 +92,10 @@ impl Session {
             bound
         })?;
         if let Some(column) = table.columns.get_mut(at) {
+            let persisted = column.computed.as_ref().is_some_and(|c| c.persisted);
+            if persisted && (!plan.params.is_empty() || !plan.databases.is_empty()) {
+                return Err(SqlError::computed_not_persistable(&column.name, name).into());
+            }
             column.ty = plan.bound.ty;
             column.nullable = plan.bound.nullable;
         }
@@ -93,30 +115,26 @@ impl Session {
         let plan = self.bind(&Frame::batch(), |b| {
             let bound = b.expr(value)?;
             b.assign(&bound, column.ty)
-        })?;
-        let number = matches!(
-            value,
-            Expr::Literal(Literal::Int(_) | Literal::Decimal(_) | Literal::Float(_) | Literal::Money(_))
-        );
-        let text = text.trim();
-        let text = if text.starts_with('(') && text.ends_with(')') && matches!(value, Expr::Nested(_)) {
-            &text[1..text.len() - 1]
-        } else {
-            text
-        };
-        let definition = if number
-            || matches!(value, Expr::Nested(inner) if matches!(**inner, Expr::Literal(Literal::Int(_) | Literal::Decimal(_))))
-        {
-            format!("(({text}))")
-        } else {
-            format!("({text})")
-        };
+        });
+        let plan = plan.map_err(|e| if e.number == 207 { no_column_here(&e) } else { e })?;
         Ok(DefaultConstraint {
             object_id,
             name,
             system_named,
-            definition,
+            definition: shown(value, text),
             constant: plan.bound.literal.map(StoredValue),
         })
     }
+}
+
+/// A definition as `sys.default_constraints` and its kin show it, parenthesised.
+pub(super) fn shown(expr: &Expr, text: &str) -> String {
+    lab_tsql::print_definition(expr)
+        .map_or_else(|| format!("({})", text.trim()), |printed| format!("({printed})"))
+}
+
+/// A default is no place for columns.
+fn no_column_here(e: &SqlError) -> SqlError {
+    let name = e.message.split('\'').nth(1).unwrap_or_default();
+    SqlError::new(128, 15, 1, format!("The name \"{name}\" is not permitted in this context. Valid expressions are constants, constant expressions, and (in some contexts) variables. Column names are not permitted.")).at(e.line)
 }

@@ -2,6 +2,8 @@
 
 use lab_tsql::ast::{Constraint, ConstraintKind, Ident, KeyColumn, ObjectName};
 
+use super::column::shown;
+use super::table::mentions;
 use super::{Frame, Stop};
 use crate::catalog::{
     Catalog, Check, ForeignKey, Index, IndexKey, IndexRole, ObjectIds, ReferentialAction, Table, same_name,
@@ -31,7 +33,28 @@ pub(super) enum Added {
 
 impl Session {
     /// Adds a constraint to a table; `column` is the one it is written with.
+    ///
+    /// # Errors
+    /// What is wrong with it, and 1750 behind that.
     pub(super) fn add_constraint(
+        &mut self,
+        being: &TableBeing<'_>,
+        table: &mut Table,
+        ids: &mut ObjectIds,
+        constraint: &Constraint,
+        column: Option<&str>,
+    ) -> Result<Added, Stop> {
+        self.define_constraint(being, table, ids, constraint, column).map_err(|stop| {
+            stop.map(|e| match e.number {
+                1752 | 1761..=1785 | 1909 | 1911 | 1919 | 2714 | 8111 | 8139 | 8141 => {
+                    SqlError::no_constraint(e)
+                }
+                _ => e,
+            })
+        })
+    }
+
+    fn define_constraint(
         &mut self,
         being: &TableBeing<'_>,
         table: &mut Table,
@@ -81,14 +104,20 @@ impl Session {
                     actions,
                 )
             }
-            ConstraintKind::Check { text, .. } => {
+            ConstraintKind::Check { condition, text } => {
                 let at = column.and_then(|c| table.column_named(c)).map_or(0, |c| c.id);
-                let text = text.trim();
+                let other = |c: &&crate::catalog::Column| c.id != at && mentions(text, &c.name);
+                if at != 0
+                    && let Some(column) = column
+                    && table.columns.iter().any(|c| other(&c))
+                {
+                    return Err(SqlError::new(8141, 16, 0, format!("Column CHECK constraint for column '{column}' references another column, table '{}'.", being.name)).into());
+                }
                 table.checks.push(Check {
                     object_id,
                     name: name("CK", column.unwrap_or("")),
                     system_named,
-                    definition: format!("({text})"),
+                    definition: shown(condition, text),
                     column: at,
                     disabled: false,
                     not_trusted: false,
@@ -98,7 +127,7 @@ impl Session {
                 self.bind(&Frame::batch(), |b| b.checks(&whole))?;
                 Ok(Added::Check(object_id))
             }
-            ConstraintKind::Default { value, text, column: named } => {
+            ConstraintKind::Default { value, text, column: named, .. } => {
                 let target = named.as_ref().map(|n| n.value.as_str()).or(column).unwrap_or("");
                 let found = table.column_named(target).cloned().ok_or_else(|| {
                     SqlError::new(
@@ -135,6 +164,14 @@ impl Session {
         (parent, referenced): (&ObjectName, &[Ident]),
         (on_delete, on_update): (ReferentialAction, ReferentialAction),
     ) -> Result<Added, Stop> {
+        if let Some(server) = parent.database()
+            && self.server.database_named(server).is_none_or(|d| d.id != being.database)
+        {
+            return Err(SqlError::foreign_key_across(&name).into());
+        }
+        if being.database == 0 || parent.name().starts_with('#') {
+            return Err(SqlError::foreign_key_temporary(&name).into());
+        }
         let mut columns = Vec::new();
         for column in own {
             columns.push(
@@ -192,6 +229,19 @@ impl Session {
                 return Err(SqlError::new(1778, 16, 0, format!("Column '{parent}.{}' is not the same data type as referencing column '{}.{}' in foreign key '{name}'.", names.1, being.name, names.0)).into());
             }
         }
+        let computed =
+            |t: &Table, ids: &[i32]| ids.iter().any(|id| t.column(*id).is_some_and(|c| c.computed.is_some()));
+        if computed(table, &columns) || computed(&parent_table, &wanted) {
+            return Err(SqlError::unsupported("FOREIGN KEY over a computed column").into());
+        }
+        actions_fit(table, &name, &columns, on_delete, on_update)?;
+        let edges = cascades(being, table);
+        for (update, action) in [(false, on_delete), (true, on_update)] {
+            let acts = action != ReferentialAction::NoAction;
+            if acts && closes_a_path(&edges, update, parent_id, being.id) {
+                return Err(SqlError::cascade_cycle(&name, being.name).into());
+            }
+        }
         table.foreign_keys.push(ForeignKey {
             object_id,
             name,
@@ -207,6 +257,68 @@ impl Session {
         });
         Ok(Added::ForeignKey(object_id))
     }
+}
+
+/// SET NULL needs columns that may be NULL, SET DEFAULT such with a default or that may be NULL.
+fn actions_fit(
+    table: &Table,
+    name: &str,
+    columns: &[i32],
+    on_delete: ReferentialAction,
+    on_update: ReferentialAction,
+) -> Result<(), SqlError> {
+    let fixed = || columns.iter().filter_map(|id| table.column(*id)).filter(|c| !c.nullable);
+    let asks = |action| on_delete == action || on_update == action;
+    if asks(ReferentialAction::SetNull) && fixed().next().is_some() {
+        return Err(SqlError::set_null_not_nullable(name));
+    }
+    if asks(ReferentialAction::SetDefault) && fixed().any(|c| c.default.is_none()) {
+        return Err(SqlError::set_default_without(name));
+    }
+    Ok(())
+}
+
+/// A foreign key that acts: whether on UPDATE, the referenced table, the referencing one.
+type Edge = (bool, i32, i32);
+
+/// Every acting foreign key of the database, with those that the table being defined has so far.
+fn cascades(being: &TableBeing<'_>, table: &Table) -> Vec<Edge> {
+    let mut out = Vec::new();
+    let mut note = |owner: i32, fk: &ForeignKey| {
+        for (update, action) in [(false, fk.on_delete), (true, fk.on_update)] {
+            if action != ReferentialAction::NoAction {
+                out.push((update, fk.referenced_table, owner));
+            }
+        }
+    };
+    for object in being.catalog.objects().filter(|o| o.id != being.id) {
+        object.table().iter().flat_map(|t| t.foreign_keys.iter()).for_each(|fk| note(object.id, fk));
+    }
+    table.foreign_keys.iter().for_each(|fk| note(being.id, fk));
+    out
+}
+
+/// Whether one more edge would let some table be reached twice by what one statement sets off.
+fn closes_a_path(edges: &[Edge], update: bool, from: i32, to: i32) -> bool {
+    let reach = |start: i32, forward: bool| {
+        let mut found = vec![start];
+        let mut at = 0;
+        while let Some(table) = found.get(at).copied() {
+            at += 1;
+            for (kind, parent, child) in edges {
+                let (here, there) = if forward { (*parent, *child) } else { (*child, *parent) };
+                if *kind == update && here == table && !found.contains(&there) {
+                    found.push(there);
+                }
+            }
+        }
+        found
+    };
+    let below = reach(to, true);
+    reach(from, false).iter().any(|root| {
+        let known = reach(*root, true);
+        below.iter().any(|table| known.contains(table))
+    })
 }
 
 struct Key {
@@ -236,6 +348,10 @@ fn add_key(
     let mut keys = Vec::new();
     for (name, descending) in &named {
         let exists = being.exists;
+        let twice = named.iter().filter(|(other, _)| same_name(other, name)).count() > 1;
+        if twice {
+            return Err(SqlError::duplicate_key_column(name));
+        }
         let column = table.column_named_mut(name).ok_or_else(|| {
             SqlError::new(
                 1911,
@@ -244,8 +360,9 @@ fn add_key(
                 format!("Column name '{name}' does not exist in the target table or view."),
             )
         })?;
+        must_be_key(column, being.name)?;
         if key.primary && column.nullable {
-            if exists || column.computed.is_some() {
+            if exists || column.said_null || column.computed.is_some() {
                 return Err(SqlError::nullable_primary_key(being.name));
             }
             column.nullable = false;
@@ -271,6 +388,14 @@ fn add_key(
         fill_factor: 0,
     });
     Ok(Added::Index(id))
+}
+
+/// Types too large to be compared as keys.
+pub(super) fn must_be_key(column: &crate::catalog::Column, table: &str) -> Result<(), SqlError> {
+    if column.ty.is_large() || column.ty == crate::types::SqlType::Xml {
+        return Err(SqlError::no_key_type(&column.name, table));
+    }
+    Ok(())
 }
 
 /// 1 for the clustered index, 2 and up for the others.

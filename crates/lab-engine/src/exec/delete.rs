@@ -29,6 +29,7 @@ impl Session {
                 output: delete.output.is_some(),
             };
             let found = s.bind(frame, |b| b.change(&clauses))?.bound.target;
+            s.may_change(frame, &found, "DELETE")?;
             let target = s.enter_target(frame, &found)?;
             let plan = s.bind(frame, |b| b.change(&clauses))?;
             let sql = plan.bound.sql.clone();

@@ -71,6 +71,10 @@ impl Session {
             return Err(SqlError::cannot_drop(word, &name.to_string()).at(name.line()).into());
         }
         let id = found.object.id;
+        if let Some(by) = catalog.bound_to(&found.object).first() {
+            let verb = format!("DROP {}", word.to_uppercase());
+            return Err(SqlError::schema_bound(&verb, &name.to_string(), &by.name).at(name.line()).into());
+        }
         if kind == DropKind::Table {
             if catalog.references_to(id).iter().any(|(owner, _)| owner.id != id) {
                 return Err(SqlError::drop_referenced(&name.to_string()).at(name.line()).into());
@@ -90,7 +94,7 @@ impl Session {
             return if if_exists {
                 Ok(())
             } else {
-                Err(SqlError::principal_not_found("schema", name.name()).into())
+                Err(SqlError::cannot_drop_principal("schema", name.name()).into())
             };
         };
         let id = schema.id;
@@ -127,7 +131,7 @@ impl Session {
             return if if_exists {
                 Ok(())
             } else {
-                Err(SqlError::principal_not_found(word, name.name()).into())
+                Err(SqlError::cannot_drop_principal(word, name.name()).into())
             };
         };
         let id = found.id;
@@ -161,14 +165,16 @@ impl Session {
     }
 
     fn drop_login(&mut self, name: &ObjectName, if_exists: bool) -> Result<(), Stop> {
-        self.must_be_sysadmin()?;
+        let missing = || SqlError::cannot_drop_principal("login", name.name());
+        if !self.shared.has_server_role("securityadmin") {
+            return Err(missing().into());
+        }
         let Some(login) = self.server.login_named(name.name()) else {
-            return if if_exists {
-                Ok(())
-            } else {
-                Err(SqlError::principal_not_found("login", name.name()).into())
-            };
+            return if if_exists { Ok(()) } else { Err(missing().into()) };
         };
+        if login.is_sysadmin() && !self.shared.state().sysadmin {
+            return Err(missing().into());
+        }
         if login.id == 1 {
             return Err(
                 SqlError::new(15150, 16, 1, format!("Cannot drop the login '{}'.", login.name)).into()

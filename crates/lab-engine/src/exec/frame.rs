@@ -37,6 +37,16 @@ pub(crate) enum Stop {
     Closed,
 }
 
+impl Stop {
+    /// The same with its error, if it is one, changed.
+    pub(crate) fn map(self, change: impl FnOnce(SqlError) -> SqlError) -> Stop {
+        match self {
+            Stop::Error(e) => Stop::Error(change(e)),
+            other => other,
+        }
+    }
+}
+
 impl From<SqlError> for Stop {
     fn from(e: SqlError) -> Stop {
         if e.is_cancelled() { Stop::Cancelled } else { Stop::Error(e) }
@@ -72,6 +82,8 @@ pub(crate) struct Frame {
     pub(crate) tries: u32,
     /// An error of names in its own text is on its way out, which only a CATCH further out may take.
     pub(crate) uncatchable: bool,
+    /// The schema of the module that runs, where names without one are looked for first.
+    pub(crate) schema: Option<i32>,
     /// Temporary tables made here, dropped when a procedure ends.
     pub(crate) temporary: Vec<i32>,
 }
@@ -89,6 +101,7 @@ impl Frame {
             database: None,
             tries: 0,
             uncatchable: false,
+            schema: None,
             temporary: Vec::new(),
         }
     }

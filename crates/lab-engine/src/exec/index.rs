@@ -1,8 +1,9 @@
 //! CREATE, ALTER and DROP INDEX.
 
-use lab_tsql::ast::{CreateIndex, Ident, ObjectName};
+use lab_tsql::ast::{CreateIndex, Expr, Ident, KeyColumn, ObjectName};
 
-use super::constraint::next_index_id;
+use super::column::shown;
+use super::constraint::{must_be_key, next_index_id};
 use super::{Frame, Stop};
 use crate::bind::{Resolved, alias_of};
 use crate::catalog::{Index, IndexKey, IndexRole, Object, ObjectKind, Table, same_name};
@@ -21,6 +22,9 @@ impl Session {
     ) -> Result<(Resolved, Table), Stop> {
         let missing = || SqlError::alter_table_not_found(name.name()).at(name.line());
         let found = self.bind(frame, |b| b.find(name))?.bound.ok_or_else(missing)?;
+        if matches!(found.object.kind, ObjectKind::View(_)) {
+            return Err(SqlError::unsupported("index on a view").into());
+        }
         self.enter_write(found.database)?;
         let object = self.catalog_of(found.database)?.object(found.object.id).cloned().ok_or_else(missing)?;
         let table = object.table().cloned().ok_or_else(missing)?;
@@ -50,7 +54,8 @@ impl Session {
             return Err(SqlError::unsupported(&format!("CREATE {special} INDEX")).into());
         }
         self.atomically(sink, |s, _| {
-            let (found, mut table) = s.table_to_change(frame, &create.table)?;
+            let missing = |e: SqlError| if e.number == 4902 { SqlError::index_table_not_found(&create.table.to_string()).at(e.line) } else { e };
+            let (found, mut table) = s.table_to_change(frame, &create.table).map_err(|stop| stop.map(missing))?;
             let on = |option: &str| create.options.iter().any(|(n, v)| n == option && v == "ON");
             let existing = table.indexes.iter().position(|i| same_name(&i.name, &create.name.value));
             if let Some(at) = existing {
@@ -59,38 +64,23 @@ impl Session {
                 }
                 let old = table.indexes.remove(at);
                 s.drop_index_ddl(&found, &old)?;
+            } else if on("DROP_EXISTING") {
+                return Err(SqlError::new(7999, 16, 9, format!("Could not find any index named '{}' for table '{}'.", create.name.value, create.table)).into());
             }
-            if create.clustered && table.indexes.iter().any(|i| i.clustered) {
-                return Err(SqlError::new(1902, 16, 3, format!("Cannot create more than one clustered index on table '{}'. Drop the existing clustered index before creating another.", create.table)).into());
+            if create.clustered && let Some(other) = table.indexes.iter().find(|i| i.clustered) {
+                return Err(SqlError::new(1902, 16, 3, format!("Cannot create more than one clustered index on table '{}'. Drop the existing clustered index '{}' before creating another.", create.table, other.name)).into());
             }
-            let column = |name: &Ident| {
-                table.column_named(&name.value).ok_or_else(|| {
-                    SqlError::new(1911, 16, 1, format!("Column name '{}' does not exist in the target table or view.", name.value)).at(name.pos.line)
-                })
-            };
-            let mut keys = Vec::new();
-            for key in &create.columns {
-                let found = column(&key.name)?;
-                if found.computed.is_some() {
-                    return Err(SqlError::unsupported("index on a computed column").into());
-                }
-                keys.push(IndexKey { column: found.id, descending: key.descending });
-            }
-            let included = create.include.iter().map(|i| column(i).map(|c| c.id)).collect::<Result<Vec<_>, _>>()?;
-            let index = Index {
-                id: next_index_id(&table, create.clustered),
-                name: create.name.value.clone(),
-                system_named: false,
-                role: IndexRole::Index,
-                clustered: create.clustered,
+            let new = NewIndex {
+                name: &create.name.value,
                 unique: create.unique,
-                keys,
-                included,
-                filter: create.filter.as_ref().map(|(_, text)| format!("({})", text.trim())),
+                clustered: create.clustered,
+                keys: &create.columns,
+                included: &create.include,
+                filter: create.filter.as_ref(),
                 ignore_dup_key: on("IGNORE_DUP_KEY"),
-                disabled: false,
                 fill_factor: create.options.iter().find(|(n, _)| n == "FILLFACTOR").and_then(|(_, v)| v.parse().ok()).unwrap_or(0),
             };
+            let index = define_index(&table, &found.object.name, &new)?;
             table.indexes.push(index.clone());
             s.build_index(&found, &table, &index)?;
             s.save_table(&found, table, None)
@@ -108,12 +98,71 @@ impl Session {
                 let duplicate = matches!(&e, rusqlite::Error::SqliteFailure(_, Some(m)) if violated_index(table, m).is_some());
                 if duplicate {
                     let schema = self.catalog_of(found.database)?.schema_name(found.object.schema).to_owned();
-                    return Err(SqlError::new(1505, 16, 1, format!("The CREATE UNIQUE INDEX statement terminated because a duplicate key was found for the object name '{schema}.{}' and the index name '{}'.", found.object.name, index.name)).into());
+                    let key = self.first_duplicate(found, table, index)?;
+                    let e = SqlError::new(
+                        1505,
+                        16,
+                        1,
+                        format!(
+                            "The CREATE UNIQUE INDEX statement terminated because a duplicate key was found for the object name '{schema}.{}' and the index name '{}'. The duplicate key value is {key}.",
+                            found.object.name, index.name
+                        ),
+                    );
+                    return Err(
+                        if index.role == IndexRole::Index { e } else { SqlError::no_constraint(e) }.into()
+                    );
+                }
+                if e.to_string().contains("prohibited in index")
+                    || e.to_string().contains("non-deterministic")
+                {
+                    let computed = |k: &IndexKey| table.column(k.column).filter(|c| c.computed.is_some());
+                    let column = index.keys.iter().find_map(computed).map_or("", |c| &c.name);
+                    return Err(SqlError::not_deterministic(column, &found.object.name).into());
                 }
                 return Err(SqlError::sqlite(&e).into());
             }
         }
         Ok(())
+    }
+
+    /// The key that more than one row has, as 1505 shows it.
+    fn first_duplicate(&self, found: &Resolved, table: &Table, index: &Index) -> Result<String, Stop> {
+        let plan = self.bind(&Frame::batch(), |b| {
+            let columns = b.table_columns_at(table, |_, c| format!("c{}", c.id))?;
+            let filter = index.filter.as_ref().map(|f| b.index_filter(table, f)).transpose()?;
+            Ok((columns, filter))
+        })?;
+        let (columns, filter) = plan.bound;
+        let keys: Vec<_> = index
+            .keys
+            .iter()
+            .filter_map(|k| {
+                table.columns.iter().position(|c| c.id == k.column).and_then(|at| columns.get(at))
+            })
+            .collect();
+        let list: Vec<String> = keys.iter().map(|c| c.sql.clone()).collect();
+        let list = list.join(",");
+        let sql = format!(
+            "SELECT {list} FROM {}{} GROUP BY {list} HAVING count(*) > 1 LIMIT 1",
+            crate::store::table_name(&alias_of(found.database), found.object.id),
+            filter.map(|f| format!(" WHERE {f}")).unwrap_or_default()
+        );
+        let values: Vec<rusqlite::types::Value> = self
+            .conn
+            .query_row(&sql, [], |row| (0..keys.len()).map(|n| row.get(n)).collect())
+            .map_err(|e| SqlError::sqlite(&e))?;
+        let shown: Vec<String> = values
+            .iter()
+            .zip(&keys)
+            .map(|(value, column)| {
+                if *value == rusqlite::types::Value::Null {
+                    "<NULL>".to_owned()
+                } else {
+                    crate::types::display_value(value, column.ty)
+                }
+            })
+            .collect();
+        Ok(format!("({})", shown.join(", ")))
     }
 
     pub(super) fn drop_index_ddl(&self, found: &Resolved, index: &Index) -> Result<(), Stop> {
@@ -211,4 +260,73 @@ impl Session {
             s.save_table(&found, table, None)
         })
     }
+}
+
+/// An index as a statement writes it.
+pub(super) struct NewIndex<'a> {
+    pub(super) name: &'a str,
+    pub(super) unique: bool,
+    pub(super) clustered: bool,
+    pub(super) keys: &'a [KeyColumn],
+    pub(super) included: &'a [Ident],
+    pub(super) filter: Option<&'a (Expr, String)>,
+    pub(super) ignore_dup_key: bool,
+    pub(super) fill_factor: u8,
+}
+
+/// An index as the catalog keeps it.
+///
+/// # Errors
+/// A column is missing, listed twice, or of a type that cannot be a key.
+pub(super) fn define_index(table: &Table, name: &str, new: &NewIndex<'_>) -> Result<Index, SqlError> {
+    const KEYS_MAX: usize = 32;
+    let column = |written: &Ident| {
+        table.column_named(&written.value).ok_or_else(|| {
+            let text = format!("Column name '{}' does not exist in the target table or view.", written.value);
+            SqlError::new(1911, 16, 1, text).at(written.pos.line)
+        })
+    };
+    let mut keys: Vec<IndexKey> = Vec::new();
+    for key in new.keys {
+        let found = column(&key.name)?;
+        must_be_key(found, name)?;
+        if keys.iter().any(|k| k.column == found.id) {
+            return Err(SqlError::duplicate_key_column(&key.name.value));
+        }
+        keys.push(IndexKey { column: found.id, descending: key.descending });
+    }
+    if keys.len() > KEYS_MAX {
+        return Err(SqlError::new(
+            1904,
+            16,
+            1,
+            format!(
+                "The index '{}' on table '{name}' has {} columns in the key list. The maximum limit for index key column list is {KEYS_MAX}.",
+                new.name,
+                keys.len()
+            ),
+        ));
+    }
+    let mut included = Vec::new();
+    for written in new.included {
+        let id = column(written)?.id;
+        if included.contains(&id) || keys.iter().any(|k| k.column == id) {
+            return Err(SqlError::duplicate_key_column(&written.value));
+        }
+        included.push(id);
+    }
+    Ok(Index {
+        id: next_index_id(table, new.clustered),
+        name: new.name.to_owned(),
+        system_named: false,
+        role: IndexRole::Index,
+        clustered: new.clustered,
+        unique: new.unique,
+        keys,
+        included,
+        filter: new.filter.map(|(expr, text)| shown(expr, text)),
+        ignore_dup_key: new.ignore_dup_key,
+        disabled: false,
+        fill_factor: new.fill_factor,
+    })
 }

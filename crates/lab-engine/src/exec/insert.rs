@@ -60,6 +60,7 @@ impl Session {
         let count = self.atomically(sink, |s, sink| {
             let (found, renamed) = s.insert_target(frame, insert)?;
             let insert = renamed.as_ref().unwrap_or(insert);
+            s.may_change(frame, &found, "INSERT")?;
             let early = s.early_source(frame, &found, insert)?;
             let target = s.enter_target(frame, &found)?;
             let source = match (executed, early) {
@@ -332,6 +333,7 @@ impl Session {
         sink: &mut dyn Sink,
     ) -> Result<u64, Stop> {
         let found: Resolved = self.bind(frame, |b| b.target(target))?.bound;
+        self.may_change(frame, &found, "INSERT")?;
         let target = self.enter_target(frame, &found)?;
         let source = self.plain_source(frame, &target, columns, rows, types)?;
         Ok(self.insert_rows(frame, &target, source, false, sink)?.0)
@@ -442,6 +444,7 @@ impl Session {
     ) -> Result<(), Stop> {
         let count = self.atomically(sink, |s, sink| {
             let (database, schema) = s.place_for(name)?;
+            s.may_create(database, name, "CREATE TABLE")?;
             s.enter_write(database)?;
             let plan = s.bind(frame, |b| b.query(query))?;
             let sql = plan.bound.sql.clone();
@@ -463,6 +466,7 @@ impl Session {
                     default: None,
                     computed: None,
                     rowguidcol: false,
+                    said_null: false,
                 });
             }
             table.next_column_id = table.columns.len() as i32 + 1;

@@ -1,6 +1,9 @@
 //! CREATE and ALTER of views, procedures and functions.
 
-use lab_tsql::ast::{CreateMode, CreateModule, ModuleBody, Parameter, Statement};
+use lab_tsql::ast::{
+    CreateMode, CreateModule, Execute, ModuleBody, Parameter, QueryBody, SelectItem, Statement,
+    StatementKind, TableRef, Target,
+};
 
 use super::{Frame, Stop};
 use crate::bind::{declared_type, named_columns};
@@ -35,9 +38,14 @@ impl Session {
             let catalog = s.catalog_of(database)?;
             let existing = catalog.object_named(schema, create.name.name()).cloned();
             let kind = s.define_module(frame, create, text)?;
+            must_bind_schema(create, &kind)?;
             let now = now_datetime();
             let (id, created, ids) = match (&existing, create.mode) {
                 (Some(old), CreateMode::Alter | CreateMode::CreateOrAlter) => {
+                    if let Some(by) = catalog.bound_to(old).first() {
+                        let verb = format!("ALTER {}", kind_word(&create.body));
+                        return Err(SqlError::schema_bound(&verb, &create.name.to_string(), &by.name).into());
+                    }
                     if old.kind.code() != kind.code() {
                         return Err(SqlError::new(
                             2010,
@@ -98,6 +106,17 @@ impl Session {
                     if let Some(n) = bound.columns.iter().position(|c| c.name.is_none()).filter(|_| columns.is_empty()) {
                         return Err(SqlError::new(4511, 16, 1, format!("Create View or Function failed because no column name was specified for column {}.", n + 1)));
                     }
+                    if !query.order_by.is_empty() && query.offset.is_none() && !has_top(&query.body) {
+                        return Err(SqlError::order_without_top());
+                    }
+                    let mut seen: Vec<&str> = Vec::new();
+                    let names = bound.columns.iter().filter_map(|c| c.name.as_deref()).filter(|_| columns.is_empty());
+                    for name in names {
+                        if seen.iter().any(|s| same_name(s, name)) {
+                            return Err(SqlError::new(4506, 16, 1, format!("Column names in each view or function must be unique. Column name '{name}' in view or function '{}' is specified more than once.", create.name.name())));
+                        }
+                        seen.push(name);
+                    }
                     named_columns(&bound.columns, columns, create.name.name())
                 })?;
                 let mut seen: Vec<&str> = Vec::new();
@@ -115,7 +134,17 @@ impl Session {
                 module.parameters = parameters_of(parameters)?;
                 ObjectKind::Procedure(module)
             }
-            ModuleBody::ScalarFunction { parameters, returns, .. } => {
+            ModuleBody::ScalarFunction { parameters, returns, body } => {
+                function_body(body)?;
+                if !ends_with_return(body) {
+                    return Err(SqlError::new(
+                        455,
+                        16,
+                        2,
+                        "The last statement included within a function must be a return statement.",
+                    )
+                    .into());
+                }
                 module.parameters = parameters_of(parameters)?;
                 module.returns = Some(declared_type(returns)?);
                 ObjectKind::ScalarFunction(module)
@@ -154,6 +183,57 @@ impl Session {
     }
 }
 
+/// A module WITH SCHEMABINDING names objects by two parts, so that it means the same ones for ever.
+fn must_bind_schema(create: &CreateModule, kind: &ObjectKind) -> Result<(), SqlError> {
+    let query = match (&create.body, kind.module()) {
+        (ModuleBody::View { query, .. } | ModuleBody::InlineFunction { query, .. }, Some(m))
+            if m.schema_bound =>
+        {
+            query
+        }
+        _ => return Ok(()),
+    };
+    let mut bodies = vec![&query.body];
+    while let Some(body) = bodies.pop() {
+        match body {
+            QueryBody::Nested(query) => bodies.push(&query.body),
+            QueryBody::Set { left, right, .. } => bodies.extend([&**left, &**right]),
+            QueryBody::Select(select) => {
+                if select.items.iter().any(|i| matches!(i, SelectItem::Star(_))) {
+                    return Err(SqlError::new(
+                        1054,
+                        15,
+                        6,
+                        "Syntax '*' is not allowed in schema-bound objects.",
+                    ));
+                }
+                for table in &select.from {
+                    two_parts(table, create, query)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn two_parts(table: &TableRef, create: &CreateModule, query: &lab_tsql::ast::Query) -> Result<(), SqlError> {
+    match table {
+        TableRef::Join { left, right, .. } => {
+            two_parts(left, create, query)?;
+            two_parts(right, create, query)
+        }
+        TableRef::Named { name, .. } => {
+            let cte = query.with.iter().any(|c| same_name(&c.name.value, name.name()));
+            if cte || name.parts.len() == 2 {
+                return Ok(());
+            }
+            let kind = if matches!(create.body, ModuleBody::View { .. }) { "view" } else { "function" };
+            Err(SqlError::new(4512, 16, 3, format!("Cannot schema bind {kind} '{}' because name '{name}' is invalid for schema binding. Names must be in two-part format and an object cannot reference itself.", create.name)).at(name.line()))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn parameters_of(parameters: &[Parameter]) -> Result<Vec<crate::catalog::Parameter>, SqlError> {
     let parameter = |p: &Parameter| {
         Ok(crate::catalog::Parameter {
@@ -164,6 +244,77 @@ fn parameters_of(parameters: &[Parameter]) -> Result<Vec<crate::catalog::Paramet
         })
     };
     parameters.iter().map(parameter).collect()
+}
+
+/// Whether the outermost SELECT has a TOP, which gives an ORDER BY its meaning.
+fn has_top(body: &QueryBody) -> bool {
+    match body {
+        QueryBody::Select(select) => select.top.is_some(),
+        QueryBody::Nested(query) => has_top(&query.body),
+        QueryBody::Set { .. } => false,
+    }
+}
+
+/// What a function may not contain: statements that change something or answer the client.
+///
+/// # Errors
+/// 443, 444.
+fn function_body(body: &[Statement]) -> Result<(), SqlError> {
+    use StatementKind as K;
+    let side_effect = |what: &str, s: &Statement| {
+        let text = format!("Invalid use of a side-effecting operator '{what}' within a function.");
+        Err(SqlError::new(443, 16, 15, text).at(s.pos.line))
+    };
+    let own = |target: &Target| matches!(target, Target::Variable(..));
+    for statement in body {
+        match &statement.kind {
+            K::Block(inner) => function_body(inner)?,
+            K::If { then, otherwise, .. } => {
+                function_body(std::slice::from_ref(then))?;
+                if let Some(otherwise) = otherwise {
+                    function_body(std::slice::from_ref(otherwise))?;
+                }
+            }
+            K::While { body, .. } => function_body(std::slice::from_ref(body))?,
+            K::Query(query) => {
+                let assigns = matches!(&query.body, QueryBody::Select(s) if s.items.iter().any(|i| matches!(i, SelectItem::Assign { .. })));
+                if !assigns {
+                    return Err(SqlError::new(
+                        444,
+                        16,
+                        2,
+                        "Select statements included within a function cannot return data to a client.",
+                    )
+                    .at(statement.pos.line));
+                }
+            }
+            K::Insert(i) if !own(&i.target) => side_effect("INSERT", statement)?,
+            K::Update(u) if !own(&u.target) => side_effect("UPDATE", statement)?,
+            K::Delete(d) if !own(&d.target) => side_effect("DELETE", statement)?,
+            K::Print(_) => side_effect("PRINT", statement)?,
+            K::RaisError { .. } => side_effect("RAISERROR", statement)?,
+            K::Throw(_) => side_effect("THROW", statement)?,
+            K::TryCatch { .. } => side_effect("BEGIN TRY", statement)?,
+            K::BeginTransaction(_) => side_effect("BEGIN TRANSACTION", statement)?,
+            K::Commit(_) => side_effect("COMMIT TRANSACTION", statement)?,
+            K::Rollback(_) => side_effect("ROLLBACK TRANSACTION", statement)?,
+            K::WaitFor { .. } => side_effect("WAITFOR", statement)?,
+            K::Execute(Execute::Text(_)) => side_effect("EXECUTE STRING", statement)?,
+            K::Truncate(_) => side_effect("TRUNCATE TABLE", statement)?,
+            K::CreateTable(_) => side_effect("CREATE TABLE", statement)?,
+            K::Drop { .. } => side_effect("DROP OBJECT", statement)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn ends_with_return(body: &[Statement]) -> bool {
+    match body.last().map(|s| &s.kind) {
+        Some(StatementKind::Return(_)) => true,
+        Some(StatementKind::Block(inner)) => ends_with_return(inner),
+        _ => false,
+    }
 }
 
 fn kind_word(body: &ModuleBody) -> &'static str {

@@ -37,12 +37,27 @@ impl Session {
             shared: &self.shared,
             settings: &self.settings,
             database,
-            schema: "dbo",
+            schema: frame.schema.unwrap_or_else(|| self.default_schema(database)),
             variables: frame,
+            in_module: frame.procedure.is_some(),
         };
         let mut binder = Binder::new(env);
         let bound = work(&mut binder)?;
         Ok(Plan { bound, params: binder.params, databases: binder.databases, locks: binder.locks })
+    }
+
+    /// The schema that the session's user has for names without one.
+    pub(super) fn default_schema(&self, database: i32) -> i32 {
+        use crate::catalog::DBO;
+        if database == 0 || self.shared.state().sysadmin {
+            return DBO;
+        }
+        let named = || {
+            let catalog = self.shared.catalog(database).ok()?;
+            let user = catalog.principals.get(&self.shared.principal_in(database).ok()?)?;
+            catalog.schema_named(user.default_schema.as_deref()?).map(|s| s.id)
+        };
+        named().unwrap_or(DBO)
     }
 
     /// The values of a statement's parameters as it starts.

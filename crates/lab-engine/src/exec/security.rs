@@ -21,14 +21,14 @@ impl Session {
         name: &Ident,
         options: &Options,
     ) -> Result<(), Stop> {
-        self.must_be_sysadmin()?;
+        self.may_define_login(create, &name.value, options)?;
         self.outside_transactions(if create { "CREATE LOGIN" } else { "ALTER LOGIN" })?;
         let server = std::sync::Arc::clone(&self.server);
         let _defining = server.defining();
         let known = server.login_named(&name.value);
         let mut login = match (known, create) {
             (Some(_), true) => return Err(SqlError::login_exists(&name.value).into()),
-            (None, false) => return Err(SqlError::principal_not_found("login", &name.value).into()),
+            (None, false) => return Err(SqlError::cannot_alter("login", &name.value).into()),
             (Some(login), false) => login,
             (None, true) => {
                 if Self::is_server_role(&name.value) {
@@ -48,6 +48,36 @@ impl Session {
         login.modified = now_datetime();
         server.save_entry(ServerEntry::Login(Box::new(login)))?;
         Ok(())
+    }
+
+    /// securityadmin defines logins, but none of sysadmin's; anyone may change the own password who knows the old one.
+    fn may_define_login(&self, create: bool, name: &str, options: &Options) -> Result<(), SqlError> {
+        let (sysadmin, own) = {
+            let state = self.shared.state();
+            (state.sysadmin, same_name(&state.login, name))
+        };
+        let target = self.server.login_named(name);
+        let above = target.as_ref().is_some_and(Login::is_sysadmin) && !sysadmin;
+        if self.shared.has_server_role("securityadmin") && !above {
+            return Ok(());
+        }
+        if create {
+            return Err(SqlError::no_permission());
+        }
+        let old = options.iter().find_map(|(n, v)| match v {
+            Some(Expr::Literal(Literal::String { value, .. })) if n == "OLD_PASSWORD" => Some(value),
+            _ => None,
+        });
+        let harmless = options.iter().all(|(n, _)| {
+            matches!(n.as_str(), "PASSWORD" | "OLD_PASSWORD" | "DEFAULT_DATABASE" | "DEFAULT_LANGUAGE")
+        });
+        let sets_password = options.iter().any(|(n, _)| n == "PASSWORD");
+        let proved = target.zip(old).is_some_and(|(login, old)| self.server.verifier.verify(&login, old));
+        if own && harmless && (proved || !sets_password) {
+            Ok(())
+        } else {
+            Err(SqlError::cannot_alter("login", name))
+        }
     }
 
     fn new_login(&self, name: &str) -> Result<Login, SqlError> {
@@ -190,7 +220,7 @@ impl Session {
                 }
             } else {
                 let found = catalog.principal_named(&name.value).filter(|p| p.kind == PrincipalKind::SqlUser);
-                found.cloned().ok_or_else(|| SqlError::principal_not_found("user", &name.value))?
+                found.cloned().ok_or_else(|| SqlError::cannot_alter("user", &name.value))?
             };
             if create && !without_login {
                 let login_name = login.map_or(name.value.as_str(), |l| l.value.as_str());
@@ -277,10 +307,24 @@ impl Session {
             s.enter_write(database)?;
             let catalog = s.catalog_of(database)?;
             let found = catalog.principal_named(&role.value).filter(|p| p.kind == PrincipalKind::Role);
-            let role_id = found.ok_or_else(|| SqlError::principal_not_found("role", &role.value))?.id;
+            let role_id = found.ok_or_else(|| SqlError::cannot_alter("role", &role.value))?.id;
             let member = catalog
                 .principal_named(&member.value)
-                .ok_or_else(|| SqlError::principal_not_found("user", &member.value))?;
+                .ok_or_else(|| SqlError::cannot_add_member(&member.value))?;
+            if member.id <= 1 || role_id == 0 {
+                return Err(SqlError::new(
+                    15405,
+                    11,
+                    1,
+                    format!("Cannot use the special principal '{}'.", member.name),
+                )
+                .into());
+            }
+            if add
+                && (member.id == role_id || crate::rights::roles_of(&catalog, role_id).contains(&member.id))
+            {
+                return Err(SqlError::new(15413, 11, 1, "Cannot make a role a member of itself.").into());
+            }
             let mut member = member.clone();
             member.member_of.retain(|r| *r != role_id);
             if add {
@@ -295,15 +339,16 @@ impl Session {
     }
 
     fn server_role_member(&mut self, role: &str, add: bool, member: &str) -> Result<(), Stop> {
-        self.must_be_sysadmin()?;
+        if !self.shared.state().sysadmin {
+            return Err(SqlError::cannot_alter("server role", role).into());
+        }
         self.outside_transactions("ALTER SERVER ROLE")?;
         let server = std::sync::Arc::clone(&self.server);
         let _defining = server.defining();
         if !Self::is_server_role(role) {
-            return Err(SqlError::principal_not_found("server role", role).into());
+            return Err(SqlError::cannot_alter("server role", role).into());
         }
-        let mut login =
-            server.login_named(member).ok_or_else(|| SqlError::principal_not_found("login", member))?;
+        let mut login = server.login_named(member).ok_or_else(|| SqlError::cannot_add_member(member))?;
         if login.id == 1 && !add {
             return Err(SqlError::new(15405, 16, 1, "Cannot use the special principal 'sa'.").into());
         }
@@ -316,7 +361,6 @@ impl Session {
     }
 
     pub(super) fn run_kill(&mut self, frame: &Frame, id: &Expr) -> Result<(), Stop> {
-        self.must_be_sysadmin()?;
         let Value::Integer(id) = self.evaluate(frame, id, SqlType::Int)? else {
             return Err(SqlError::new(6101, 16, 1, "Session ID NULL is not valid.").into());
         };
@@ -336,6 +380,7 @@ impl Session {
         frame: &mut Frame,
         command: &str,
         args: &[Expr],
+        options: &[String],
         sink: &mut dyn Sink,
     ) -> Result<(), Stop> {
         let mut values = Vec::new();
@@ -374,6 +419,9 @@ impl Session {
                 });
             }
             other => return Err(SqlError::unsupported(&format!("DBCC {other}")).into()),
+        }
+        if options.iter().any(|o| o == "NO_INFOMSGS") {
+            return Ok(());
         }
         sink.info(&SqlError::new(
             2528,

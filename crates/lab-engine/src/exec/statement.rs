@@ -89,6 +89,10 @@ impl Session {
             }
             return Err(Stop::Error(e));
         }
+        for first in std::mem::take(&mut e.preceded_by) {
+            let procedure = e.procedure.clone();
+            sink.error(&SqlError { procedure, ..first.at(statement.pos.line) });
+        }
         sink.error(&e);
         let changes = matches!(
             statement.kind,
@@ -197,6 +201,7 @@ impl Session {
         sink: &mut dyn Sink,
     ) -> Result<i64, Stop> {
         use StatementKind as K;
+        self.authorize(frame, kind)?;
         match kind {
             K::Truncate(name) => self.run_truncate(frame, name, sink)?,
             K::CreateTable(create) => self.run_create_table(frame, create, sink)?,
@@ -216,6 +221,11 @@ impl Session {
                 self.run_user(*create, name, login.as_ref(), *without_login, options, sink)?;
             }
             K::CreateRole(name) => self.run_create_role(name, sink)?,
+            K::RenameRole(role, name) => self.run_rename_role(role, name, sink)?,
+            K::TransferSchema(schema, name) => self.run_transfer_schema(frame, schema, name, sink)?,
+            K::Authorization { database, name, owner } => {
+                self.run_authorization(*database, name, owner, sink)?;
+            }
             K::RoleMember { server, role, add, member } => {
                 self.run_role_member(*server, role, *add, member, sink)?;
             }
@@ -229,7 +239,7 @@ impl Session {
                 database.store()?.checkpoint().map_err(|e| SqlError::storage(&database.name(), &e))?;
             }
             K::Kill(id) => self.run_kill(frame, id)?,
-            K::Dbcc(command, args) => self.run_dbcc(frame, command, args, sink)?,
+            K::Dbcc(command, args, options) => self.run_dbcc(frame, command, args, options, sink)?,
             K::Reconfigure => {}
             K::Permission(text) => return Err(SqlError::unsupported(&first_word(text)).into()),
             K::Shutdown => return Err(SqlError::unsupported("SHUTDOWN").into()),

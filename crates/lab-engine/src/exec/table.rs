@@ -1,15 +1,15 @@
 //! CREATE TABLE and table variables.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lab_tsql::ast::{ConstraintKind, CreateTable, ObjectName, TableElement};
+use lab_tsql::ast::{ConstraintKind, CreateTable, InlineIndex, ObjectName, TableElement};
 
-use super::constraint::{TableBeing, next_index_id};
+use super::constraint::TableBeing;
+use super::index::{NewIndex, define_index};
 use super::{Frame, Stop};
 use crate::bind::alias_of;
-use crate::catalog::{
-    Catalog, CatalogChange, DBO, Index, IndexKey, IndexRole, Object, ObjectIds, ObjectKind, Table,
-};
+use crate::catalog::{Catalog, CatalogChange, DBO, Index, Object, ObjectIds, ObjectKind, Table, same_name};
 use crate::error::SqlError;
 use crate::session::Session;
 use crate::session::TABLE_VARIABLE;
@@ -74,33 +74,41 @@ impl Session {
             }
         }
         for element in elements {
-            if let TableElement::Index(inline) = element {
-                let mut keys = Vec::new();
-                for column in &inline.columns {
-                    let found = table
-                        .column_named(&column.name.value)
-                        .ok_or_else(|| SqlError::invalid_column(&column.name.value))?;
-                    keys.push(IndexKey { column: found.id, descending: column.descending });
-                }
-                let clustered = inline.clustered && !table.indexes.iter().any(|i| i.clustered);
-                table.indexes.push(Index {
-                    id: next_index_id(&table, clustered),
-                    name: inline.name.value.clone(),
-                    system_named: false,
-                    role: IndexRole::Index,
-                    clustered,
-                    unique: inline.unique,
-                    keys,
-                    included: Vec::new(),
-                    filter: None,
-                    ignore_dup_key: false,
-                    disabled: false,
-                    fill_factor: 0,
-                });
+            let inline = match element {
+                TableElement::Index(inline) => std::slice::from_ref(inline),
+                TableElement::Column(def) => def.indexes.as_slice(),
+                TableElement::Constraint(_) => &[],
+            };
+            for inline in inline {
+                self.add_inline_index(&mut table, name, inline)?;
             }
         }
+        must_fit(&table, name)?;
         table.rowid_column = rowid_column(&table);
         self.put_table(frame, (database, schema), (id, ids), name, table)
+    }
+
+    fn add_inline_index(&self, table: &mut Table, name: &str, inline: &InlineIndex) -> Result<(), Stop> {
+        if table.indexes.iter().any(|i| same_name(&i.name, &inline.name.value)) {
+            return Err(SqlError::no_constraint(SqlError::index_exists(&inline.name.value, name)).into());
+        }
+        let index = define_index(
+            table,
+            name,
+            &NewIndex {
+                name: &inline.name.value,
+                unique: inline.unique,
+                clustered: inline.clustered && !table.indexes.iter().any(|i| i.clustered),
+                keys: &inline.columns,
+                included: &inline.include,
+                filter: inline.filter.as_ref(),
+                ignore_dup_key: false,
+                fill_factor: 0,
+            },
+        )
+        .map_err(SqlError::no_constraint)?;
+        table.indexes.push(index);
+        Ok(())
     }
 
     /// The id of a new object, counted per database, or per server for temporary ones.
@@ -125,7 +133,17 @@ impl Session {
             }
             let id = table.next_column_id;
             table.next_column_id += 1;
-            table.columns.push(self.define_column(def, database, id)?);
+            let place = table.columns.len() + 1;
+            let column = self
+                .define_column(def, database, id)
+                .map_err(|stop| stop.map(|e| named_in_column(e, &def.name.value, place)))?;
+            if column.ty == SqlType::RowVersion && table.columns.iter().any(|c| c.ty == SqlType::RowVersion) {
+                return Err(SqlError::two_timestamps(name, &column.name).at(def.name.pos.line).into());
+            }
+            table.columns.push(column);
+        }
+        if table.columns.len() > 1024 {
+            return Err(SqlError::new(1702, 16, 1, format!("CREATE TABLE failed because column '{}' in table '{name}' exceeds the maximum of 1024 columns.", table.columns.get(1024).map_or("", |c| &c.name))).into());
         }
         if table.columns.iter().filter(|c| c.identity.is_some()).count() > 1 {
             return Err(SqlError::two_identities(name).into());
@@ -133,8 +151,18 @@ impl Session {
         let defs =
             elements.iter().filter_map(|e| if let TableElement::Column(def) = e { Some(def) } else { None });
         for (n, def) in defs.enumerate() {
-            if let Some((expr, _)) = &def.computed {
-                self.type_computed(table, first + n, expr)?;
+            if let Some((expr, text)) = &def.computed {
+                let computed = |c: &&crate::catalog::Column| c.computed.is_some();
+                let other = table.columns.iter().filter(computed).find(|c| mentions(text, &c.name));
+                if let Some(other) = other {
+                    return Err(SqlError::new(1759, 16, 0, format!("Computed column '{}' in table '{name}' is not allowed to be used in another computed-column definition.", other.name)).at(def.name.pos.line).into());
+                }
+                self.type_computed(table, name, first + n, expr)?;
+                if def.nullable == Some(false)
+                    && let Some(column) = table.columns.get_mut(first + n)
+                {
+                    column.nullable = false;
+                }
             }
         }
         Ok(())
@@ -201,7 +229,30 @@ impl Session {
             Some(filter) => Some(self.bind(&Frame::batch(), |b| b.index_filter(table, filter))?.bound),
             None => None,
         };
-        Ok(create_index_sql(alias, id, table, index, filter.as_deref()))
+        let computed = self.computed_keys(table, index)?;
+        Ok(create_index_sql(alias, id, table, index, filter.as_deref(), &computed))
+    }
+
+    /// The expressions of the computed columns that an index has as keys.
+    ///
+    /// # Errors
+    /// 2729 if one depends on more than the row.
+    fn computed_keys(&self, table: &Table, index: &Index) -> Result<BTreeMap<i32, String>, Stop> {
+        let mut out = BTreeMap::new();
+        for key in &index.keys {
+            let Some(at) = table.columns.iter().position(|c| c.id == key.column && c.computed.is_some())
+            else {
+                continue;
+            };
+            let plan =
+                self.bind(&Frame::batch(), |b| b.table_columns_at(table, |_, c| format!("c{}", c.id)))?;
+            let Some(column) = plan.bound.get(at) else { continue };
+            if !plan.params.is_empty() || column.sql.contains("SELECT ") {
+                return Err(SqlError::not_deterministic(&column.name, "").into());
+            }
+            out.insert(key.column, column.sql.clone());
+        }
+        Ok(out)
     }
 
     pub(super) fn run_ddl(&self, statements: &[String]) -> Result<(), Stop> {
@@ -274,6 +325,64 @@ fn rowid_column(table: &Table) -> Option<i32> {
     let key = table.primary_key()?;
     let [only] = key.keys.as_slice() else { return None };
     let column = table.column(only.column)?;
+    if column.computed.is_some() {
+        return None;
+    }
     matches!(column.ty, SqlType::TinyInt | SqlType::SmallInt | SqlType::Int | SqlType::BigInt)
         .then_some(column.id)
+}
+
+/// Whether a definition speaks of a column.
+pub(super) fn mentions(definition: &str, column: &str) -> bool {
+    lab_tsql::mentioned_names(definition).iter().any(|n| n.parts.iter().any(|p| same_name(&p.value, column)))
+}
+
+/// Errors of a type that name the column it is written for, by place or name.
+fn named_in_column(e: SqlError, name: &str, place: usize) -> SqlError {
+    let message = match e.number {
+        131 => match (e.message.split_once(" given to the type '"), e.message.split_once("' exceeds")) {
+            (Some((head, _)), Some((_, tail))) => {
+                format!("{head} given to the column '{name}' exceeds{tail}")
+            }
+            _ => e.message.clone(),
+        },
+        183 => e.message.replace("column ''", &format!("column '{name}'")),
+        2715 | 2716 | 2750 => e.message.replace("#1", &format!("#{place}")),
+        _ => return e,
+    };
+    SqlError { message, ..e }
+}
+
+/// SQL Server's rows hold at most 8,060 bytes of columns whose length is fixed.
+fn must_fit(table: &Table, name: &str) -> Result<(), SqlError> {
+    const ROW_MAX: i64 = 8060;
+    if table.stored_columns().next().is_none() {
+        return Err(SqlError::unsupported("table of computed columns only"));
+    }
+    let fixed: i64 = table
+        .stored_columns()
+        .map(|c| match c.ty {
+            SqlType::VarChar { .. }
+            | SqlType::NVarChar { .. }
+            | SqlType::VarBinary { .. }
+            | SqlType::Variant => 0,
+            ty if ty.is_large() => 0,
+            SqlType::Bit => 1,
+            ty => i64::from(ty.max_length()),
+        })
+        .sum();
+    let columns = table.columns.len() as i64;
+    let size = fixed + 4 + 2 + columns.div_euclid(8) + i64::from(columns % 8 > 0);
+    if size <= ROW_MAX {
+        return Ok(());
+    }
+    Err(SqlError::new(
+        1701,
+        16,
+        1,
+        format!(
+            "Creating or altering table '{name}' failed because the minimum row size would be {size}, including {} bytes of internal overhead. This exceeds the maximum allowable table row size of {ROW_MAX} bytes.",
+            size - fixed
+        ),
+    ))
 }

@@ -159,7 +159,7 @@ impl Session {
             return Ok((database, DBO));
         }
         let catalog = self.catalog_of(database)?;
-        let schema = name.schema().unwrap_or("dbo");
+        let Some(schema) = name.schema() else { return Ok((database, self.default_schema(database))) };
         let found =
             catalog.schema_named(schema).ok_or_else(|| SqlError::schema_not_found(schema).at(name.line()))?;
         Ok((database, found.id))

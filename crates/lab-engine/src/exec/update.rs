@@ -49,6 +49,7 @@ impl Session {
             };
             // Bound once to know the table, and again under its lock, when nobody can change it any more.
             let found = s.bind(frame, |b| b.change(&clauses))?.bound.target;
+            s.may_change(frame, &found, "UPDATE")?;
             let target = s.enter_target(frame, &found)?;
             let plan = s.bind(frame, |b| b.change(&clauses))?;
             let sql = plan.bound.sql.clone();

@@ -191,33 +191,10 @@ impl Session {
     /// # Errors
     /// It is not online, or the login has no user in it (916).
     pub(crate) fn enter_database(&mut self, id: i32) -> Result<(), SqlError> {
-        let database = self.database(id)?;
+        self.database(id)?;
         let catalog = self.shared.catalog(id)?;
-        let (sysadmin, sid) = {
-            let state = self.shared.state();
-            (state.sysadmin, state.login_sid.clone())
-        };
-        let user = if sysadmin {
-            "dbo".to_owned()
-        } else {
-            match catalog.principals.values().find(|p| p.sid.as_deref() == Some(&sid)) {
-                Some(user) => user.name.clone(),
-                // guest is there in the system databases.
-                None if id <= crate::server::MSDB => "guest".to_owned(),
-                None => {
-                    let login = self.shared.state().login.clone();
-                    return Err(SqlError::new(
-                        916,
-                        14,
-                        1,
-                        format!(
-                            "The server principal \"{login}\" is not able to access the database \"{}\" under the current security context.",
-                            database.name()
-                        ),
-                    ));
-                }
-            }
-        };
+        let principal = self.shared.principal_in(id)?;
+        let user = catalog.principals.get(&principal).map_or_else(|| "dbo".to_owned(), |p| p.name.clone());
         let mut state = self.shared.state();
         state.database = id;
         state.user = user;

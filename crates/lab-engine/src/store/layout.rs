@@ -1,5 +1,7 @@
 //! The SQLite DDL of tables and indexes.
 
+use std::collections::BTreeMap;
+
 use crate::catalog::{Column, Index, Table};
 use crate::types::SqlType;
 
@@ -81,13 +83,15 @@ pub(crate) fn create_table_sql(name: &str, table: &Table) -> String {
 /// CREATE INDEX for an index, unless SQLite's rowid is that index already.
 ///
 /// A unique index over columns that may be NULL gets a companion: SQL Server holds two NULLs for equal there, SQLite
-/// does not, so the companion indexes just the rows with a NULL, with each NULL spelt out.
+/// does not, so the companion indexes just the rows with a NULL, with each NULL spelt out. `computed` has the expressions
+/// of the computed columns among the keys.
 pub(crate) fn create_index_sql(
     alias: &str,
     object_id: i32,
     table: &Table,
     index: &Index,
     filter: Option<&str>,
+    computed: &BTreeMap<i32, String>,
 ) -> Vec<String> {
     if is_rowid(table, index) || index.disabled {
         return Vec::new();
@@ -101,24 +105,30 @@ pub(crate) fn create_index_sql(
     let mut nullable = Vec::new();
     for key in &index.keys {
         let direction = if key.descending { " DESC" } else { "" };
-        keys.push(format!("c{}{direction}", key.column));
         let Some(column) = table.column(key.column) else { continue };
         let collate = if storage_class(column.ty) == "TEXT" {
             format!(" COLLATE \"{}\"", column.collation.name())
         } else {
             String::new()
         };
+        let (value, plain) = match computed.get(&column.id) {
+            Some(sql) => (sql.clone(), format!("{sql}{collate}")),
+            None => (format!("c{}", column.id), format!("c{}", column.id)),
+        };
+        keys.push(format!("{plain}{direction}"));
         if column.nullable {
-            spelt.push(format!("c{} IS NULL", column.id));
-            spelt.push(format!("ifnull(c{}, 0){collate}", column.id));
-            nullable.push(format!("c{} IS NULL", column.id));
+            spelt.push(format!("{value} IS NULL"));
+            spelt.push(format!("ifnull({value}, 0){collate}"));
+            nullable.push(format!("{value} IS NULL"));
         } else {
-            spelt.push(format!("c{}{collate}", column.id));
+            spelt.push(format!("{value}{collate}"));
         }
     }
     if !index.unique {
         // Included columns go at the end of the key: SQLite knows no others, and covering is all they are for.
-        keys.extend(index.included.iter().map(|id| format!("c{id}")));
+        // A computed one is in no row to be copied from.
+        let stored = |id: &&i32| table.column(**id).is_some_and(|c| c.computed.is_none());
+        keys.extend(index.included.iter().filter(stored).map(|id| format!("c{id}")));
     }
     let filtered = filter.map(|f| format!(" WHERE {f}")).unwrap_or_default();
     let mut out =

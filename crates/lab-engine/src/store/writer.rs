@@ -151,7 +151,10 @@ impl<'a> RowWriter<'a> {
     pub(crate) fn moves_keys(&self, columns: &[usize]) -> bool {
         let changed =
             |id: i32| columns.iter().any(|at| self.table.columns.get(*at).is_some_and(|c| c.id == id));
-        self.table.indexes.iter().any(|i| i.unique && i.keys.iter().any(|k| changed(k.column)))
+        // Which columns a computed key depends on is not asked: any change may move it.
+        let computed = |id: i32| self.table.column(id).is_some_and(|c| c.computed.is_some());
+        let moves = |id: i32| changed(id) || computed(id);
+        self.table.indexes.iter().any(|i| i.unique && i.keys.iter().any(|k| moves(k.column)))
     }
 
     fn stored<'r>(&self, row: &'r [Value]) -> impl Iterator<Item = &'r Value> {
@@ -215,7 +218,10 @@ impl<'a> RowWriter<'a> {
         let mut parts = Vec::new();
         for key in &index.keys {
             let found = self.table.columns.iter().zip(row).find(|(c, _)| c.id == key.column);
-            if let Some((column, value)) = found {
+            if let Some((column, _)) = found.filter(|(c, _)| c.computed.is_some()) {
+                // The row to be written has no value of it.
+                parts.push(format!("computed {}", column.name));
+            } else if let Some((column, value)) = found {
                 parts.push(if *value == Value::Null {
                     "<NULL>".to_owned()
                 } else {

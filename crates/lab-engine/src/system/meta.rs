@@ -139,7 +139,9 @@ impl Ask<'_> {
 
     fn object(&self, name: &str) -> Answer {
         if let "object_id" = name {
-            let Some(found) = self.text(0).and_then(|n| self.by_name(n)) else { return Ok(Value::Null) };
+            let Some(found) = self.text(0).and_then(|n| self.by_name(n)) else {
+                return Ok(self.text(0).map_or(Value::Null, system_object_id));
+            };
             let wanted = self.text(1).map(|t| t.trim().to_ascii_uppercase());
             let fits = match (&wanted, found.1.object(found.2)) {
                 (None, _) => true,
@@ -159,6 +161,12 @@ impl Ask<'_> {
             _ if id < 0 => Arc::clone(&self.shared.state().temp),
             _ => self.catalog()?,
         };
+        if id < 0
+            && name == "object_name"
+            && let Some(found) = system_object_name(id)
+        {
+            return Ok(text(found));
+        }
         let Some(object) = catalog.object(id).or_else(|| catalog.constraint_table(id)) else {
             return Ok(Value::Null);
         };
@@ -339,7 +347,13 @@ impl Ask<'_> {
             },
             "schema_name" => match self.int(0) {
                 Some(id) => catalog.schemas.get(&(id as i32)).map_or(Value::Null, |s| text(&s.name)),
-                None if self.args.is_empty() => text("dbo"),
+                None if self.args.is_empty() => {
+                    let named = || {
+                        let id = self.shared.principal_in(self.database).ok()?;
+                        catalog.principals.get(&id)?.default_schema.clone()
+                    };
+                    text(named().unwrap_or_else(|| "dbo".to_owned()))
+                }
                 None => Value::Null,
             },
             "type_name" => match self.int(0) {
@@ -475,10 +489,31 @@ impl Ask<'_> {
         let Some(role) = self.text(0).and_then(|r| catalog.principal_named(r)) else {
             return Ok(Value::Null);
         };
-        let member =
-            catalog.principal_named(user).is_some_and(|p| p.id == 1 || p.member_of.contains(&role.id));
+        let member = catalog.principal_named(user).is_some_and(|p| {
+            p.id == 1 && role.name == "db_owner" || crate::rights::roles_of(&catalog, p.id).contains(&role.id)
+        });
         Ok(bit(role.id == 0 || member))
     }
+}
+
+/// The id of a catalog view, function or system procedure.
+fn system_object_id(name: &str) -> Value {
+    let parts = split_name(name);
+    let Some((last, before)) = parts.split_last() else { return Value::Null };
+    let schema = before.last().map_or("sys", String::as_str);
+    let key = format!("{schema}.{last}").to_lowercase();
+    let known = super::system_objects().iter().any(|(_, s, n, _)| same_name(s, schema) && same_name(n, last))
+        || same_name(schema, "sys") && crate::exec::system_procedures().iter().any(|p| same_name(p, last));
+    if known { int(super::scripts::system_id(&key)) } else { Value::Null }
+}
+
+fn system_object_name(id: i32) -> Option<String> {
+    let views =
+        super::system_objects().into_iter().find(|(known, ..)| *known == id).map(|(_, _, name, _)| name);
+    views.or_else(|| {
+        let of = |name: &String| super::scripts::system_id(&format!("sys.{name}")) == id;
+        crate::exec::system_procedures().into_iter().find(of)
+    })
 }
 
 fn variant(value: &Value) -> Value {

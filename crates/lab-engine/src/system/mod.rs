@@ -4,9 +4,11 @@
 //! `json_each(t_view('sys.tables', database))`, one packed row for each element.
 
 mod dynamic;
+mod facts;
 mod meta;
 mod objects;
 mod schema;
+mod scripts;
 
 use std::sync::Arc;
 
@@ -16,7 +18,9 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
 
 pub(crate) use dynamic::SETTINGS;
+pub(crate) use facts::TABLE_ROWS;
 pub(crate) use meta::{META_FUNCTIONS, split_name};
+pub(crate) use scripts::{Empty, Script, script_function};
 
 use crate::catalog::same_name;
 use crate::error::SqlError;
@@ -43,24 +47,79 @@ impl View {
     }
 }
 
-/// The old names of catalog views live in every schema that a script may write in front of them.
-const COMPATIBILITY: &[&str] =
-    &["sysobjects", "sysdatabases", "sysusers", "syscolumns", "systypes", "sysindexes", "syslogins"];
+/// What a name in `sys` or INFORMATION_SCHEMA stands for.
+pub(crate) enum SystemView {
+    Native(&'static View),
+    Script(Arc<Script>),
+    Empty(Arc<Empty>),
+}
 
-/// The system view of that name.
-pub(crate) fn view_named(name: &ObjectName) -> Option<&'static View> {
-    let old = COMPATIBILITY.iter().any(|c| same_name(c, name.name()));
+/// The old names of catalog views live in every schema that a script may write in front of them, and in none.
+fn is_old(name: &str) -> bool {
+    const OLD: &[&str] = &[
+        "sysobjects",
+        "sysdatabases",
+        "sysusers",
+        "syscolumns",
+        "systypes",
+        "sysindexes",
+        "syslogins",
+        "syscomments",
+        "sysindexkeys",
+        "sysforeignkeys",
+        "sysreferences",
+        "sysconstraints",
+        "sysfiles",
+        "sysaltfiles",
+        "sysfilegroups",
+        "sysmembers",
+        "sysdepends",
+        "syspermissions",
+        "sysprotects",
+        "sysprocesses",
+        "sysconfigures",
+        "syscurconfigs",
+        "sysservers",
+        "sysmessages",
+        "syscharsets",
+        "syslanguages",
+        "spt_values",
+    ];
+    OLD.iter().any(|c| same_name(c, name))
+}
+
+/// The system view of that name; a script whose id is in `inside` is being expanded and means the view it widens.
+pub(crate) fn view_named(name: &ObjectName, inside: &[(i32, i32)]) -> Option<SystemView> {
+    let old = is_old(name.name());
     let schema = match name.schema() {
         Some(schema) => schema,
         None if old => "sys",
         None => return None,
     };
     let schema = if old && same_name(schema, "dbo") { "sys" } else { schema };
-    all().find(|v| same_name(v.schema, schema) && same_name(v.name, name.name()))
+    if let Some(script) = scripts::script_view(schema, name.name())
+        && !inside.iter().any(|(_, id)| *id == script.id)
+    {
+        return Some(SystemView::Script(script));
+    }
+    let native = all().find(|v| same_name(v.schema, schema) && same_name(v.name, name.name()));
+    native.map(SystemView::Native).or_else(|| scripts::empty_view(schema, name.name()).map(SystemView::Empty))
 }
 
 fn all() -> impl Iterator<Item = &'static View> {
-    objects::VIEWS.iter().chain(schema::VIEWS).chain(dynamic::VIEWS)
+    objects::VIEWS.iter().chain(schema::VIEWS).chain(dynamic::VIEWS).chain(facts::VIEWS)
+}
+
+/// Every system object: id, schema, name, and whether it is a function.
+fn system_objects() -> Vec<(i32, String, String, bool)> {
+    let native = all().map(|v| {
+        (scripts::system_id(&v.key().to_lowercase()), v.schema.to_owned(), v.name.to_owned(), false)
+    });
+    let mut out: Vec<(i32, String, String, bool)> = scripts::listed().collect();
+    // A script that widens a view is that view.
+    let more: Vec<_> = native.filter(|(id, ..)| !out.iter().any(|(known, ..)| known == id)).collect();
+    out.extend(more);
+    out
 }
 
 /// Registers `t_view` and `t_meta` on a session's connection.

@@ -33,10 +33,8 @@ macro_rules! object_columns {
 
 pub(super) const VIEWS: &[View] = &[
     View { schema: "sys", name: "objects", columns: object_columns!(), rows: |s, d| objects(s, d, "") },
-    View { schema: "sys", name: "all_objects", columns: object_columns!(), rows: |s, d| objects(s, d, "") },
     View { schema: "sys", name: "procedures", columns: object_columns!(), rows: |s, d| objects(s, d, "P ") },
     View { schema: "sys", name: "views", columns: object_columns!(), rows: |s, d| objects(s, d, "V ") },
-    View { schema: "sys", name: "all_views", columns: object_columns!(), rows: |s, d| objects(s, d, "V ") },
     View {
         schema: "sys",
         name: "tables",
@@ -72,7 +70,6 @@ pub(super) const VIEWS: &[View] = &[
         rows: sysobjects,
     },
     View { schema: "sys", name: "columns", columns: COLUMN_COLUMNS, rows: columns },
-    View { schema: "sys", name: "all_columns", columns: COLUMN_COLUMNS, rows: columns },
     View {
         schema: "sys",
         name: "identity_columns",
@@ -84,6 +81,7 @@ pub(super) const VIEWS: &[View] = &[
             ("increment_value", SqlType::Variant, true),
             ("last_value", SqlType::Variant, true),
             ("is_identity", BIT, false),
+            ("is_not_for_replication", BIT, true),
         ],
         rows: identity_columns,
     },
@@ -299,37 +297,6 @@ pub(super) const VIEWS: &[View] = &[
                 .collect())
         },
     },
-    View {
-        schema: "sys",
-        name: "extended_properties",
-        columns: &[
-            ("class", TINY, false),
-            ("major_id", INT, false),
-            ("minor_id", INT, false),
-            ("name", NAME, false),
-            ("value", SqlType::Variant, true),
-        ],
-        rows: |_, _| Ok(Vec::new()),
-    },
-    View {
-        schema: "sys",
-        name: "triggers",
-        columns: &[("name", NAME, false), ("object_id", INT, false), ("parent_id", INT, false)],
-        rows: |_, _| Ok(Vec::new()),
-    },
-    View {
-        schema: "sys",
-        name: "synonyms",
-        columns: object_columns!(("base_object_name", SqlType::nvarchar(1035), true)),
-        rows: |_, _| Ok(Vec::new()),
-    },
-    View { schema: "sys", name: "sequences", columns: object_columns!(), rows: |_, _| Ok(Vec::new()) },
-    View {
-        schema: "sys",
-        name: "table_types",
-        columns: &[("name", NAME, false), ("type_table_object_id", INT, false)],
-        rows: |_, _| Ok(Vec::new()),
-    },
 ];
 
 const COLUMN_COLUMNS: &[(&str, SqlType, bool)] = &[
@@ -501,6 +468,7 @@ fn identity_columns(shared: &Shared, database: i32) -> Rows {
             variant(identity.increment, SqlType::BigInt),
             last,
             bit(true),
+            bit(identity.not_for_replication),
         ]);
     }
     Ok(rows)
@@ -695,6 +663,21 @@ fn parameters(shared: &Shared, database: i32) -> Rows {
     let catalog = shared.catalog(database)?;
     let mut rows = Vec::new();
     for o in catalog.objects() {
+        // What a function returns is its parameter 0.
+        if let Some(ty) = o.kind.module().and_then(|m| m.returns) {
+            rows.push(vec![
+                int(o.id),
+                text(""),
+                int(0),
+                int(ty.system_type_id()),
+                int(ty.system_type_id()),
+                int(ty.max_length()),
+                int(ty.precision()),
+                int(ty.scale()),
+                bit(true),
+                bit(false),
+            ]);
+        }
         for (n, p) in o.kind.module().iter().flat_map(|m| m.parameters.iter()).enumerate() {
             rows.push(vec![
                 int(o.id),

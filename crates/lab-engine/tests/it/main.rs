@@ -4,10 +4,12 @@
 
 mod answers;
 mod corpus;
+mod ddl;
 mod language;
 mod storage;
 mod scripts;
 mod transactions;
+mod security;
 
 use std::sync::Arc;
 

@@ -67,6 +67,8 @@ pub enum ConstraintKind {
         text: String,
         /// `FOR column`, of a table constraint.
         column: Option<Ident>,
+        /// `WITH VALUES`: existing rows get it too.
+        with_values: bool,
     },
 }
 
@@ -102,6 +104,8 @@ pub struct ColumnDef {
     pub rowguidcol: bool,
     /// Constraints written with the column.
     pub constraints: Vec<Constraint>,
+    /// Indexes written with the column.
+    pub indexes: Vec<InlineIndex>,
 }
 
 /// An index written inside CREATE TABLE.
@@ -115,6 +119,10 @@ pub struct InlineIndex {
     pub clustered: bool,
     /// Its columns.
     pub columns: Vec<KeyColumn>,
+    /// INCLUDE.
+    pub include: Vec<Ident>,
+    /// WHERE and its text.
+    pub filter: Option<(Expr, String)>,
 }
 
 /// One element of CREATE TABLE.
@@ -147,10 +155,8 @@ pub enum AlterTableAction {
         /// `WITH NOCHECK`.
         nocheck: bool,
     },
-    /// `DROP COLUMN`.
-    DropColumns(Vec<Ident>, bool),
-    /// `DROP CONSTRAINT`.
-    DropConstraints(Vec<Ident>, bool),
+    /// `DROP`: columns (`true`) and constraints, in the order written.
+    Drop(Vec<(bool, Ident)>, bool),
     /// `ALTER COLUMN`.
     AlterColumn {
         /// The column.

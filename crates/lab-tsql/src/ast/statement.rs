@@ -303,6 +303,19 @@ pub enum StatementKind {
     },
     /// CREATE ROLE.
     CreateRole(Ident),
+    /// ALTER ROLE r WITH NAME = n.
+    RenameRole(Ident, Ident),
+    /// ALTER SCHEMA s TRANSFER o.
+    TransferSchema(Ident, ObjectName),
+    /// ALTER AUTHORIZATION ON DATABASE::d or SCHEMA::s TO p.
+    Authorization {
+        /// DATABASE rather than SCHEMA.
+        database: bool,
+        /// Whose owner changes.
+        name: Ident,
+        /// The new owner.
+        owner: Ident,
+    },
     /// ALTER [SERVER] ROLE r ADD/DROP MEMBER m.
     RoleMember {
         /// SERVER ROLE.
@@ -322,8 +335,8 @@ pub enum StatementKind {
     Checkpoint,
     /// KILL.
     Kill(Expr),
-    /// DBCC: command in upper case and arguments.
-    Dbcc(String, Vec<Expr>),
+    /// DBCC: command in upper case, arguments, and options in upper case.
+    Dbcc(String, Vec<Expr>, Vec<String>),
     /// RECONFIGURE.
     Reconfigure,
     /// SHUTDOWN.

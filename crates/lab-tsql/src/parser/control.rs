@@ -2,7 +2,9 @@
 
 use super::{Parsed, Parser};
 use crate::ParseError;
-use crate::ast::{Argument, Declaration, Execute, Expr, Statement, StatementKind, TransactionName};
+use crate::ast::{
+    Argument, Declaration, Execute, Expr, ObjectName, Statement, StatementKind, TransactionName,
+};
 use crate::lexer::Token;
 
 impl Parser<'_> {
@@ -179,10 +181,13 @@ impl Parser<'_> {
             if p.accept_word("TABLE") {
                 return Ok(Declaration::Table { name, elements: p.table_elements()? });
             }
-            if p.accept_word("CURSOR") {
-                return Err(p.unexpected());
-            }
-            let data_type = p.data_type()?;
+            let data_type = if p.is_word("CURSOR") {
+                p.refuse("DECLARE CURSOR");
+                let name = ObjectName { parts: vec![p.any_word()?] };
+                crate::ast::DataType { name, args: Vec::new(), max: false }
+            } else {
+                p.data_type()?
+            };
             let value = if p.accept("=") { Some(p.expr()?) } else { None };
             Ok(Declaration::Variable { name, data_type, value })
         })?;
@@ -207,7 +212,8 @@ impl Parser<'_> {
             let text = self.expr()?;
             self.expect(")")?;
             if self.accept_word("AT") {
-                return Err(self.unexpected());
+                self.ident()?;
+                self.refuse("EXECUTE AT");
             }
             return Ok(Execute::Text(text));
         }
@@ -225,6 +231,14 @@ impl Parser<'_> {
         let args = self.execute_arguments()?;
         if self.is_words(&["WITH", "RECOMPILE"]) {
             self.at += 2;
+        } else if self.is_words(&["WITH", "RESULT", "SETS"]) {
+            self.at += 3;
+            self.refuse("EXECUTE WITH RESULT SETS");
+            if self.is("(") {
+                self.skip_parentheses()?;
+            } else {
+                self.any_word()?;
+            }
         }
         Ok(Execute::Procedure { return_variable, name, args })
     }

@@ -10,7 +10,13 @@ impl Parser<'_> {
     pub(super) fn truncate(&mut self) -> Parsed<StatementKind> {
         self.at += 1;
         self.expect_word("TABLE")?;
-        Ok(StatementKind::Truncate(self.object_name()?))
+        let name = self.object_name()?;
+        if self.is_words(&["WITH"]) && self.is_at(1, "(") {
+            self.at += 1;
+            self.skip_parentheses()?;
+            self.refuse("TRUNCATE TABLE WITH PARTITIONS");
+        }
+        Ok(StatementKind::Truncate(name))
     }
 
     fn target(&mut self) -> Parsed<Target> {

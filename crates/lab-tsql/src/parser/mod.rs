@@ -81,13 +81,21 @@ struct Parser<'a> {
     tokens: Vec<Spanned>,
     at: usize,
     depth: u32,
+    /// A clause of the statement being read that the engine does not carry out: the statement is refused by its name.
+    refused: Option<String>,
 }
 
 type Parsed<T> = Result<T, ParseError>;
 
 impl<'a> Parser<'a> {
     fn new(text: &'a str, options: &ParseOptions) -> Parsed<Parser<'a>> {
-        Ok(Parser { text, tokens: tokenize(text, options.quoted_identifier)?, at: 0, depth: 0 })
+        Ok(Parser {
+            text,
+            tokens: tokenize(text, options.quoted_identifier)?,
+            at: 0,
+            depth: 0,
+            refused: None,
+        })
     }
 
     fn peek(&self) -> &Token {
@@ -185,6 +193,11 @@ impl<'a> Parser<'a> {
     fn expect_end(&mut self) -> Parsed<()> {
         while self.accept(";") {}
         if *self.peek() == Token::End { Ok(()) } else { Err(self.unexpected()) }
+    }
+
+    /// Notes a clause that the engine does not carry out.
+    fn refuse(&mut self, what: &str) {
+        self.refused.get_or_insert_with(|| what.to_owned());
     }
 
     /// The error for the token that stands here.

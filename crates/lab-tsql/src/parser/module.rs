@@ -25,7 +25,13 @@ impl Parser<'_> {
                 self.create_index()
             }
             "FULLTEXT" | "PRIMARY" | "XML" => Ok(self.recognised(&format!("CREATE {upper}"))),
-            "SCHEMA" => self.create_schema(),
+            "SCHEMA" => {
+                if !first {
+                    let text = "'CREATE SCHEMA' must be the first statement in a query batch.".to_owned();
+                    return Err(ParseError::new(111, 15, 1, self.pos().line, text));
+                }
+                self.create_schema()
+            }
             "DATABASE"
                 if !self.is_word_at(1, "AUDIT")
                     && !self.is_word_at(1, "ENCRYPTION")
@@ -64,6 +70,8 @@ impl Parser<'_> {
             "LOGIN" => self.login(false),
             "USER" => self.user(false),
             "ROLE" | "SERVER" => self.role_member(),
+            "SCHEMA" => self.transfer_schema(),
+            "AUTHORIZATION" => self.authorization(),
             _ if self.is_hadr_object() => self.hadr_statement("ALTER"),
             _ => Ok(self.recognised(&format!("ALTER {upper}"))),
         }
@@ -167,7 +175,13 @@ impl Parser<'_> {
     pub(super) fn parameter(&mut self) -> Parsed<Parameter> {
         let name = self.variable()?;
         self.accept_word("AS");
-        let data_type = self.data_type()?;
+        let data_type = if self.is_word("CURSOR") {
+            self.refuse("CURSOR parameter");
+            let name = crate::ast::ObjectName { parts: vec![self.any_word()?] };
+            DataType { name, args: Vec::new(), max: false }
+        } else {
+            self.data_type()?
+        };
         self.accept_word("VARYING");
         if !self.accept_words(&["NOT", "NULL"]) {
             self.accept_word("NULL");
@@ -184,7 +198,9 @@ impl Parser<'_> {
             None
         };
         let output = self.accept_any(&["OUTPUT", "OUT"]).is_some();
-        self.accept_word("READONLY");
+        if self.accept_word("READONLY") {
+            self.refuse("table-valued parameter");
+        }
         Ok(Parameter { name, data_type, default, output })
     }
 

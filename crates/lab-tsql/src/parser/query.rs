@@ -285,6 +285,12 @@ impl Parser<'_> {
         self.deeper(|p| {
             let mut left = p.table_primary()?;
             loop {
+                if let Some(word) = p.accept_any(&["PIVOT", "UNPIVOT"]) {
+                    p.skip_parentheses()?;
+                    p.optional_alias()?;
+                    left = TableRef::Unsupported(word.to_owned());
+                    continue;
+                }
                 let Some((kind, on)) = p.join_kind() else { return Ok(left) };
                 let right = if on { p.table_ref_for_on()? } else { p.table_primary()? };
                 let on = if on {
@@ -398,8 +404,16 @@ impl Parser<'_> {
         if self.is("(") && !hint_list(self) {
             return self.table_function(name);
         }
-        if self.accept_word("FOR") {
-            return Err(self.unexpected());
+        if self.accept_words(&["FOR", "SYSTEM_TIME"]) {
+            self.refuse("FOR SYSTEM_TIME");
+            if !self.accept_word("ALL") {
+                self.accept_any(&["AS", "FROM", "BETWEEN", "CONTAINED"]);
+                self.accept_any(&["OF", "IN"]);
+                self.expr()?;
+                if self.accept_any(&["TO", "AND"]).is_some() {
+                    self.expr()?;
+                }
+            }
         }
         let mut alias = self.optional_alias()?;
         let mut hints = Vec::new();
@@ -410,8 +424,13 @@ impl Parser<'_> {
         if alias.is_none() {
             alias = self.optional_alias()?;
         }
-        if self.is_word("TABLESAMPLE") {
-            return Err(self.unexpected());
+        if self.accept_word("TABLESAMPLE") {
+            self.accept_word("SYSTEM");
+            self.skip_parentheses()?;
+            if self.accept_word("REPEATABLE") {
+                self.skip_parentheses()?;
+            }
+            self.refuse("TABLESAMPLE");
         }
         Ok(TableRef::Named { name, alias, hints })
     }

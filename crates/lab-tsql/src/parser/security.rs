@@ -7,13 +7,58 @@ use crate::lexer::Token;
 impl Parser<'_> {
     pub(super) fn create_schema(&mut self) -> Parsed<StatementKind> {
         self.at += 1;
-        if self.accept_word("AUTHORIZATION") {
+        let (name, owner) = if self.accept_word("AUTHORIZATION") {
             let name = self.ident()?;
-            return Ok(StatementKind::CreateSchema { name: name.clone(), owner: Some(name) });
+            (name.clone(), Some(name))
+        } else {
+            let name = self.ident()?;
+            let owner = if self.accept_word("AUTHORIZATION") { Some(self.ident()?) } else { None };
+            (name, owner)
+        };
+        // What follows directly belongs to the schema: run on its own it would go into another one.
+        if ["CREATE", "GRANT", "REVOKE", "DENY"].iter().any(|word| self.is_word(word)) {
+            self.at = self.tokens.len().saturating_sub(1);
+            self.refuse("CREATE SCHEMA with elements");
+        }
+        Ok(StatementKind::CreateSchema { name, owner })
+    }
+
+    pub(super) fn transfer_schema(&mut self) -> Parsed<StatementKind> {
+        self.at += 1;
+        let schema = self.ident()?;
+        self.expect_word("TRANSFER")?;
+        if let Some(class) = self.securable_class()
+            && class != "OBJECT"
+        {
+            self.refuse(&format!("ALTER SCHEMA TRANSFER {class}"));
+        }
+        Ok(StatementKind::TransferSchema(schema, self.object_name()?))
+    }
+
+    /// `OBJECT::`, `SCHEMA::` in front of a name.
+    fn securable_class(&mut self) -> Option<String> {
+        let Token::Word(word) = self.peek().clone() else { return None };
+        if !self.is_at(1, "::") {
+            return None;
+        }
+        self.at += 2;
+        Some(word.to_ascii_uppercase())
+    }
+
+    pub(super) fn authorization(&mut self) -> Parsed<StatementKind> {
+        self.at += 1;
+        self.expect_word("ON")?;
+        let class = self.securable_class().unwrap_or_else(|| "OBJECT".to_owned());
+        if class != "DATABASE" && class != "SCHEMA" {
+            return Ok(self.recognised(&format!("ALTER AUTHORIZATION ON {class}")));
         }
         let name = self.ident()?;
-        let owner = if self.accept_word("AUTHORIZATION") { Some(self.ident()?) } else { None };
-        Ok(StatementKind::CreateSchema { name, owner })
+        self.expect_word("TO")?;
+        if self.is_words(&["SCHEMA", "OWNER"]) {
+            return Ok(self.recognised("ALTER AUTHORIZATION TO SCHEMA OWNER"));
+        }
+        let owner = self.ident()?;
+        Ok(StatementKind::Authorization { database: class == "DATABASE", name, owner })
     }
 
     pub(super) fn create_database(&mut self) -> Parsed<StatementKind> {
@@ -59,12 +104,23 @@ impl Parser<'_> {
 
     pub(super) fn alter_database(&mut self) -> Parsed<StatementKind> {
         self.at += 1;
-        if self.accept_words(&["SCOPED"]) {
-            self.recognised("ALTER DATABASE SCOPED");
-            return Ok(StatementKind::AlterDatabase(
-                None,
-                AlterDatabase::Other("SCOPED CONFIGURATION".to_owned()),
-            ));
+        if self.accept_word("SCOPED") {
+            if !self.accept_word("CONFIGURATION") {
+                return Ok(self.recognised("ALTER DATABASE SCOPED CREDENTIAL"));
+            }
+            self.accept_words(&["FOR", "SECONDARY"]);
+            if self.accept_any(&["SET", "CLEAR"]).is_none() {
+                return Err(self.unexpected());
+            }
+            let name = self.any_word()?.value.to_ascii_uppercase();
+            if self.accept("=") {
+                self.accept("-");
+                self.next();
+            } else if matches!(self.peek(), Token::Binary(_)) {
+                self.at += 1;
+            }
+            let what = format!("SCOPED CONFIGURATION {name}");
+            return Ok(StatementKind::AlterDatabase(None, AlterDatabase::Other(what)));
         }
         let name = if self.accept_word("CURRENT") { None } else { Some(self.ident()?) };
         if self.accept_word("COLLATE") {
@@ -75,9 +131,15 @@ impl Parser<'_> {
             return Ok(StatementKind::AlterDatabase(name, AlterDatabase::Rename(self.ident()?)));
         }
         if !self.accept_word("SET") {
-            let what = self.peek().shown().to_ascii_uppercase();
+            let what = format!("{} {}", self.peek().shown(), self.ahead(1).shown()).to_ascii_uppercase();
             self.recognised(&what);
             return Ok(StatementKind::AlterDatabase(name, AlterDatabase::Other(what)));
+        }
+        if let Some(word) = self.accept_any(&["HADR", "PARTNER", "WITNESS"]) {
+            while *self.peek() != Token::End && !self.is(";") && !self.begins_statement() {
+                self.at += 1;
+            }
+            return Ok(StatementKind::AlterDatabase(name, AlterDatabase::Other(format!("SET {word}"))));
         }
         let options = self.list(Self::database_option)?;
         if self.accept_word("WITH") {
@@ -200,12 +262,21 @@ impl Parser<'_> {
     pub(super) fn role_member(&mut self) -> Parsed<StatementKind> {
         let server = self.accept_word("SERVER");
         if !self.accept_word("ROLE") {
-            return Ok(self.recognised("ALTER SERVER CONFIGURATION"));
+            return Ok(self.recognised_after(2, "ALTER SERVER CONFIGURATION"));
         }
         let role = self.any_word()?;
         let add = match self.accept_any(&["ADD", "DROP"]) {
             Some(word) => word == "ADD",
-            None => return Ok(self.recognised("ALTER ROLE WITH NAME")),
+            None => {
+                self.expect_word("WITH")?;
+                self.expect_word("NAME")?;
+                self.expect("=")?;
+                let name = self.ident()?;
+                if server {
+                    self.refuse("ALTER SERVER ROLE WITH NAME");
+                }
+                return Ok(StatementKind::RenameRole(role, name));
+            }
         };
         self.expect_word("MEMBER")?;
         let member: Ident = self.ident()?;

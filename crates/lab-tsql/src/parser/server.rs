@@ -96,9 +96,16 @@ impl Parser<'_> {
             }
             self.expect(")")?;
         }
+        let mut options = Vec::new();
         if self.accept_word("WITH") {
-            self.list(Self::any_word)?;
+            options = self.list(|p| {
+                let option = p.any_word()?.value.to_ascii_uppercase();
+                if p.accept("=") {
+                    p.next();
+                }
+                Ok(option)
+            })?;
         }
-        Ok(StatementKind::Dbcc(command, args))
+        Ok(StatementKind::Dbcc(command, args, options))
     }
 }

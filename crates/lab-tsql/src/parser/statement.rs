@@ -82,7 +82,7 @@ impl Parser<'_> {
         let mut out = Vec::new();
         loop {
             while self.accept(";") {}
-            if self.is_word(end) || *self.peek() == Token::End {
+            if self.is_word(end) && !self.is_word_at(1, "CONVERSATION") || *self.peek() == Token::End {
                 return Ok(out);
             }
             out.push(self.statement()?);
@@ -92,7 +92,7 @@ impl Parser<'_> {
     /// The first statement of a batch may call a procedure without EXEC.
     fn is_bare_procedure_call(&self) -> bool {
         let label = self.is_at(1, ":");
-        let throw = self.is_word("THROW");
+        let throw = self.is_word("THROW") || self.is_other_statement();
         self.is_ident_at(0) && !label && !throw && !self.begins_statement() && !(self.is_word("WITH"))
             || self.is(".")
     }
@@ -108,7 +108,11 @@ impl Parser<'_> {
     pub(super) fn statement(&mut self) -> Parsed<Statement> {
         self.deeper(|p| {
             let pos = p.pos();
+            // What is refused inside of a module's body is the body's statement, not the module.
+            let outer = p.refused.take();
             let kind = p.statement_kind()?;
+            let kind = p.refused.take().map_or(kind, StatementKind::Unsupported);
+            p.refused = outer;
             let end = EndOffset(p.end_offset());
             p.accept(";");
             Ok(Statement { kind, pos, end })
@@ -131,7 +135,7 @@ impl Parser<'_> {
             "DELETE" => self.delete(Vec::new()),
             "MERGE" => Ok(self.recognised("MERGE")),
             "TRUNCATE" => self.truncate(),
-            "BULK" => Ok(self.recognised("BULK INSERT")),
+            "BULK" => Ok(self.recognised_after(2, "BULK INSERT")),
             "CREATE" => self.create(),
             "ALTER" => self.alter(),
             "DROP" => self.drop_statement(),
@@ -156,7 +160,14 @@ impl Parser<'_> {
             }
             "KILL" => {
                 self.at += 1;
-                Ok(StatementKind::Kill(self.expr()?))
+                if self.is_word("QUERY") || self.is_word("STATS") {
+                    return Ok(self.recognised("KILL QUERY NOTIFICATION / STATS JOB"));
+                }
+                let id = self.expr()?;
+                if self.accept_words(&["WITH", "STATUSONLY"]) {
+                    return Ok(StatementKind::Unsupported("KILL WITH STATUSONLY".to_owned()));
+                }
+                Ok(StatementKind::Kill(id))
             }
             "DBCC" => self.dbcc(),
             "RECONFIGURE" => {
@@ -173,11 +184,20 @@ impl Parser<'_> {
                 let what = format!("{} cursor", word.to_ascii_uppercase());
                 Ok(self.recognised(&what))
             }
-            "ENABLE" | "DISABLE" if self.is_word_at(1, "TRIGGER") => {
-                Ok(self.recognised("ENABLE/DISABLE TRIGGER"))
-            }
             "REVERT" => Ok(self.recognised("REVERT")),
             "ADD" if self.is_words(&["ADD", "SIGNATURE"]) => Ok(self.recognised("ADD SIGNATURE")),
+            "ADD" if self.is_word_at(1, "SENSITIVITY") => {
+                Ok(self.recognised("ADD SENSITIVITY CLASSIFICATION"))
+            }
+            "READTEXT" | "WRITETEXT" | "UPDATETEXT" | "SETUSER" | "LINENO" | "DUMP" | "LOAD" => {
+                let what = word.to_ascii_uppercase();
+                Ok(self.recognised(&what))
+            }
+            "END" if self.is_word_at(1, "CONVERSATION") => Ok(self.recognised("END CONVERSATION")),
+            _ if self.is_other_statement() => {
+                let what = format!("{} {}", word, self.ahead(1).shown()).to_ascii_uppercase();
+                Ok(self.recognised_after(2, &what))
+            }
             _ if self.is_ident_at(0) && self.is_at(1, ":") => {
                 let label = self.ident()?;
                 self.at += 1;
@@ -231,6 +251,26 @@ impl Parser<'_> {
             self.at += 1;
         }
         StatementKind::Unsupported(what.to_owned())
+    }
+
+    /// The same behind the first `n` tokens, which may be statement words themselves.
+    pub(super) fn recognised_after(&mut self, n: usize, what: &str) -> StatementKind {
+        self.at += n.saturating_sub(1);
+        self.recognised(what)
+    }
+
+    /// Statements of Service Broker and of triggers, which begin with words that are no keywords.
+    fn is_other_statement(&self) -> bool {
+        [
+            ["ENABLE", "TRIGGER"],
+            ["DISABLE", "TRIGGER"],
+            ["SEND", "ON"],
+            ["GET", "CONVERSATION"],
+            ["MOVE", "CONVERSATION"],
+        ]
+        .iter()
+        .any(|words| self.is_words(words))
+            || self.is_word("RECEIVE") && (self.is_at(1, "*") || self.is_word_at(1, "TOP"))
     }
 
     /// Inside statements that are only recognised, some statement words are clauses: `FOR SELECT`, `THEN UPDATE SET`.

@@ -14,6 +14,10 @@ impl Parser<'_> {
             return Ok(self.recognised("CREATE TABLE AS"));
         }
         let elements = self.table_elements()?;
+        if self.is_words(&["AS", "NODE"]) || self.is_words(&["AS", "EDGE"]) {
+            self.at += 2;
+            self.refuse("CREATE TABLE AS NODE/EDGE");
+        }
         self.storage_clauses()?;
         Ok(StatementKind::CreateTable(Box::new(CreateTable { name, elements })))
     }
@@ -32,6 +36,11 @@ impl Parser<'_> {
                     self.skip_parentheses()?;
                 }
             } else if self.is_word("WITH") && self.is_at(1, "(") {
+                for what in ["SYSTEM_VERSIONING", "MEMORY_OPTIMIZED", "LEDGER", "FILETABLE_DIRECTORY"] {
+                    if self.is_word_at(2, what) {
+                        self.refuse(&format!("CREATE TABLE WITH {what}"));
+                    }
+                }
                 self.at += 1;
                 self.skip_parentheses()?;
             } else {
@@ -62,17 +71,72 @@ impl Parser<'_> {
             let name = self.ident()?;
             let unique = self.accept_word("UNIQUE");
             let clustered = self.accept_any(&["CLUSTERED", "NONCLUSTERED"]) == Some("CLUSTERED");
-            let columns = self.key_columns()?;
-            self.storage_clauses()?;
-            return Ok(TableElement::Index(InlineIndex { name, unique, clustered, columns }));
+            if self.accept_word("COLUMNSTORE") || self.accept_word("HASH") {
+                self.refuse("columnstore or hash index");
+            }
+            let columns = if self.is("(") { self.key_columns()? } else { Vec::new() };
+            return Ok(TableElement::Index(self.inline_index(name, unique, clustered, columns)?));
         }
         if self.is_word("PERIOD") && self.is_word_at(1, "FOR") {
-            return Err(self.unexpected());
+            self.at += 3;
+            self.skip_parentheses()?;
+            self.refuse("PERIOD FOR SYSTEM_TIME");
+            let name = Ident { value: "SYSTEM_TIME".to_owned(), pos: self.pos() };
+            let columns = Vec::new();
+            return Ok(TableElement::Index(self.inline_index(name, false, false, columns)?));
         }
         if let Some(constraint) = self.constraint()? {
             return Ok(TableElement::Constraint(constraint));
         }
         Ok(TableElement::Column(self.column_def()?))
+    }
+
+    /// From INCLUDE on.
+    fn inline_index(
+        &mut self,
+        name: Ident,
+        unique: bool,
+        clustered: bool,
+        columns: Vec<KeyColumn>,
+    ) -> Parsed<InlineIndex> {
+        let include = if self.accept_word("INCLUDE") { self.ident_list()? } else { Vec::new() };
+        let filter = self.index_filter()?;
+        self.storage_clauses()?;
+        Ok(InlineIndex { name, unique, clustered, columns, include, filter })
+    }
+
+    fn index_filter(&mut self) -> Parsed<Option<(Expr, String)>> {
+        if !self.accept_word("WHERE") {
+            return Ok(None);
+        }
+        let start = self.pos().offset;
+        let condition = self.condition()?;
+        Ok(Some((condition, self.source(start, self.end_offset()))))
+    }
+
+    /// Clauses of a column that the engine does not carry out.
+    fn refused_column_option(&mut self) -> Parsed<bool> {
+        for (words, what) in [
+            (&["MASKED", "WITH"] as &[&str], "MASKED column"),
+            (&["ENCRYPTED", "WITH"], "ENCRYPTED column"),
+            (&["FILESTREAM"], "FILESTREAM column"),
+            (&["COLUMN_SET", "FOR", "ALL_SPARSE_COLUMNS"], "COLUMN_SET column"),
+        ] {
+            if self.accept_words(words) {
+                if self.is("(") {
+                    self.skip_parentheses()?;
+                }
+                self.refuse(what);
+                return Ok(true);
+            }
+        }
+        if self.accept_words(&["GENERATED", "ALWAYS", "AS"]) {
+            self.any_word()?;
+            self.accept_any(&["START", "END"]);
+            self.refuse("GENERATED ALWAYS column");
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     fn column_def(&mut self) -> Parsed<ColumnDef> {
@@ -88,6 +152,7 @@ impl Parser<'_> {
             not_for_replication: false,
             rowguidcol: false,
             constraints: Vec::new(),
+            indexes: Vec::new(),
         };
         if self.accept_word("AS") {
             let start = self.pos().offset;
@@ -121,7 +186,15 @@ impl Parser<'_> {
             column.nullable = Some(true);
         } else if self.accept_word("ROWGUIDCOL") {
             column.rowguidcol = true;
-        } else if self.accept_word("SPARSE") || self.accept_word("FILESTREAM") || self.accept_word("HIDDEN") {
+        } else if self.accept_word("SPARSE") || self.accept_word("HIDDEN") || self.refused_column_option()? {
+        } else if self.is_word("INDEX") && self.is_ident_at(1) {
+            self.at += 1;
+            let name = self.ident()?;
+            let unique = self.accept_word("UNIQUE");
+            let clustered = self.accept_any(&["CLUSTERED", "NONCLUSTERED"]) == Some("CLUSTERED");
+            let columns = vec![KeyColumn { name: column.name.clone(), descending: false }];
+            let index = self.inline_index(name, unique, clustered, columns)?;
+            column.indexes.push(index);
         } else if let Some(constraint) = self.constraint()? {
             column.constraints.push(constraint);
         } else {
@@ -160,8 +233,8 @@ impl Parser<'_> {
                 let value = self.expr()?;
                 let text = self.source(start, self.end_offset());
                 let column = if self.accept_word("FOR") { Some(self.ident()?) } else { None };
-                self.accept_words(&["WITH", "VALUES"]);
-                ConstraintKind::Default { value, text, column }
+                let with_values = self.accept_words(&["WITH", "VALUES"]);
+                ConstraintKind::Default { value, text, column, with_values }
             }
             None if name.is_some() => return Err(self.unexpected()),
             None => return Ok(None),
@@ -171,6 +244,9 @@ impl Parser<'_> {
 
     fn key(&mut self, primary: bool) -> Parsed<ConstraintKind> {
         let clustered = self.accept_any(&["CLUSTERED", "NONCLUSTERED"]).map(|w| w == "CLUSTERED");
+        if self.accept_word("HASH") {
+            self.refuse("HASH index");
+        }
         let columns = if self.is("(") { self.key_columns()? } else { Vec::new() };
         let mut ignore_dup_key = false;
         if self.is_word("WITH") {
@@ -267,25 +343,29 @@ impl Parser<'_> {
         } else {
             None
         };
+        while self.accept_word("SPARSE") || self.refused_column_option()? {}
+        self.storage_clauses()?;
         Ok(AlterTableAction::AlterColumn { name, data_type, collation, nullable })
     }
 
     fn alter_table_drop(&mut self) -> Parsed<AlterTableAction> {
-        let column = self.accept_word("COLUMN");
-        if !column {
-            self.accept_word("CONSTRAINT");
+        if self.is_words(&["PERIOD", "FOR"]) {
+            self.recognised("PERIOD");
+            return Ok(AlterTableAction::Other("DROP PERIOD FOR SYSTEM_TIME".to_owned()));
         }
-        let if_exists = self.accept_words(&["IF", "EXISTS"]);
-        let names = self.list(|p| {
-            p.accept_any(&["COLUMN", "CONSTRAINT"]);
-            p.ident()
+        let mut column = false;
+        let mut if_exists = false;
+        // Each COLUMN or CONSTRAINT holds for the names behind it, up to the next one.
+        let items = self.list(|p| {
+            if let Some(word) = p.accept_any(&["COLUMN", "CONSTRAINT"]) {
+                column = word == "COLUMN";
+                if_exists |= p.accept_words(&["IF", "EXISTS"]);
+            }
+            let name = p.ident()?;
+            p.storage_clauses()?;
+            Ok((column, name))
         })?;
-        self.storage_clauses()?;
-        Ok(if column {
-            AlterTableAction::DropColumns(names, if_exists)
-        } else {
-            AlterTableAction::DropConstraints(names, if_exists)
-        })
+        Ok(AlterTableAction::Drop(items, if_exists))
     }
 
     /// From UNIQUE/CLUSTERED/INDEX on.
@@ -304,13 +384,7 @@ impl Parser<'_> {
         let table = self.object_name()?;
         let columns = if self.is("(") { self.key_columns()? } else { Vec::new() };
         let include = if self.accept_word("INCLUDE") { self.ident_list()? } else { Vec::new() };
-        let filter = if self.accept_word("WHERE") {
-            let start = self.pos().offset;
-            let condition: Expr = self.condition()?;
-            Some((condition, self.source(start, self.end_offset())))
-        } else {
-            None
-        };
+        let filter = self.index_filter()?;
         let options = if self.is_word("WITH") { self.index_options()? } else { Vec::new() };
         self.storage_clauses()?;
         Ok(StatementKind::CreateIndex(Box::new(CreateIndex {
@@ -372,7 +446,9 @@ impl Parser<'_> {
                 "SYNONYM" => DropKind::Synonym,
                 other => {
                     let what = format!("DROP {other}");
-                    return Ok(self.recognised(&what));
+                    let words =
+                        (1..4).find(|n| self.is_word_at(*n, "IF") && self.is_word_at(n + 1, "EXISTS"));
+                    return Ok(self.recognised_after(words.map_or(1, |n| n + 2), &what));
                 }
             },
             _ => return Err(self.unexpected()),
@@ -406,6 +482,13 @@ impl Parser<'_> {
         let action = self.any_word()?.value.to_ascii_uppercase();
         if self.is("(") {
             self.skip_parentheses()?;
+        }
+        if self.accept_word("PARTITION") {
+            self.expect("=")?;
+            if !self.accept_word("ALL") {
+                self.next();
+                self.refuse("ALTER INDEX of one PARTITION");
+            }
         }
         self.storage_clauses()?;
         Ok(StatementKind::AlterIndex(index, table, action))

@@ -4,6 +4,7 @@ mod args;
 mod cursors;
 mod describe;
 mod prepare;
+mod properties;
 mod server;
 
 use std::collections::BTreeMap;
@@ -49,6 +50,9 @@ const NATIVE: &[(&str, Native)] = &[
     ("sp_cursor", cursors::positioned),
     ("sp_describe_first_result_set", describe::first_result_set),
     ("sp_describe_undeclared_parameters", describe::undeclared_parameters),
+    ("sp_addextendedproperty", properties::add),
+    ("sp_updateextendedproperty", properties::update),
+    ("sp_dropextendedproperty", properties::drop),
     ("sp_rename", server::rename),
     ("sp_configure", server::configure),
     ("sp_set_session_context", server::set_session_context),
@@ -65,7 +69,6 @@ const SAME_AS: &[(&str, &str)] = &[
     ("sp_datatype_info_90", "sp_datatype_info"),
     ("sp_tablecollations", "sp_tablecollations_100"),
     ("sp_tablecollations_90", "sp_tablecollations_100"),
-    ("sp_who2", "sp_who"),
 ];
 
 /// The system procedure that a name means, wherever it is called from.
@@ -82,6 +85,15 @@ pub(super) fn find(name: &ObjectName) -> Option<SystemProcedure> {
         None => Work::Script(Arc::clone(scripts().get(lower)?)),
     };
     Some(SystemProcedure { work, database: name.database().map(str::to_owned) })
+}
+
+/// The names of all system procedures.
+pub(crate) fn names() -> Vec<String> {
+    let native = NATIVE.iter().map(|(name, _)| (*name).to_owned());
+    native
+        .chain(SAME_AS.iter().map(|(name, _)| (*name).to_owned()))
+        .chain(scripts().keys().cloned())
+        .collect()
 }
 
 fn scripts() -> &'static BTreeMap<String, Arc<CreateModule>> {

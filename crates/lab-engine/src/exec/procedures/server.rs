@@ -87,7 +87,9 @@ pub(super) fn configure(
             )
             .into());
         };
-        session.must_be_sysadmin()?;
+        if !session.shared.has_server_role("serveradmin") {
+            return Err(SqlError::no_permission().into());
+        }
         session.outside_transactions("CONFIG")?;
         if !(setting.3..=setting.4).contains(&value) {
             return Err(SqlError::new(
