@@ -9,6 +9,7 @@ mod constraint;
 mod control;
 mod cursor;
 mod database;
+mod dbcc;
 mod delete;
 mod drop;
 mod frame;

@@ -8,7 +8,7 @@ use crate::catalog::{CatalogChange, Principal, PrincipalKind, same_name};
 use crate::error::SqlError;
 use crate::server::{Login, PasswordHash, ServerEntry};
 use crate::session::Session;
-use crate::sink::{ColumnMeta, Done, Sink};
+use crate::sink::Sink;
 use crate::types::{SqlType, now_datetime, parse_hex};
 
 type Options = [(String, Option<Expr>)];
@@ -387,40 +387,21 @@ impl Session {
         for arg in args {
             values.push(self.evaluate_any(frame, arg)?.0);
         }
+        let quiet = options.iter().any(|o| o == "NO_INFOMSGS");
         match command {
             "CHECKIDENT" => self.check_identity(frame, &values, sink)?,
             "CHECKDB" | "CHECKTABLE" | "CHECKALLOC" | "CHECKCATALOG" => {
-                self.check_database(&values, command == "CHECKDB", sink)?;
+                self.check_database(&values, command == "CHECKDB", quiet, sink)?;
             }
-            "OPENTRAN" | "FREEPROCCACHE" | "DROPCLEANBUFFERS" | "TRACEON" | "TRACEOFF" | "UPDATEUSAGE"
-            | "CHECKCONSTRAINTS" | "FREESYSTEMCACHE" => {}
-            "USEROPTIONS" => {
-                let state = self.shared.state().clone();
-                sink.columns(&[
-                    ColumnMeta::new("Set Option", SqlType::SYSNAME),
-                    ColumnMeta::new("Value", SqlType::SYSNAME),
-                ]);
-                let rows = [
-                    ("textsize", self.settings.textsize.to_string()),
-                    ("language", state.language),
-                    ("dateformat", state.date_format),
-                    ("datefirst", state.date_first.to_string()),
-                    ("lock_timeout", state.lock_timeout_ms.to_string()),
-                ];
-                for (name, value) in &rows {
-                    sink.row(&[Value::Text((*name).to_owned()), Value::Text(value.clone())])
-                        .map_err(|_| Stop::Closed)?;
+            "FREEPROCCACHE" | "DROPCLEANBUFFERS" | "UPDATEUSAGE" | "FREESYSTEMCACHE" | "FREESESSIONCACHE" => {
+            }
+            other => {
+                if !self.dbcc_report(frame, other, &values, sink)? {
+                    return Err(SqlError::unsupported(&format!("DBCC {other}")).into());
                 }
-                sink.done(Done {
-                    kind: frame.done_kind,
-                    rows: Some(rows.len() as u64),
-                    command: Done::SELECT,
-                    error: false,
-                });
             }
-            other => return Err(SqlError::unsupported(&format!("DBCC {other}")).into()),
         }
-        if options.iter().any(|o| o == "NO_INFOMSGS") {
+        if quiet {
             return Ok(());
         }
         sink.info(&SqlError::new(
@@ -505,7 +486,13 @@ impl Session {
     }
 
     /// DBCC CHECKDB: every page of the database is read and its structure judged.
-    fn check_database(&mut self, values: &[Value], whole: bool, sink: &mut dyn Sink) -> Result<(), Stop> {
+    fn check_database(
+        &mut self,
+        values: &[Value],
+        whole: bool,
+        quiet: bool,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
         let database = match values.first() {
             Some(Value::Text(name)) if whole => {
                 self.server.database_named(name).ok_or_else(|| SqlError::database_not_found(name))?.id
@@ -537,6 +524,9 @@ impl Session {
         let name = self.name_of(database);
         for fault in &faults {
             sink.error(&SqlError::new(8928, 16, 1, format!("Object in database '{name}': {fault}")));
+        }
+        if quiet && faults.is_empty() {
+            return Ok(());
         }
         sink.info(&SqlError::new(
             8989,

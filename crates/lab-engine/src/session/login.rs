@@ -155,6 +155,7 @@ impl Server {
             next_handle: 0,
             cursors: Cursors::default(),
             bulk: None,
+            trace_flags: std::collections::BTreeSet::new(),
             modules: BTreeMap::new(),
         };
         // From here on the session's own end unregisters it.

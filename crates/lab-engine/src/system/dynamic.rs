@@ -529,8 +529,9 @@ fn files(shared: &Shared, id: i32, name: &str) -> Vec<Vec<Value>> {
     let Some(database) = shared.server.database(id) else { return Vec::new() };
     let dir = shared.server.config.data_dir.join(&database.entry().folder);
     let state = database.state();
+    let (data, log) = sizes(&dir);
     let file = |n: i64, kind: &str, logical: String, path: std::path::PathBuf| {
-        let bytes = std::fs::metadata(&path).map_or(0, |m| m.len());
+        let bytes = if n == 1 { data } else { log };
         vec![
             int(id),
             int(n),
@@ -541,7 +542,7 @@ fn files(shared: &Shared, id: i32, name: &str) -> Vec<Vec<Value>> {
             text(path.to_string_lossy()),
             int(state.number()),
             text(state.name()),
-            int((bytes / 8192) as i64),
+            int(bytes.div_ceil(8192) as i64),
             int(-1),
             int(8192),
         ]
@@ -550,6 +551,25 @@ fn files(shared: &Shared, id: i32, name: &str) -> Vec<Vec<Value>> {
         file(1, "ROWS", name.to_owned(), dir.join("data.db")),
         file(2, "LOG", format!("{name}_log"), dir.join("log")),
     ]
+}
+
+/// How many bytes the data and the log of a database take on disk, whatever their files are called.
+pub(crate) fn sizes(dir: &std::path::Path) -> (u64, u64) {
+    let mut open = vec![dir.to_path_buf()];
+    let (mut data, mut log) = (0, 0);
+    while let Some(dir) = open.pop() {
+        // A folder that cannot be read holds nothing that could be shown.
+        let Ok(files) = std::fs::read_dir(&dir) else { continue };
+        for file in files.flatten() {
+            match file.metadata() {
+                Ok(m) if m.is_dir() => open.push(file.path()),
+                Ok(m) if file.file_name().to_string_lossy().starts_with("data.db") => data += m.len(),
+                Ok(m) => log += m.len(),
+                Err(_) => {}
+            }
+        }
+    }
+    (data, log)
 }
 
 fn server_principals(shared: &Shared, _: i32) -> Rows {

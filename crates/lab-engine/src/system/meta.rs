@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use rusqlite::types::Value;
 
+use super::properties::{Subject, column_property, database_property, index_property, object_property};
 use super::{VERSION, bit, int, text};
-use crate::catalog::{Catalog, DBO, IndexRole, Object, ObjectKind, same_name};
+use crate::catalog::{Catalog, DBO, Object, same_name};
 use crate::error::SqlError;
 use crate::server::Database;
 use crate::session::Shared;
@@ -70,6 +71,19 @@ pub(crate) const META_FUNCTIONS: &[(&str, SqlType)] = &[
     ("collationproperty", ANY),
     ("fulltextserviceproperty", INT),
     ("index_col", NAME),
+    ("indexkey_property", INT),
+    ("typeproperty", INT),
+    ("file_id", SMALL),
+    ("file_idex", INT),
+    ("file_name", NAME),
+    ("filegroup_name", NAME),
+    ("filegroup_id", INT),
+    ("fileproperty", INT),
+    ("filegroupproperty", INT),
+    ("getansinull", INT),
+    ("permissions", INT),
+    ("assemblyproperty", ANY),
+    ("fulltextcatalogproperty", INT),
     ("stats_date", SqlType::DateTime),
 ];
 
@@ -81,7 +95,12 @@ pub(super) fn call(shared: &Shared, name: &str, database: i32, args: &[Value]) -
     match name {
         "object_id" | "object_name" | "object_schema_name" | "object_definition" | "objectproperty"
         | "objectpropertyex" | "ident_current" | "ident_seed" | "ident_incr" => ask.object(name),
-        "col_name" | "col_length" | "columnproperty" | "indexproperty" | "index_col" => ask.column(name),
+        "col_name" | "col_length" | "columnproperty" | "indexproperty" | "index_col"
+        | "indexkey_property" => ask.column(name),
+        "file_id" | "file_idex" | "file_name" | "filegroup_name" | "filegroup_id" | "fileproperty"
+        | "filegroupproperty" => Ok(ask.file(name)),
+        "typeproperty" => Ok(ask.type_property()),
+        "has_perms_by_name" => ask.has_permission(),
         "db_id" | "db_name" | "original_db_name" | "databaseproperty" | "databasepropertyex"
         | "has_dbaccess" => ask.databases(name),
         "serverproperty" => Ok(ask.server_property()),
@@ -176,7 +195,11 @@ impl Ask<'_> {
             "object_schema_name" => text(catalog.schema_name(object.schema)),
             "object_definition" => object.kind.module().map_or(Value::Null, |m| text(&m.definition)),
             _ => {
-                let found = self.text(1).and_then(|p| object_property(object, id, p));
+                let property = self.text(1).unwrap_or_default();
+                if name == "objectpropertyex" && property.eq_ignore_ascii_case("basetype") {
+                    return Ok(variant_value(&text(object.kind.code()), SqlType::Char { len: 2 }));
+                }
+                let found = object_property(&catalog, object, id, property);
                 let value = found.map_or(Value::Null, int);
                 if name == "objectpropertyex" && value != Value::Null {
                     variant_value(&value, INT)
@@ -209,7 +232,7 @@ impl Ask<'_> {
 
     fn column(&self, name: &str) -> Answer {
         let (catalog, id) = match (self.text(0), self.int(0)) {
-            (Some(table), _) if name == "col_length" || name == "index_col" => match self.by_name(table) {
+            (Some(table), _) if matches!(name, "col_length" | "index_col") => match self.by_name(table) {
                 Some((_, catalog, id)) => (catalog, id),
                 None => return Ok(Value::Null),
             },
@@ -217,56 +240,49 @@ impl Ask<'_> {
             _ => return Ok(Value::Null),
         };
         let Some(object) = catalog.object(id) else { return Ok(Value::Null) };
+        let property = self.text(2).unwrap_or_default().to_ascii_lowercase();
+        let known = |found: Option<Value>| found.unwrap_or(Value::Null);
+        if name == "columnproperty" {
+            let subject = self.text(1).and_then(|wanted| subject(object, wanted));
+            return Ok(known(subject.and_then(|s| column_property(&s, &property))));
+        }
         let Some(table) = object.table() else {
             let columns = object.kind.module().map(|m| m.columns.as_slice()).unwrap_or_default();
-            let at = self.int(1).and_then(|n| usize::try_from(n - 1).ok());
-            return Ok(at.and_then(|at| columns.get(at)).map_or(Value::Null, |c| text(&c.name)));
+            return Ok(match name {
+                "col_name" => {
+                    let at = self.int(1).and_then(|n| usize::try_from(n - 1).ok());
+                    known(at.and_then(|at| columns.get(at)).map(|c| text(&c.name)))
+                }
+                "col_length" => {
+                    let column = self.text(1).and_then(|n| columns.iter().find(|c| same_name(&c.name, n)));
+                    known(column.map(|c| int(c.ty.max_length())))
+                }
+                _ => Value::Null,
+            });
         };
         let column = self.text(1).and_then(|c| table.column_named(c));
-        Ok(match name {
-            "col_name" => {
-                self.int(1).and_then(|n| table.column(n as i32)).map_or(Value::Null, |c| text(&c.name))
-            }
-            "col_length" => column.map_or(Value::Null, |c| int(c.ty.max_length())),
+        let numbered = || self.int(1).and_then(|n| table.indexes.iter().find(|i| i64::from(i.id) == n));
+        let key = || {
+            let at = self.int(2).and_then(|n| usize::try_from(n - 1).ok())?;
+            numbered()?.keys.get(at).copied()
+        };
+        Ok(known(match name {
+            "col_name" => self.int(1).and_then(|n| table.column(n as i32)).map(|c| text(&c.name)),
+            "col_length" => column.map(|c| int(c.ty.max_length())),
             "indexproperty" => {
                 let index = self.text(1).and_then(|n| table.indexes.iter().find(|i| same_name(&i.name, n)));
-                let property = self.text(2).unwrap_or_default().to_ascii_lowercase();
-                match (index, property.as_str()) {
-                    (Some(i), "indexid") => int(i.id),
-                    (Some(i), "isunique") => bit(i.unique),
-                    (Some(i), "isclustered") => bit(i.clustered),
-                    (Some(i), "isdisabled") => bit(i.disabled),
-                    _ => Value::Null,
-                }
+                index.and_then(|i| index_property(i, &property))
             }
-            "index_col" => {
-                let index = self.int(1).and_then(|n| table.indexes.iter().find(|i| i64::from(i.id) == n));
-                let key = self.int(2).and_then(|n| usize::try_from(n - 1).ok());
-                let column =
-                    index.zip(key).and_then(|(i, k)| i.keys.get(k)).and_then(|k| table.column(k.column));
-                column.map_or(Value::Null, |c| text(&c.name))
+            "indexkey_property" => {
+                let asked = self.text(3).unwrap_or_default().to_ascii_lowercase();
+                key().and_then(|k| match asked.as_str() {
+                    "columnid" => Some(int(k.column)),
+                    "isdescending" => Some(bit(k.descending)),
+                    _ => None,
+                })
             }
-            _ => {
-                let property = self.text(2).unwrap_or_default().to_ascii_lowercase();
-                match (column, property.as_str()) {
-                    (Some(c), "isidentity") => bit(c.identity.is_some()),
-                    (Some(c), "iscomputed") => bit(c.computed.is_some()),
-                    (Some(c), "allowsnull") => bit(c.nullable),
-                    (Some(c), "columnid" | "ordinal") => int(c.id),
-                    (Some(c), "precision") => {
-                        int(c.ty.char_length().map_or(i64::from(c.ty.precision()), i64::from))
-                    }
-                    (Some(c), "scale") => int(c.ty.scale()),
-                    (Some(c), "charmaxlen") => c.ty.char_length().map_or(int(-1), int),
-                    (Some(c), "isrowguidcol") => bit(c.rowguidcol),
-                    (
-                        Some(_),
-                        "ishidden" | "issparse" | "iscolumnset" | "isxmlindexable" | "isidnotforrepl",
-                    ) => int(0),
-                    _ => Value::Null,
-                }
-            }
-        })
+            _ => key().and_then(|k| table.column(k.column)).map(|c| text(&c.name)),
+        }))
     }
 
     fn database_argument(&self) -> Option<Arc<Database>> {
@@ -283,7 +299,8 @@ impl Ask<'_> {
         Ok(match name {
             "db_id" => int(database.id),
             "db_name" | "original_db_name" => text(database.name()),
-            "has_dbaccess" => bit(database.state() == crate::server::DatabaseState::Online),
+            "has_dbaccess" => bit(database.state() == crate::server::DatabaseState::Online
+                && self.shared.principal_in(database.id).is_ok()),
             _ => {
                 let property = self.text(1).unwrap_or_default().to_ascii_lowercase();
                 let found = database_property(&database, &property);
@@ -315,7 +332,21 @@ impl Ask<'_> {
             "sqlsortordername" => text("nocase_iso"),
             "comparisonstyle" => int(196_609),
             "lcid" => int(1033),
-            "ishadrenabled" | "isxtpsupported" => int(1),
+            "ishadrenabled" => int(1),
+            "isxtpsupported" => int(0),
+            "resourceversion" => text("16.00.4125"),
+            "resourcelastupdatedatetime" => text("2024-04-17 00:00:00"),
+            "collationid" => int(872_468_488),
+            "sqlcharset" => int(1),
+            "sqlsortorder" => int(52),
+            "productbuildtype" | "numlicenses" | "instancename" => return Value::Null,
+            "filestreamconfiguredlevel"
+            | "filestreameffectivelevel"
+            | "isbigdatacluster"
+            | "isexternalauthenticationonly"
+            | "isserversuspendedforsnapshotbackup"
+            | "suspendeddatabasecount"
+            | "isexternalgovernanceenabled" => int(0),
             "hadrmanagerstatus" => int(1),
             "isclustered"
             | "isfulltextinstalled"
@@ -336,6 +367,90 @@ impl Ask<'_> {
             _ => return Value::Null,
         };
         variant(&found)
+    }
+
+    /// The two files that a database has: its data, 1, and its log, 2.
+    fn file(&self, name: &str) -> Value {
+        let database = self.shared.server.database(self.database).map(|d| d.name()).unwrap_or_default();
+        let log = format!("{database}_log");
+        let asked = self.text(0);
+        let id = match asked {
+            Some(n) if same_name(n, &database) => Some(1),
+            Some(n) if same_name(n, &log) => Some(2),
+            _ => None,
+        };
+        let primary = asked.is_some_and(|n| same_name(n, "PRIMARY"));
+        let property = self.text(1).unwrap_or_default().to_ascii_lowercase();
+        match (name, self.int(0), id) {
+            ("file_id" | "file_idex", _, Some(id)) => int(id),
+            ("file_name", Some(1), _) => text(database),
+            ("file_name", Some(2), _) => text(log),
+            ("filegroup_name", Some(1), _) => text("PRIMARY"),
+            ("filegroup_id", _, _) if primary => int(1),
+            ("filegroupproperty", _, _) if primary => match property.as_str() {
+                "isdefault" => int(1),
+                "isreadonly" | "isuserdefinedfg" => int(0),
+                _ => Value::Null,
+            },
+            ("fileproperty", _, Some(id)) => match property.as_str() {
+                "islogfile" => bit(id == 2),
+                "isprimaryfile" => bit(id == 1),
+                "isreadonly" => int(0),
+                _ => Value::Null,
+            },
+            _ => Value::Null,
+        }
+    }
+
+    fn type_property(&self) -> Value {
+        let asked = self.text(0).unwrap_or_default();
+        let name = split_name(asked).pop().unwrap_or_default();
+        let property = self.text(1).unwrap_or_default().to_ascii_lowercase();
+        let ty = all_types().find(|t| same_name(t.name(), &name));
+        ty.and_then(|t| super::properties::type_property(t, &property)).unwrap_or(Value::Null)
+    }
+
+    /// HAS_PERMS_BY_NAME(securable, class, permission), as far as roles decide.
+    fn has_permission(&self) -> Answer {
+        let permission = self.text(2).unwrap_or_default().to_ascii_uppercase();
+        let class = self.text(1).unwrap_or("SERVER").to_ascii_uppercase();
+        if self.shared.state().sysadmin {
+            return Ok(int(1));
+        }
+        let role = |name: &str| self.shared.has_server_role(name);
+        if class == "SERVER" {
+            return Ok(bit(match permission.as_str() {
+                "CONNECT SQL" | "VIEW ANY DATABASE" => true,
+                "CREATE ANY DATABASE" | "ALTER ANY DATABASE" => role("dbcreator"),
+                "ALTER ANY LOGIN" => role("securityadmin"),
+                "VIEW SERVER STATE" => role("serveradmin") || role("processadmin"),
+                "ALTER SETTINGS" | "SHUTDOWN" => role("serveradmin"),
+                "ADMINISTER BULK OPERATIONS" => role("bulkadmin"),
+                _ => false,
+            }));
+        }
+        let database = match (class.as_str(), self.text(0)) {
+            ("DATABASE", Some(name)) => match self.shared.server.database_named(name) {
+                Some(database) => database.id,
+                None => return Ok(Value::Null),
+            },
+            _ => self.database,
+        };
+        if class == "OBJECT" && self.text(0).is_none_or(|n| self.by_name(n).is_none()) {
+            return Ok(Value::Null);
+        }
+        let Ok(rights) = self.shared.rights(database) else { return Ok(int(0)) };
+        Ok(bit(match permission.as_str() {
+            "CONNECT" | "ANY" => true,
+            "SELECT" => rights.may_select(),
+            "INSERT" | "UPDATE" | "DELETE" => rights.may_write(),
+            "BACKUP DATABASE" | "BACKUP LOG" | "CHECKPOINT" => rights.backup,
+            "ALTER ANY USER" => rights.access,
+            "ALTER ANY ROLE" => rights.security,
+            p if p.starts_with("CREATE ") || p.starts_with("ALTER") || p == "REFERENCES" => rights.ddl,
+            "VIEW DEFINITION" => rights.ddl,
+            _ => rights.owner,
+        }))
     }
 
     fn names(&self, name: &str) -> Answer {
@@ -442,7 +557,8 @@ impl Ask<'_> {
                     _ => Value::Null,
                 }
             }
-            "has_perms_by_name" => int(1),
+            "getansinull" => int(1),
+            "permissions" => int(if self.shared.rights(self.database)?.owner { 0x1FF } else { 0 }),
             "app_name" => text(state.program),
             "host_name" => text(state.host),
             "host_id" => text(format!("{:<10}", state.host_process)),
@@ -494,6 +610,34 @@ impl Ask<'_> {
         });
         Ok(bit(role.id == 0 || member))
     }
+}
+
+/// What COLUMNPROPERTY means by a name: a column, or a parameter.
+fn subject<'a>(object: &'a Object, wanted: &str) -> Option<Subject<'a>> {
+    let plain = |ordinal: usize, ty, nullable| Subject {
+        ordinal: ordinal as i64 + 1,
+        ty,
+        nullable,
+        column: None,
+        output: false,
+        parameter: false,
+        key: false,
+    };
+    if let Some(table) = object.table() {
+        let column = table.column_named(wanted)?;
+        let key = table.primary_key().is_some_and(|k| k.keys.iter().any(|k| k.column == column.id));
+        let subject = plain(0, column.ty, column.nullable);
+        return Some(Subject { ordinal: i64::from(column.id), column: Some(column), key, ..subject });
+    }
+    let module = object.kind.module()?;
+    if wanted.starts_with('@') {
+        let at = module.parameters.iter().position(|p| same_name(&p.name, wanted))?;
+        let parameter = module.parameters.get(at)?;
+        return Some(Subject { output: parameter.output, parameter: true, ..plain(at, parameter.ty, true) });
+    }
+    let at = module.columns.iter().position(|c| same_name(&c.name, wanted))?;
+    let column = module.columns.get(at)?;
+    Some(plain(at, column.ty, column.nullable))
 }
 
 /// The id of a catalog view, function or system procedure.
@@ -560,63 +704,4 @@ fn push(parts: &mut [String], c: char) {
     if let Some(last) = parts.last_mut() {
         last.push(c);
     }
-}
-
-fn object_property(object: &Object, id: i32, property: &str) -> Option<i64> {
-    let kind = |code: &str| i64::from(object.id == id && object.kind.code() == code);
-    let table = object.table();
-    Some(match property.to_ascii_lowercase().as_str() {
-        "istable" | "isusertable" => kind("U"),
-        "isview" => kind("V"),
-        "isprocedure" => kind("P"),
-        "isscalarfunction" => kind("FN"),
-        "isinlinefunction" | "istablefunction" => kind("IF"),
-        "isforeignkey" => i64::from(table.is_some_and(|t| t.foreign_keys.iter().any(|f| f.object_id == id))),
-        "ischeckcnst" => i64::from(table.is_some_and(|t| t.checks.iter().any(|c| c.object_id == id))),
-        "isprimarykey" => {
-            i64::from(table.is_some_and(|t| t.indexes.iter().any(|i| i.role == IndexRole::PrimaryKey(id))))
-        }
-        "isuniquecnst" => {
-            i64::from(table.is_some_and(|t| t.indexes.iter().any(|i| i.role == IndexRole::Unique(id))))
-        }
-        "tablehasidentity" => i64::from(table.is_some_and(|t| t.identity_column().is_some())),
-        "tablehasprimarykey" => i64::from(table.is_some_and(|t| t.primary_key().is_some())),
-        "tablehasforeignkey" => i64::from(table.is_some_and(|t| !t.foreign_keys.is_empty())),
-        "tablehasclustindex" => i64::from(table.is_some_and(|t| t.indexes.iter().any(|i| i.clustered))),
-        "ismsshipped" | "istrigger" | "isencrypted" | "issystemtable" => 0,
-        "isschemabound" => i64::from(object.kind.module().is_some_and(|m| m.schema_bound)),
-        "execisquotedidenton" | "isquotedidenton" => {
-            i64::from(object.kind.module().is_none_or(|m| m.quoted_identifier))
-        }
-        "execisansinullson" | "isansinullson" => i64::from(object.kind.module().is_none_or(|m| m.ansi_nulls)),
-        "ownerid" => 1,
-        "schemaid" => i64::from(object.schema),
-        "basetype" => i64::from(matches!(object.kind, ObjectKind::Table(_))),
-        _ => return None,
-    })
-}
-
-fn database_property(database: &Database, property: &str) -> Option<Value> {
-    let e = database.entry();
-    Some(match property {
-        "status" => text(database.state().name()),
-        "recovery" => text(e.recovery_model.name()),
-        "collation" => text(e.collation.name()),
-        "updateability" => text(if e.read_only { "READ_ONLY" } else { "READ_WRITE" }),
-        "useraccess" => text(if e.single_user { "SINGLE_USER" } else { "MULTI_USER" }),
-        "version" => int(957),
-        "comparisonstyle" => int(196_609),
-        "lcid" => int(1033),
-        "sqlsortorder" => int(52),
-        "edition" => return None,
-        "isinstandby" | "isautoclose" | "isautoshrink" | "isfulltextenabled" | "ispublished"
-        | "issubscribed" | "ismergepublished" | "isxtpsupported" => int(0),
-        "isnullconcat"
-        | "isansinullsenabled"
-        | "isansipaddingenabled"
-        | "isansiwarningsenabled"
-        | "isquotedidentifiersenabled" => bit(true),
-        "isautocreatestatistics" | "isautoupdatestatistics" => bit(true),
-        _ => return None,
-    })
 }

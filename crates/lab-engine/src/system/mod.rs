@@ -7,6 +7,7 @@ mod dynamic;
 mod facts;
 mod meta;
 mod objects;
+mod properties;
 mod schema;
 mod scripts;
 
@@ -17,7 +18,7 @@ use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
 
-pub(crate) use dynamic::SETTINGS;
+pub(crate) use dynamic::{SETTINGS, sizes};
 pub(crate) use facts::TABLE_ROWS;
 pub(crate) use meta::{META_FUNCTIONS, split_name};
 pub(crate) use scripts::{Empty, Script, script_function};

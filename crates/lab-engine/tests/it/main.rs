@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod answers;
+mod catalog;
 mod corpus;
 mod ddl;
 mod language;
 mod storage;
 mod scripts;
 mod transactions;
+mod procedures;
 mod security;
 
 use std::sync::Arc;

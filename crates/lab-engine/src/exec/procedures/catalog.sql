@@ -1,7 +1,7 @@
 -- The catalog procedures, in T-SQL over the catalog views. They run in the caller's current database.
 CREATE PROCEDURE sys.sp_databases AS
-SELECT name AS DATABASE_NAME, CAST(NULL AS int) AS DATABASE_SIZE, CAST(NULL AS varchar(254)) AS REMARKS
-FROM sys.databases WHERE state = 0 ORDER BY name
+SELECT d.name AS DATABASE_NAME, CAST((SELECT SUM(CAST(f.size AS bigint)) * 8 FROM sys.master_files AS f WHERE f.database_id = d.database_id) AS int) AS DATABASE_SIZE, CAST(NULL AS varchar(254)) AS REMARKS
+FROM sys.databases AS d WHERE d.state = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.name
 GO
 CREATE PROCEDURE sys.sp_tables @table_name nvarchar(384) = NULL, @table_owner nvarchar(384) = NULL, @table_qualifier sysname = NULL,
     @table_type varchar(100) = NULL, @fUsePattern bit = 1 AS
@@ -152,7 +152,7 @@ SELECT DB_NAME() AS PROCEDURE_QUALIFIER, s.name AS PROCEDURE_OWNER, o.name + N';
     CAST(p.parameter_id AS int) AS ORDINAL_POSITION, CAST('YES' AS varchar(254)) AS IS_NULLABLE, CAST(0 AS tinyint) AS SS_DATA_TYPE
 FROM sys.parameters AS p JOIN sys.objects AS o ON o.object_id = p.object_id JOIN sys.schemas AS s ON s.schema_id = o.schema_id
     JOIN sys.types AS t ON t.user_type_id = p.user_type_id
-WHERE ((@fUsePattern = 1 AND o.name LIKE @procedure_name) OR o.name = @procedure_name) AND (@procedure_owner IS NULL OR s.name LIKE @procedure_owner)
+WHERE p.parameter_id >= 0 AND ((@fUsePattern = 1 AND o.name LIKE @procedure_name) OR o.name = @procedure_name) AND (@procedure_owner IS NULL OR s.name LIKE @procedure_owner)
     AND (@column_name IS NULL OR p.name LIKE @column_name)
 ORDER BY PROCEDURE_QUALIFIER, PROCEDURE_OWNER, PROCEDURE_NAME, ORDINAL_POSITION
 GO
@@ -208,14 +208,18 @@ GO
 CREATE PROCEDURE sys.sp_helpdb @dbname sysname = NULL AS
 IF @dbname IS NOT NULL AND DB_ID(@dbname) IS NULL
 BEGIN
-    RAISERROR('The database ''%s'' does not exist. Supply a valid database name. To see available databases, use sys.databases.', 16, 1, @dbname)
+    EXEC sys.sp_raise_message 15010, 16, @dbname
     RETURN 1
 END
-SELECT d.name, CAST('0.00 MB' AS nvarchar(13)) AS db_size, SUSER_SNAME(d.owner_sid) AS owner, CAST(d.database_id AS smallint) AS dbid,
+SELECT d.name, CAST(CAST(CAST((SELECT SUM(CAST(f.size AS bigint)) * 8 FROM sys.master_files AS f WHERE f.database_id = d.database_id) / 1024.0 AS decimal(15, 2)) AS varchar(15)) + ' MB' AS nvarchar(18)) AS db_size, SUSER_SNAME(d.owner_sid) AS owner, CAST(d.database_id AS smallint) AS dbid,
     CAST(CONVERT(varchar(11), d.create_date, 100) AS nvarchar(11)) AS created,
-    CAST('Status=' + d.state_desc + ', Recovery=' + d.recovery_model_desc + ', Collation=' + d.collation_name AS nvarchar(600)) AS status,
+    CAST('Status=' + d.state_desc + ', Updateability=' + CASE d.is_read_only WHEN 1 THEN 'READ_ONLY' ELSE 'READ_WRITE' END + ', UserAccess=' + d.user_access_desc + ', Recovery=' + d.recovery_model_desc + ', Version=957, Collation=' + COALESCE(d.collation_name, '') AS nvarchar(600)) AS status,
     d.compatibility_level
 FROM sys.databases AS d WHERE @dbname IS NULL OR d.name = @dbname ORDER BY d.name
+IF @dbname IS NOT NULL
+    SELECT f.name, CAST(f.file_id AS smallint) AS fileid, CAST(f.physical_name AS nchar(260)) AS filename, CAST(CASE f.type WHEN 0 THEN 'PRIMARY' END AS sysname) AS filegroup, CAST(CAST(CAST(f.size AS bigint) * 8 AS varchar(15)) + ' KB' AS nvarchar(18)) AS size,
+        CAST('Unlimited' AS nvarchar(18)) AS maxsize, CAST(CAST(CAST(f.growth AS bigint) * 8 AS varchar(15)) + ' KB' AS nvarchar(18)) AS growth, CAST(CASE f.type WHEN 0 THEN 'data only' ELSE 'log only' END AS varchar(9)) AS usage
+    FROM sys.master_files AS f WHERE f.database_id = DB_ID(@dbname) ORDER BY f.file_id
 RETURN 0
 GO
 CREATE PROCEDURE sys.sp_helptext @objname nvarchar(776), @columnname sysname = NULL AS
@@ -224,12 +228,12 @@ SET @lf = NCHAR(10)
 SET @text = OBJECT_DEFINITION(OBJECT_ID(@objname))
 IF OBJECT_ID(@objname) IS NULL
 BEGIN
-    RAISERROR('The object ''%s'' does not exist in the current database or is invalid for this operation.', 16, 1, @objname)
+    EXEC sys.sp_raise_message 15009, 16, @objname
     RETURN 1
 END
 IF @text IS NULL
 BEGIN
-    RAISERROR('There is no text for object ''%s''.', 16, 1, @objname)
+    EXEC sys.sp_raise_message 15197, 16, @objname
     RETURN 1
 END
 DECLARE @lines TABLE (n int IDENTITY(1, 1), Text nvarchar(max))
@@ -249,7 +253,7 @@ DECLARE @id int
 SET @id = OBJECT_ID(@objname)
 IF @id IS NULL
 BEGIN
-    RAISERROR('The object ''%s'' does not exist in the current database or is invalid for this operation.', 16, 1, @objname)
+    EXEC sys.sp_raise_message 15009, 16, @objname
     RETURN 1
 END
 SELECT i.name AS index_name,
@@ -266,19 +270,32 @@ DECLARE @id int
 SET @id = OBJECT_ID(@objname)
 IF @id IS NULL
 BEGIN
-    RAISERROR('The object ''%s'' does not exist in the current database or is invalid for this operation.', 16, 1, @objname)
+    EXEC sys.sp_raise_message 15009, 16, @objname
     RETURN 1
 END
-SELECT CAST(CASE k.type WHEN 'PK' THEN 'PRIMARY KEY' ELSE 'UNIQUE' END AS nvarchar(146)) AS constraint_type, k.name AS constraint_name,
+IF @nomsg <> 'nomsg' SELECT @objname AS [Object Name]
+SELECT CAST(CASE k.type WHEN 'PK' THEN 'PRIMARY KEY' ELSE 'UNIQUE' END + CASE i.type WHEN 1 THEN ' (clustered)' ELSE ' (non-clustered)' END AS nvarchar(146)) AS constraint_type, k.name AS constraint_name,
+    CAST('(n/a)' AS nvarchar(9)) AS delete_action, CAST('(n/a)' AS nvarchar(9)) AS update_action, CAST('(n/a)' AS varchar(8)) AS status_enabled, CAST('(n/a)' AS varchar(19)) AS status_for_replication,
     CAST((SELECT STRING_AGG(c.name, ', ') FROM sys.index_columns AS ic JOIN sys.columns AS c ON c.object_id = ic.object_id AND c.column_id = ic.column_id
         WHERE ic.object_id = @id AND ic.index_id = k.unique_index_id AND ic.key_ordinal > 0) AS nvarchar(2126)) AS constraint_keys
-FROM sys.key_constraints AS k WHERE k.parent_object_id = @id
+FROM sys.key_constraints AS k JOIN sys.indexes AS i ON i.object_id = @id AND i.index_id = k.unique_index_id WHERE k.parent_object_id = @id
 UNION ALL
-SELECT CAST('FOREIGN KEY' AS nvarchar(146)), f.name, CAST('REFERENCES ' + OBJECT_NAME(f.referenced_object_id) AS nvarchar(2126)) FROM sys.foreign_keys AS f WHERE f.parent_object_id = @id
+SELECT CAST('FOREIGN KEY' AS nvarchar(146)), f.name, CAST(CASE f.delete_referential_action WHEN 0 THEN 'No Action' WHEN 1 THEN 'Cascade' WHEN 2 THEN 'Set Null' ELSE 'Set Default' END AS nvarchar(11)),
+    CAST(CASE f.update_referential_action WHEN 0 THEN 'No Action' WHEN 1 THEN 'Cascade' WHEN 2 THEN 'Set Null' ELSE 'Set Default' END AS nvarchar(11)), CAST(CASE f.is_disabled WHEN 1 THEN 'Disabled' ELSE 'Enabled' END AS varchar(8)), CAST('Is_For_Replication' AS varchar(19)),
+    CAST((SELECT STRING_AGG(COL_NAME(k.parent_object_id, k.parent_column_id), ', ') FROM sys.foreign_key_columns AS k WHERE k.constraint_object_id = f.object_id) AS nvarchar(2126))
+FROM sys.foreign_keys AS f WHERE f.parent_object_id = @id
 UNION ALL
-SELECT CAST('CHECK' AS nvarchar(146)), c.name, CAST(c.definition AS nvarchar(2126)) FROM sys.check_constraints AS c WHERE c.parent_object_id = @id
+SELECT CAST(' ' AS nvarchar(146)), CAST(' ' AS sysname), CAST(' ' AS nvarchar(11)), CAST(' ' AS nvarchar(11)), CAST(' ' AS varchar(8)), CAST(' ' AS varchar(19)),
+    CAST('REFERENCES ' + DB_NAME() + '.' + OBJECT_SCHEMA_NAME(f.referenced_object_id) + '.' + OBJECT_NAME(f.referenced_object_id) + ' (' + (SELECT STRING_AGG(COL_NAME(k.referenced_object_id, k.referenced_column_id), ', ') FROM sys.foreign_key_columns AS k WHERE k.constraint_object_id = f.object_id) + ')' AS nvarchar(2126))
+FROM sys.foreign_keys AS f WHERE f.parent_object_id = @id
 UNION ALL
-SELECT CAST('DEFAULT on column ' + COL_NAME(d.parent_object_id, d.parent_column_id) AS nvarchar(146)), d.name, CAST(d.definition AS nvarchar(2126)) FROM sys.default_constraints AS d WHERE d.parent_object_id = @id
+SELECT CAST('CHECK' + CASE WHEN c.parent_column_id = 0 THEN ' Table Level ' ELSE ' on column ' + COL_NAME(c.parent_object_id, c.parent_column_id) END AS nvarchar(146)), c.name, CAST('(n/a)' AS nvarchar(11)), CAST('(n/a)' AS nvarchar(11)),
+    CAST(CASE c.is_disabled WHEN 1 THEN 'Disabled' ELSE 'Enabled' END AS varchar(8)), CAST('Is_For_Replication' AS varchar(19)), CAST(c.definition AS nvarchar(2126)) FROM sys.check_constraints AS c WHERE c.parent_object_id = @id
+UNION ALL
+SELECT CAST('DEFAULT on column ' + COL_NAME(d.parent_object_id, d.parent_column_id) AS nvarchar(146)), d.name, CAST('(n/a)' AS nvarchar(11)), CAST('(n/a)' AS nvarchar(11)), CAST('(n/a)' AS varchar(8)), CAST('(n/a)' AS varchar(19)), CAST(d.definition AS nvarchar(2126))
+FROM sys.default_constraints AS d WHERE d.parent_object_id = @id
+IF @nomsg <> 'nomsg' AND EXISTS (SELECT 1 FROM sys.foreign_keys WHERE referenced_object_id = @id)
+    SELECT CAST(DB_NAME() + '.' + OBJECT_SCHEMA_NAME(f.parent_object_id) + '.' + OBJECT_NAME(f.parent_object_id) + ': ' + f.name AS nvarchar(516)) AS [Table is referenced by foreign key] FROM sys.foreign_keys AS f WHERE f.referenced_object_id = @id
 RETURN 0
 GO
 CREATE PROCEDURE sys.sp_help @objname nvarchar(776) = NULL AS
@@ -292,21 +309,27 @@ END
 SET @id = OBJECT_ID(@objname)
 IF @id IS NULL
 BEGIN
-    RAISERROR('The object ''%s'' does not exist in the current database or is invalid for this operation.', 16, 1, @objname)
+    EXEC sys.sp_raise_message 15009, 16, @objname
     RETURN 1
 END
 SELECT o.name AS Name, s.name AS Owner, CAST(LOWER(REPLACE(o.type_desc, '_', ' ')) AS nvarchar(31)) AS Type, o.create_date AS Created_datetime
 FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id WHERE o.object_id = @id
+IF EXISTS (SELECT 1 FROM sys.columns WHERE object_id = @id)
 SELECT c.name AS Column_name, t.name AS Type, CAST(CASE c.is_computed WHEN 1 THEN 'yes' ELSE 'no' END AS varchar(35)) AS Computed,
-    CAST(c.max_length AS int) AS Length, CAST(c.precision AS varchar(5)) AS Prec, CAST(c.scale AS varchar(5)) AS Scale,
-    CAST(CASE c.is_nullable WHEN 1 THEN 'yes' ELSE 'no' END AS varchar(35)) AS Nullable, c.collation_name AS Collation
+    CAST(c.max_length AS int) AS Length, CAST(CASE WHEN t.name IN ('tinyint', 'smallint', 'int', 'bigint', 'decimal', 'numeric', 'money', 'smallmoney', 'float', 'real', 'date', 'time', 'datetime2', 'datetimeoffset') THEN CAST(c.precision AS char(5)) ELSE '     ' END AS char(5)) AS Prec,
+    CAST(CASE WHEN t.name IN ('tinyint', 'smallint', 'int', 'bigint', 'decimal', 'numeric', 'money', 'smallmoney', 'date', 'time', 'datetime2', 'datetimeoffset') THEN CAST(c.scale AS char(5)) ELSE '     ' END AS char(5)) AS Scale,
+    CAST(CASE c.is_nullable WHEN 1 THEN 'yes' ELSE 'no' END AS varchar(35)) AS Nullable, CAST(CASE WHEN t.name IN ('char', 'varchar', 'binary', 'varbinary') THEN 'no' ELSE '(n/a)' END AS varchar(35)) AS TrimTrailingBlanks,
+    CAST(CASE WHEN t.name IN ('char', 'varchar', 'binary', 'varbinary') THEN CASE c.is_nullable WHEN 1 THEN 'yes' ELSE 'no' END ELSE '(n/a)' END AS varchar(35)) AS FixedLenNullInSource, c.collation_name AS Collation
 FROM sys.columns AS c JOIN sys.types AS t ON t.user_type_id = c.user_type_id WHERE c.object_id = @id ORDER BY c.column_id
 IF OBJECTPROPERTY(@id, 'IsTable') = 1
 BEGIN
-    SELECT COALESCE(MAX(i.name), N'No identity column defined.') AS [Identity], MAX(i.seed_value) AS Seed, MAX(i.increment_value) AS Increment
+    SELECT COALESCE(MAX(i.name), N'No identity column defined.') AS [Identity], CAST(MAX(CAST(i.seed_value AS bigint)) AS numeric(38, 0)) AS Seed, CAST(MAX(CAST(i.increment_value AS bigint)) AS numeric(38, 0)) AS Increment,
+        CAST(MAX(CAST(i.is_not_for_replication AS int)) AS int) AS [Not For Replication]
     FROM sys.identity_columns AS i WHERE i.object_id = @id
-    EXEC sys.sp_helpindex @objname
-    EXEC sys.sp_helpconstraint @objname
+    SELECT COALESCE(MAX(c.name), N'No rowguidcol column defined.') AS [RowGuidCol] FROM sys.columns AS c WHERE c.object_id = @id AND c.is_rowguidcol = 1
+    SELECT CAST('PRIMARY' AS sysname) AS Data_located_on_filegroup
+    IF EXISTS (SELECT 1 FROM sys.indexes WHERE object_id = @id AND index_id > 0) EXEC sys.sp_helpindex @objname
+    EXEC sys.sp_helpconstraint @objname, 'nomsg'
 END
 IF EXISTS (SELECT 1 FROM sys.parameters WHERE object_id = @id)
     SELECT p.name AS Parameter_name, t.name AS Type, CAST(p.max_length AS smallint) AS Length, CAST(p.precision AS int) AS Prec, CAST(p.scale AS int) AS Scale,

@@ -45,6 +45,35 @@ pub(super) fn rename(
     done()
 }
 
+/// Raises a message of the server from a procedure written in T-SQL, under its own number: RAISERROR with text has 50000.
+pub(super) fn raise_message(
+    session: &mut Session,
+    frame: &Frame,
+    passed: &[Passed],
+    _: &mut dyn Sink,
+) -> Result<Returned, Stop> {
+    let number = int(passed, 0, "@number").unwrap_or(50_000);
+    let name = text(passed, 2, "@name").unwrap_or_default();
+    let database = session.name_of(frame.database.unwrap_or_else(|| session.current_database()));
+    Err(match number {
+        15009 => SqlError::new(
+            15009,
+            16,
+            1,
+            format!("The object '{name}' does not exist in database '{database}' or is invalid for this operation."),
+        ),
+        15010 => SqlError::new(
+            15010,
+            16,
+            1,
+            format!("The database '{name}' does not exist. Supply a valid database name. To see available databases, use sys.databases."),
+        ),
+        15197 => SqlError::new(15197, 16, 1, format!("There is no text for object '{name}'.")),
+        _ => SqlError::unsupported(&name),
+    }
+    .into())
+}
+
 /// sp_configure @configname, @configvalue
 pub(super) fn configure(
     session: &mut Session,
@@ -58,6 +87,9 @@ pub(super) fn configure(
         .iter()
         .filter(|s| name.as_deref().is_none_or(|n| s.1.to_lowercase().contains(&n.to_lowercase())))
         .collect();
+    // A whole name is meant even where another contains it.
+    let exact = found.iter().copied().find(|s| name.as_deref().is_some_and(|n| s.1.eq_ignore_ascii_case(n)));
+    let found = exact.map_or(found, |one| vec![one]);
     if let (Some(name), true) = (&name, found.is_empty()) {
         return Err(SqlError::new(
             15123,

@@ -155,9 +155,11 @@ FROM sys.database_principals AS p
 GO
 CREATE VIEW sys.server_principals AS
 SELECT p.*, CAST(NULL AS int) AS credential_id, CAST(CASE WHEN p.type = 'R' THEN 1 END AS int) AS owning_principal_id FROM sys.server_principals AS p
+WHERE p.type = 'R' OR p.principal_id = 1 OR p.name = SUSER_SNAME() OR IS_SRVROLEMEMBER('securityadmin') = 1
 GO
 CREATE VIEW sys.sql_logins AS
 SELECT p.*, CAST(NULL AS int) AS credential_id, CAST(NULL AS varbinary(256)) AS password_hash, CAST(NULL AS int) AS owning_principal_id, CAST(0 AS bit) AS is_fixed_role FROM sys.sql_logins AS p
+WHERE p.principal_id = 1 OR p.name = SUSER_SNAME() OR IS_SRVROLEMEMBER('securityadmin') = 1
 GO
 CREATE VIEW sys.database_permissions AS
 SELECT CAST(0 AS tinyint) AS class, CAST('DATABASE' AS nvarchar(60)) AS class_desc, CAST(0 AS int) AS major_id, CAST(0 AS int) AS minor_id, p.principal_id AS grantee_principal_id,
