@@ -94,6 +94,7 @@ impl Session {
         match stopped {
             Ok(()) | Err(Stop::Aborted | Stop::Scope) => {}
             Err(Stop::Error(e)) => {
+                e.preceded_by.iter().for_each(|first| sink.error(first));
                 sink.error(&e);
                 sink.done(Done { kind: DoneKind::Statement, rows: None, command: Done::OTHER, error: true });
                 if e.class >= 20 {
