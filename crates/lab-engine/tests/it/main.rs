@@ -7,11 +7,11 @@ mod catalog;
 mod corpus;
 mod ddl;
 mod language;
-mod storage;
-mod scripts;
-mod transactions;
 mod procedures;
+mod scripts;
 mod security;
+mod storage;
+mod transactions;
 
 use std::sync::Arc;
 
