@@ -265,8 +265,8 @@ impl Report {
 Made by `cargo xtask bench all --write`; do not edit. The lab instance (ours) and PostgreSQL from Debian's package run on the
 same machine in the same run, one at a time and in turn, {} rounds of {} s, of which the medians are shown; `bench/README.md`
 says what each benchmark does. Both have their default settings and harden every commit before they answer. Where two values
-stand in a cell, ours is the first. The load generator runs on the same cores and takes what
-`driver cores` says; `other cores` is what anything else took, the kernel's work in the background included.
+stand in a cell, ours is the first. The load generator runs on the same cores and
+takes what `driver cores` says; `other cores` is what anything else took, the kernel's work in the background included.
 
 ## Figures
 
