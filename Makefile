@@ -17,7 +17,7 @@ lint: build-tools
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo deny --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-deny@0.20.2
-	cargo deny --offline check bans licenses sources
+	cargo deny check bans licenses sources
 
 # Beside PostgreSQL, on this machine; rewrites docs/benchmarks.md.
 bench: build-tools

@@ -171,12 +171,12 @@ impl Script {
             }
             ":on" => match words.get(1..).unwrap_or_default() {
                 [error, what] if error.eq_ignore_ascii_case("error") && what.eq_ignore_ascii_case("exit") => {
-                    self.exit_on_error = true
+                    self.exit_on_error = true;
                 }
                 [error, what]
                     if error.eq_ignore_ascii_case("error") && what.eq_ignore_ascii_case("ignore") =>
                 {
-                    self.exit_on_error = false
+                    self.exit_on_error = false;
                 }
                 _ => return Err(":on error wants exit or ignore".to_owned()),
             },

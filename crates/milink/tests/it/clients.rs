@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::{Instance, PASSWORD};
 
 /// The longest that a client's program may take: a client that hangs is a failure, not a build that never ends.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

@@ -116,7 +116,7 @@ fn memory_before_login_is_bounded() {
                 let mut raw = Raw::connect(lab.port);
                 // As much as may come before login: a packet of a message that goes on, and a packet that never ends.
                 raw.tcp.write_all(&packet(raw::PRELOGIN, 0, &[0; 12_000])).unwrap();
-                raw.tcp.write_all(&packet(raw::PRELOGIN, 0, &[0; 32_000])[..8_000]).unwrap();
+                raw.tcp.write_all(&packet(raw::PRELOGIN, 0, &vec![0; 32_000])[..8_000]).unwrap();
                 raw
             })
             .collect()
