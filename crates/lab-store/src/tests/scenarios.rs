@@ -402,3 +402,69 @@ fn a_segment_that_is_made_again_holds_nothing_of_before() {
     let read = replay::replay(&disk, folder.path(), Lsn(0), first, &FORK, |_| Ok(()));
     assert_eq!(read.map(|r| r.end), Ok(first));
 }
+
+/// A record says what was durable when it was written, which is more than when it was made.
+#[test]
+fn a_record_that_was_made_while_another_was_written_proves_that_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let sim = SimDisk::over(folder.path());
+    let log = Arc::new(Log::start(Arc::new(sim.clone()), folder.path(), Lsn(0), 4096).unwrap());
+    let meanwhile = Arc::clone(&log);
+    sim.at("log sync", move || {
+        meanwhile.append(record(2, 100)).unwrap();
+    });
+    log.wait(log.append(record(1, 100)).unwrap()).unwrap();
+    log.wait(log.end()).unwrap();
+    let segment = crate::log::segment_path(folder.path(), Lsn(0));
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[64 + 90] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(crate::RealDisk);
+    let read = replay::replay(&disk, folder.path(), Lsn(0), Lsn(0), &FORK, |_| Ok(()));
+    assert!(read.is_err_and(|e| e.is_corruption()));
+}
+
+/// SQLite copies nothing of a page that has been changed again since the checkpoint's snapshot: redo may begin there only
+/// if that change is in the log.
+#[test]
+fn a_checkpoint_does_not_count_on_a_commit_that_is_never_hardened() {
+    let mut base = World::new();
+    some_rows(&mut base);
+    base.db = None;
+    let mut unhardened = 0;
+    for seed in 0..8 {
+        let mut world = base.copy();
+        world.open().unwrap();
+        let (first, second) = (world.session().unwrap(), world.session().unwrap());
+        let mut dice = Dice::new(seed);
+        first.commit_only(&[put(&mut dice, 500)]).unwrap();
+        let disk = world.disk.clone();
+        // While the checkpoint hardens what its snapshot shows.
+        world.disk.at("log sync", move || {
+            second.commit_only(&[put(&mut dice, 500)]).unwrap();
+            disk.arm_site("log write");
+        });
+        unhardened += u32::from(world.db().checkpoint().is_err());
+        world.disk.disarm();
+        world.after_crash(seed).open_and_check(&format!("crash {seed}"));
+    }
+    assert!(unhardened > 0, "the checkpoint was never overtaken");
+}
+
+#[test]
+fn the_control_file_is_durable_before_the_log_goes_that_it_no_longer_needs() {
+    let mut base = World::new();
+    empty(&mut base);
+    commits(&base, &mut Dice::new(8), 16, 2500).unwrap();
+    base.db = None;
+    for seed in 0..32 {
+        // Opening moves the checkpoint to the end of the log: these commits come after it.
+        let mut world = base.copy();
+        world.open().unwrap();
+        commits(&world, &mut Dice::new(9), 8, 2500).unwrap();
+        world.disk.arm_site("log folder");
+        assert!(world.db().checkpoint().is_err(), "the removal cannot be synced");
+        world.disk.disarm();
+        world.after_crash(seed).open_and_check(&format!("crash {seed}"));
+    }
+}

@@ -166,6 +166,7 @@ impl SimDisk {
         let mut state = self.lock();
         state.armed = false;
         state.faults = Faults::None;
+        state.site = None;
     }
 
     /// Operations since the disk was armed, and how many failed.
