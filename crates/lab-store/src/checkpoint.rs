@@ -76,7 +76,7 @@ impl Database {
                 _ => start,
             }
         };
-        logged.log.truncate(floor)?;
+        logged.log.truncate(logged.pins.hold(floor))?;
         self.restart_wal(&keeper)?;
         Ok(CheckpointReport { checkpoint_lsn: start, completed: true })
     }

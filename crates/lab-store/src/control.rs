@@ -10,6 +10,15 @@ use crate::{Disk, Lsn, RecoveryModel, StoreError};
 const NAME: &str = "control";
 const FORMAT: u32 = 1;
 
+/// Where a recovery fork ended, and another one began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForkPoint {
+    /// The fork that ended.
+    pub fork: [u8; 16],
+    /// What lies before this is its.
+    pub end: Lsn,
+}
+
 /// What is known to be durable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Control {
@@ -28,6 +37,12 @@ pub(crate) struct Control {
     /// The log was durable up to here when this was written: one that ends earlier has lost something.
     #[serde(default)]
     pub(crate) hardened_lsn: Lsn,
+    /// Where the last full backup of the chain stands.
+    #[serde(default)]
+    pub(crate) full_backup_lsn: Option<Lsn>,
+    /// The forks before `fork`, oldest first.
+    #[serde(default)]
+    pub(crate) forks: Vec<ForkPoint>,
 }
 
 impl Control {
@@ -42,6 +57,8 @@ impl Control {
             database_pages: 0,
             log_backed_up: None,
             hardened_lsn: Lsn(0),
+            full_backup_lsn: None,
+            forks: Vec::new(),
         }
     }
 

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::backup::Pins;
 use crate::control::Control;
 use crate::disk::DiskFile;
 use crate::log::{Departure, Log, SEGMENT};
@@ -77,6 +78,8 @@ pub(crate) struct Logged {
     /// Held while a commit is in flight, from its last write in SQLite until its record stands in the log.
     pub(crate) gate: Mutex<Capture>,
     pub(crate) control: Mutex<Control>,
+    /// Who else needs the log.
+    pub(crate) pins: Arc<Pins>,
     /// A connection that stays open, so that SQLite never finds itself the last one and cleans its WAL up.
     pub(crate) keeper: Mutex<Connection>,
 }
@@ -189,6 +192,7 @@ impl Database {
             data: recovered.data,
             gate: Mutex::new(capture),
             control: Mutex::new(control),
+            pins: Arc::default(),
             keeper: Mutex::new(keeper),
         });
         if recovered.database_pages == 0 {
@@ -372,7 +376,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn fork_id(out: &mut [u8; 16]) {
+pub(crate) fn fork_id(out: &mut [u8; 16]) {
     // A fork needs to be unlike any other, not secret: time and address of a fresh allocation are hashed.
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let salt = std::collections::hash_map::RandomState::new();
@@ -528,7 +532,7 @@ impl Capture {
 }
 
 /// 100 ns since 0001-01-01.
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     719_162 * 864_000_000_000 + (since.as_nanos() / 100) as i64
 }

@@ -24,6 +24,10 @@ pub trait DiskFile: Send + Sync {
 pub trait Disk: Send + Sync {
     /// Opens a file, creating it if it is not there and `create` says so.
     fn open(&self, site: &'static str, path: &Path, create: bool) -> io::Result<Arc<dyn DiskFile>>;
+    /// Opens a file that is only read: the disk may not allow more.
+    fn open_read_only(&self, site: &'static str, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        self.open(site, path, false)
+    }
     /// Renames a file over another.
     fn rename(&self, site: &'static str, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file, if it is there.
@@ -78,6 +82,10 @@ impl Disk for RealDisk {
         Ok(Arc::new(RealFile(
             OpenOptions::new().read(true).write(true).create(create).truncate(false).open(path)?,
         )))
+    }
+
+    fn open_read_only(&self, _: &'static str, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(RealFile(File::open(path)?)))
     }
 
     fn rename(&self, _: &'static str, from: &Path, to: &Path) -> io::Result<()> {

@@ -5,12 +5,13 @@
 //! ([`wal`]) and become one record of page deltas ([`record`]), which goes into preallocated segments ([`log`]); a writer
 //! thread hardens the records of many sessions with one sync. A checkpoint lets SQLite move pages into the data file, but
 //! never past the hardened LSN. Recovery throws SQLite's WAL away and redoes the log from the last checkpoint
-//! ([`recovery`]).
+//! ([`recovery`]). Backups are a snapshot of the pages or a stretch of the log ([`backup`]).
 //!
 //! What is assumed of the disk: a sync makes what was written before it durable; what was not synced may be there in
 //! part, torn, and in any order; a rename is atomic once the folder is synced; a failed sync says nothing about what is
 //! on disk, now or after a later sync, so it is final, and recovery writes again whatever it may concern.
 
+mod backup;
 mod checkpoint;
 mod control;
 mod database;
@@ -26,7 +27,14 @@ mod replay;
 mod verify;
 mod wal;
 
+pub use backup::{
+    BackupError, BackupKind, BackupOptions, BackupReport, DeviceFault, Listing, LogPin, LogReader,
+    LogRestored, LogUse, Media, MediaHeader, PagesFacts, Progress, RawRecord, SetFacts, SetHeader,
+    SetTrailer, Snapshot, Target, leave_restoring, recover, restore_full, restore_log, restored_lsn,
+    verify_set,
+};
 pub use checkpoint::CheckpointReport;
+pub use control::ForkPoint;
 pub use database::{CreateOptions, Database, PendingCommit, RecoveryModel, StoreStats};
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::StoreError;

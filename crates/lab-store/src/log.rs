@@ -169,6 +169,14 @@ impl Log {
         Ok(Log { shared, keeper: Mutex::new(Some(keeper)) })
     }
 
+    /// Makes the segment that a log begins with whose first LSN is not 0.
+    pub(crate) fn begin(disk: &Arc<dyn Disk>, dir: &Path, start: Lsn) -> Result<(), StoreError> {
+        Log::start(Arc::clone(disk), dir, start, SEGMENT)?
+            .shared
+            .open_segment(&mut None, start, 0)
+            .map(|_| ())
+    }
+
     /// Appends what `make` builds for the position it is given, and returns the position behind it. The caller holds the
     /// database's gate: nobody else appends meanwhile.
     ///
@@ -270,6 +278,11 @@ impl Log {
         let waiters = std::mem::take(&mut state.waiters);
         drop(state);
         waiters.into_values().for_each(|w| w.served(Err(StoreError::Failed(Box::new(why.clone())))));
+    }
+
+    /// Makes every later append fail. What is durable can still be told.
+    pub(crate) fn close(&self, why: StoreError) {
+        self.shared.lock().failure.get_or_insert(why);
     }
 
     /// Syncs and bytes since the start.

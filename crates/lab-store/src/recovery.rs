@@ -20,9 +20,10 @@ pub(crate) trait Pages {
     fn resize(&mut self, pages: u32) -> Result<(), StoreError>;
 }
 
-struct FilePages {
-    file: Arc<dyn DiskFile>,
-    page_size: usize,
+/// A data file that SQLite does not have open.
+pub(crate) struct FilePages {
+    pub(crate) file: Arc<dyn DiskFile>,
+    pub(crate) page_size: usize,
 }
 
 impl Pages for FilePages {
