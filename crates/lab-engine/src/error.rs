@@ -188,6 +188,38 @@ errors! {
     nesting_exceeded() 217 16 1 "Maximum stored procedure, function, trigger, or view nesting level exceeded (limit 32).";
     log_backup_simple() 4208 16 1 "The statement BACKUP LOG is not allowed while the recovery model is SIMPLE. Use BACKUP DATABASE or change the recovery model using ALTER DATABASE.";
     log_backup_no_full() 4214 16 1 "BACKUP LOG cannot be performed because there is no current database backup.";
+    log_backup_master() 4212 16 1 "Cannot back up the log of the master database. Use BACKUP DATABASE instead.";
+    backup_terminating(operation) 3013 16 1 "{operation} is terminating abnormally.";
+    backup_in_transaction() 3021 16 0 "Cannot perform a backup or restore operation within a transaction.";
+    backup_not_allowed(name) 3147 16 1 "Backup and restore operations are not allowed on database {name}.";
+    backup_denied(operation, database) 262 14 1 "{operation} permission denied in database '{database}'.";
+    restore_denied(name) 3110 14 1 "User does not have permission to RESTORE database '{name}'.";
+    restore_master() 3108 16 1 "To restore the master database, the server must be running in single-user mode. For information on starting in single-user mode, see \"How to: Start an Instance of SQL Server (sqlservr.exe)\" in Books Online.";
+    no_logical_device(name) 3206 16 1 "Backup device '{name}' does not exist. To view existing backup devices, use the sys.backup_devices catalog view. To create a new backup device use either sp_addumpdevice or SQL Server Management Studio.";
+    device_open(path, why) 3201 16 2 "Cannot open backup device '{path}'. Operating system error {why}.";
+    device_write(path, why) 3202 16 1 "Write on \"{path}\" failed: {why}";
+    device_read(path, why) 3203 16 1 "Read on \"{path}\" failed: {why}";
+    device_not_media(path) 3241 16 0 "The media family on device '{path}' is incorrectly formed. SQL Server cannot process this media family.";
+    device_tail(path) 3266 16 1 "The backup data at the end of \"{path}\" is incorrectly formatted. Backup sets on the media might be damaged and unusable. To determine the backup sets on the media, use RESTORE HEADERONLY. To determine the usability of the backup sets, run RESTORE VERIFYONLY. If all of the backup sets are incomplete, reformat the media using BACKUP WITH FORMAT, which destroys all the backup sets.";
+    backup_damaged() 3189 16 1 "Damage to the backup set was detected.";
+    backup_newer(version, ours) 3169 16 1 "The database was backed up on a server running version {version}. That version is incompatible with this server, which is running version {ours}. Either restore the database on a server that supports the backup, or use a backup that is compatible with this server.";
+    no_backup_set(number, path) 4038 16 1 "Cannot find file ID {number} on device '{path}'.";
+    no_backup_checksums() 3187 16 1 "RESTORE WITH CHECKSUM cannot be specified because the backup set does not contain checksum information.";
+    backup_of_other_kind(path, statement) 3135 16 2 "The backup set in file '{path}' was created by {statement} and cannot be used for this restore operation.";
+    backup_of_other_database(name) 3154 16 4 "The backup set holds a backup of a database other than the existing '{name}' database.";
+    tail_not_backed_up(name) 3159 16 1 "The tail of the log for the database \"{name}\" has not been backed up. Use BACKUP LOG WITH NORECOVERY to backup the log if it contains work you do not want to lose. Use the WITH REPLACE or WITH STOPAT clause of the RESTORE statement to just overwrite the contents of the log.";
+    no_exclusive_access() 3101 16 1 "Exclusive access could not be obtained because the database is in use.";
+    used_by_this_session(name) 3102 16 1 "RESTORE cannot process database '{name}' because it is in use by this session. It is recommended that the master database be used when performing this operation.";
+    nothing_to_roll_forward() 3117 16 1 "The log or differential backup cannot be restored because no files are ready to rollforward.";
+    restore_needs_database(name) 3118 16 1 "The database \"{name}\" does not exist. RESTORE can only create a database when restoring either a full backup or a file backup of the primary file.";
+    already_recovered() 3153 16 2 "The database is already fully recovered.";
+    no_logical_file(file, database) 3234 16 2 "Logical file '{file}' is not part of database '{database}'. Use RESTORE FILELISTONLY to list the logical file names.";
+    log_too_late(first, at) 4305 16 1 "The log in this backup set begins at LSN {first}, which is too recent to apply to the database. An earlier log backup that includes LSN {at} can be restored.";
+    log_too_early(last, at) 4326 16 1 "The log in this backup set terminates at LSN {last}, which is too early to apply to the database. A more recent log backup that includes LSN {at} can be restored.";
+    log_of_other_fork() 4330 16 1 "This backup set cannot be applied because it is on a recovery path that is inconsistent with the database. The recovery path is the sequence of data and log backups that have brought the database to a particular recovery point. Find a compatible backup to restore, or restore the rest of the database to match a recovery point within this backup set, which will restore the database to a different point in time. For more information about recovery paths, see SQL Server Books Online.";
+    stop_too_early() 4338 16 1 "The STOPAT clause specifies a point too early to allow this backup set to be restored. Choose a different stop point or use RESTORE DATABASE WITH RECOVERY to recover at the current point.";
+    restored_damage(what) 3183 16 1 "RESTORE detected an error: {what}";
+    unknown_option(option, statement) 155 15 1 "'{option}' is not a recognized {statement} option.";
     no_alter_missing(name) 208 16 6 "Invalid object name '{name}'.";
 }
 

@@ -34,11 +34,11 @@ impl Database {
                 .map_err(sqlite)
                 .map(|_| CheckpointReport { checkpoint_lsn: Lsn(0), completed: true });
         };
+        // One checkpoint at a time, and none once the store is shut.
+        let keeper = logged.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(why) = logged.log.failure() {
             return Err(StoreError::Failed(Box::new(why)));
         }
-        // One checkpoint at a time.
-        let keeper = logged.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         let (start, checksum, pages, frames) = {
             let mut capture = logged.gate.lock().unwrap_or_else(PoisonError::into_inner);
             // From here on the first change of a page logs an image: redo from `start` must not rely on the data file,

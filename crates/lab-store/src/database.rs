@@ -344,6 +344,9 @@ impl Database {
         change: impl FnOnce(&mut Control),
     ) -> Result<Control, StoreError> {
         let mut control = lock(&logged.control);
+        if let Some(why) = logged.log.failure() {
+            return Err(StoreError::Failed(Box::new(why)));
+        }
         let mut new = control.clone();
         change(&mut new);
         new.hardened_lsn = logged.log.hardened();

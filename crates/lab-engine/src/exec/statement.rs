@@ -182,6 +182,10 @@ impl Session {
                 self.statement_over(frame, Done::OTHER, None, sink);
                 Ok(Flow::Next)
             }
+            K::BackupRestore(backup) => {
+                self.authorize(frame, &statement.kind)?;
+                self.run_backup_restore(frame, backup, statement.pos.line, sink).map(|()| Flow::Next)
+            }
             K::Unsupported(what) => Err(SqlError::unsupported(what).into()),
             other => {
                 let rows = self.run_definition(frame, other, statement, sink)?;
@@ -230,10 +234,6 @@ impl Session {
                 self.run_role_member(*server, role, *add, member, sink)?;
             }
             K::Use(name) => self.run_use(name, sink)?,
-            K::BackupRestore(b) => {
-                let verb = if b.restore { "RESTORE" } else { "BACKUP" };
-                return Err(SqlError::unsupported(&format!("{verb} {}", b.what)).into());
-            }
             K::Checkpoint => {
                 let database = self.database(self.current_database())?;
                 database.store()?.checkpoint().map_err(|e| SqlError::storage(&database.name(), &e))?;

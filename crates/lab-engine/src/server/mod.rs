@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use lab_store::{Disk, Locks};
 
 pub use boot::OpenError;
-pub(crate) use boot::{attach, connection, strong};
+pub(crate) use boot::{attach, connection, load_catalog, strong};
 pub(crate) use checkpointer::Checkpointer;
 pub(crate) use database::*;
 pub(crate) use entries::ServerEntry;
@@ -23,6 +23,9 @@ pub(crate) use login::*;
 use crate::catalog::same_name;
 use crate::session::Shared;
 use crate::types::Collation;
+
+/// Where backup devices without a path are, under the data folder.
+pub(crate) const BACKUP_FOLDER: &str = "Backup";
 
 /// What a server is started with.
 #[derive(Debug, Clone)]

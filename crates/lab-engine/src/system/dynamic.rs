@@ -18,6 +18,7 @@ const TINY: SqlType = SqlType::TinyInt;
 const SMALL: SqlType = SqlType::SmallInt;
 const WORDS: SqlType = SqlType::nvarchar(60);
 const GUID: SqlType = SqlType::UniqueIdentifier;
+const LSN: SqlType = SqlType::Numeric { precision: 25, scale: 0 };
 const SID: SqlType = SqlType::VarBinary { len: crate::types::Len::N(85) };
 
 pub(super) const VIEWS: &[View] = &[
@@ -116,6 +117,20 @@ pub(super) const VIEWS: &[View] = &[
             ("physical_database_name", NAME, true),
         ],
         rows: databases,
+    },
+    View {
+        schema: "sys",
+        name: "database_recovery_status",
+        columns: &[
+            ("database_id", INT, false),
+            ("database_guid", GUID, true),
+            ("family_guid", GUID, true),
+            ("last_log_backup_lsn", LSN, true),
+            ("recovery_fork_guid", GUID, true),
+            ("first_recovery_fork_guid", GUID, true),
+            ("fork_point_lsn", LSN, true),
+        ],
+        rows: recovery_status,
     },
     View {
         schema: "sys",
@@ -389,6 +404,8 @@ fn databases(shared: &Shared, _: i32) -> Rows {
         let state = database.state();
         let (access, access_desc) = if e.single_user { (1, "SINGLE_USER") } else { (0, "MULTI_USER") };
         let snapshot = e.snapshot_isolation;
+        let waits = database.store().ok().and_then(|s| s.log_use()).is_some_and(|l| l.waits_for_backup());
+        let log_wait = if waits { (2, "LOG_BACKUP") } else { (0, "NOTHING") };
         let on = |option: &str, default: bool| match e.switches.get(option).map(String::as_str) {
             Some(value) => matches!(value, "ON" | "LOCAL" | "FORCED"),
             None => default,
@@ -426,8 +443,8 @@ fn databases(shared: &Shared, _: i32) -> Rows {
             bit(on("TRUSTWORTHY", e.id == crate::server::MSDB)),
             bit(false),
             bit(e.switches.contains_key("ENABLE_BROKER") && !e.switches.contains_key("DISABLE_BROKER")),
-            int(0),
-            text("NOTHING"),
+            int(log_wait.0),
+            text(log_wait.1),
             parse_hex(&e.guid).map_or_else(|| Value::Blob(vec![0; 16]), Value::Blob),
             Value::Null,
             Value::Null,
@@ -502,6 +519,32 @@ const SWITCHES: &[(&str, bool)] = &[
     ("", false),
     ("", false),
 ];
+
+fn recovery_status(shared: &Shared, _: i32) -> Rows {
+    let lsn = |lsn: Option<lab_store::Lsn>| {
+        lsn.map_or(Ok(Value::Null), |lsn| crate::types::decimal_value(lsn.numeric(), 25))
+    };
+    let guid = |bytes: [u8; 16]| Value::Blob(crate::types::guid_from_wire(bytes));
+    let mut rows = Vec::new();
+    for database in shared.server.databases() {
+        let guid_of_database = parse_hex(&database.entry().guid).map_or(Value::Null, Value::Blob);
+        let Some(log) = database.store().ok().and_then(|s| s.log_use()) else {
+            let unknown = std::iter::repeat_n(Value::Null, 5);
+            rows.push([int(database.id), guid_of_database].into_iter().chain(unknown).collect());
+            continue;
+        };
+        rows.push(vec![
+            int(database.id),
+            guid_of_database,
+            guid(log.first_fork),
+            lsn(log.log_backed_up)?,
+            guid(log.fork),
+            guid(log.first_fork),
+            lsn(log.fork_point)?,
+        ]);
+    }
+    Ok(rows)
+}
 
 fn sysdatabases(shared: &Shared, _: i32) -> Rows {
     Ok(shared

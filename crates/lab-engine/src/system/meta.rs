@@ -357,8 +357,9 @@ impl Ask<'_> {
             | "ispolybaseinstalled"
             | "istempdbmetadatamemoryoptimized" => int(0),
             "processid" => int(std::process::id()),
-            "instancedefaultdatapath" | "instancedefaultlogpath" | "instancedefaultbackuppath" => {
-                text(config.data_dir.to_string_lossy())
+            "instancedefaultdatapath" | "instancedefaultlogpath" => text(config.data_dir.to_string_lossy()),
+            "instancedefaultbackuppath" => {
+                text(config.data_dir.join(crate::server::BACKUP_FOLDER).to_string_lossy())
             }
             "licensetype" => text("DISABLED"),
             "buildclrversion" => text("v4.0.30319"),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod answers;
+mod backup;
 mod catalog;
 mod corpus;
 mod ddl;
@@ -21,12 +22,17 @@ use lab_engine::{LoginRequest, Secret, Server, ServerConfig, Session};
 /// A server in a folder of its own.
 struct Lab {
     server: Arc<Server>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Lab {
     fn new() -> Lab {
         let folder = tempfile::tempdir().unwrap();
+        let server = Lab::open(&folder);
+        Lab { server, folder }
+    }
+
+    fn open(folder: &tempfile::TempDir) -> Arc<Server> {
         let config = ServerConfig {
             data_dir: folder.path().join("data"),
             sa_password: Some(Secret::new("Lab#Pass123".into())),
@@ -34,7 +40,16 @@ impl Lab {
             server_name: "LAB".into(),
             max_sessions: 100,
         };
-        Lab { server: Server::open(config).unwrap(), _folder: folder }
+        Server::open(config).unwrap()
+    }
+
+    /// Stops the server, whose sessions are gone, and starts it again.
+    fn restart(self) -> Lab {
+        let Lab { server, folder } = self;
+        assert_eq!(Arc::strong_count(&server), 1, "a session is still open");
+        drop(server);
+        let server = Lab::open(&folder);
+        Lab { server, folder }
     }
 
     fn session(&self) -> Session {

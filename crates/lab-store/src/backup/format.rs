@@ -268,6 +268,11 @@ impl SetHeader {
         self.forks.last().map(|f| f.end)
     }
 
+    /// Whether it is the first log backup behind a full one.
+    pub fn begins_log_chain(&self) -> bool {
+        self.kind == BackupKind::Log && self.database_backup_lsn == Some(self.first_lsn)
+    }
+
     /// Whether a database that is at `at` on `fork` is on the way to this backup.
     pub(crate) fn follows(&self, fork: &[u8; 16], at: Lsn) -> bool {
         *fork == self.fork || self.forks.iter().any(|f| f.fork == *fork && at <= f.end)

@@ -79,6 +79,19 @@ impl Media {
         Ok(Media { path: path.to_owned(), file, len, header })
     }
 
+    /// Opens a device if there is one: not if there is no file, or an empty one.
+    pub(super) fn find(disk: &Arc<dyn Disk>, path: &Path) -> Result<Option<Media>, BackupError> {
+        let fault = |e: std::io::Error| BackupError::Open(DeviceFault::new(path, &e));
+        let file = match disk.open_read_only("backup open", path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(fault)?,
+        };
+        if file.len("backup length").map_err(fault)? == 0 {
+            return Ok(None);
+        }
+        Media::open(disk, path).map(Some)
+    }
+
     /// Its backups. Pages and log are passed over unread.
     ///
     /// # Errors
@@ -266,11 +279,10 @@ impl MediaWriter {
     /// A device that holds backups already.
     pub(super) fn append(
         disk: &Arc<dyn Disk>,
-        path: &Path,
+        media: &Media,
         compress: bool,
     ) -> Result<MediaWriter, BackupError> {
-        let media = Media::open(disk, path)?;
-        let listing = media.list()?;
+        let (path, listing) = (media.path.as_path(), media.list()?);
         if listing.fault.is_some() {
             return Err(BackupError::DamagedTail);
         }

@@ -26,7 +26,9 @@ pub(crate) use log_reader::Pins;
 pub use log_reader::{LogPin, RawRecord};
 pub use media::{Listing, Media, SetFacts};
 pub use read::verify_set;
-pub use restore::{LogRestored, leave_restoring, recover, restore_full, restore_log, restored_lsn};
+pub use restore::{
+    LogRestored, leave_restoring, recover, restore_full, restore_log, restored_family, restored_lsn,
+};
 pub use snapshot::Snapshot;
 pub use take::{BackupOptions, BackupReport, LogUse, Target};
 

@@ -80,6 +80,11 @@ pub fn restored_lsn(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Lsn, BackupError
     RestoreState::load(disk, dir).map(|s| s.at.lsn)
 }
 
+/// The fork that a database in the middle of a restore began with.
+pub fn restored_family(disk: &Arc<dyn Disk>, dir: &Path) -> Result<[u8; 16], BackupError> {
+    RestoreState::load(disk, dir).map(|s| s.forks.first().map_or(s.fork, |f| f.fork))
+}
+
 /// Adds a log backup to what has been restored, up to `stop_at` (100 ns since 0001-01-01) if that is given.
 ///
 /// # Errors

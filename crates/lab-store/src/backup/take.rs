@@ -7,7 +7,7 @@ use super::Progress;
 use super::error::BackupError;
 use super::format::{BLOCK_MAX, BackupKind, BlockKind, MediaHeader, PagesFacts, SetHeader, SetTrailer};
 use super::log_reader::LogReader;
-use super::media::MediaWriter;
+use super::media::{Media, MediaWriter};
 use super::snapshot::Snapshot;
 use crate::control::Control;
 use crate::database::{Logged, fork_id, lock, now};
@@ -18,8 +18,10 @@ use crate::{Database, Lsn, RecoveryModel, StoreError};
 pub enum Target {
     /// NOINIT: they stay; the device is made if there is none.
     Append,
-    /// INIT or FORMAT: they go, once the new one is complete.
-    Overwrite,
+    /// INIT: they go, once the new one is complete. A file that is no device is not overwritten.
+    Init,
+    /// FORMAT: whatever is there goes, once the new one is complete.
+    Format,
 }
 
 /// How a backup is taken.
@@ -118,16 +120,22 @@ impl Database {
     }
 
     fn open_device(&self, path: &Path, options: &BackupOptions) -> Result<MediaWriter, BackupError> {
-        if options.target == Target::Append {
-            match MediaWriter::append(&self.disk, path, options.compress) {
-                Err(BackupError::Open(fault)) if fault.code == NOT_FOUND => {}
-                other => return other,
+        let known = match options.target {
+            Target::Format => None,
+            Target::Append | Target::Init => Media::find(&self.disk, path)?,
+        };
+        let header = match known {
+            Some(media) if options.target == Target::Append => {
+                return MediaWriter::append(&self.disk, &media, options.compress);
             }
-        }
-        let (mut set, mut family) = ([0; 16], [0; 16]);
-        fork_id(&mut set);
-        fork_id(&mut family);
-        let header = MediaHeader { set, family, formatted: now() };
+            Some(media) => media.header,
+            None => {
+                let (mut set, mut family) = ([0; 16], [0; 16]);
+                fork_id(&mut set);
+                fork_id(&mut family);
+                MediaHeader { set, family, formatted: now() }
+            }
+        };
         MediaWriter::overwrite(&self.disk, path, header, options.compress)
     }
 
@@ -198,7 +206,8 @@ impl Database {
         }
         let report = finish(writer, header)?;
         drop(pin);
-        if !options.copy_only {
+        // A store that was shut for the tail of its log has no chain to lead on.
+        if !options.copy_only && logged.log.failure().is_none() {
             let control = self.change_control(logged, |control| {
                 // Unless the chain has been ended, or begun anew, meanwhile.
                 if control.log_backed_up == Some(from) {
@@ -212,9 +221,6 @@ impl Database {
         Ok(report)
     }
 }
-
-/// ENOENT, which a device that is to be made answers with.
-const NOT_FOUND: i32 = 2;
 
 fn header(
     options: &BackupOptions,
@@ -308,17 +314,21 @@ fn finish(writer: MediaWriter, header: SetHeader) -> Result<BackupReport, Backup
 }
 
 impl Database {
-    /// Ends everything: no commit comes into the log after this. Returns where it ends, all of it hardened.
+    /// Ends everything: no commit comes into the log after this, and neither the data file nor the control file is
+    /// written. Returns where the log ends, all of it hardened. It can still be read.
     ///
     /// # Errors
     /// The log could not be hardened to its end.
     pub fn shut(&self, why: &str) -> Result<Lsn, StoreError> {
         let Some(logged) = &self.logged else { return Ok(Lsn(0)) };
+        // A checkpoint that is under way has its end first.
+        let keeper = lock(&logged.keeper);
         let gate = lock(&logged.gate);
+        let control = lock(&logged.control);
         let end = logged.log.end();
         let hardened = logged.log.wait(end);
         logged.log.close(StoreError::Io(why.to_owned()));
-        drop(gate);
+        drop((control, gate, keeper));
         hardened.map(|()| end)
     }
 }

@@ -97,7 +97,7 @@ fn run(db: &Database, sql: &str) -> Lsn {
 fn options(kind: BackupKind) -> BackupOptions {
     BackupOptions {
         kind,
-        target: Target::Overwrite,
+        target: Target::Format,
         copy_only: false,
         compress: false,
         checksums: true,
@@ -287,7 +287,7 @@ fn several_backups_share_a_device_until_it_is_overwritten() {
     assert_eq!(media.set(4), Err(BackupError::NoSuchSet(4)));
     // A backup that is cancelled leaves the device as it was.
     let before = std::fs::read(lab.path("device")).unwrap();
-    for target in [Target::Append, Target::Overwrite] {
+    for target in [Target::Append, Target::Init, Target::Format] {
         let cancelled = BackupOptions { target, ..options(BackupKind::Full) };
         assert_eq!(
             lab.db().backup(&lab.path("device"), &cancelled, &mut |done, _| done < 3),
@@ -302,7 +302,12 @@ fn several_backups_share_a_device_until_it_is_overwritten() {
         lab.db().backup(&lab.path("device"), &append(BackupKind::Log), &mut on),
         Err(BackupError::DamagedTail)
     );
-    lab.backup("device", BackupKind::Full);
+    // INIT takes the place of a device, FORMAT of anything.
+    let init = BackupOptions { target: Target::Init, ..options(BackupKind::Full) };
+    lab.db().backup(&lab.path("device"), &init, &mut on).unwrap();
+    std::fs::write(lab.path("letter"), "Dear Sir or Madam").unwrap();
+    assert_eq!(lab.db().backup(&lab.path("letter"), &init, &mut on), Err(BackupError::NotMedia));
+    lab.backup("letter", BackupKind::Full);
     assert_eq!(Media::open(&disk(), &lab.path("device")).unwrap().list().unwrap().sets.len(), 1);
 }
 
@@ -413,7 +418,7 @@ fn recovery_that_is_broken_off_anywhere_can_be_done_again() {
         let dir = format!("r{k}");
         lab.restore("full", &dir).unwrap();
         lab.restore_log("log", &dir, None).unwrap();
-        let failing = failing::disk(k);
+        let failing: Arc<dyn Disk> = failing::disk(k);
         let done = recover(&failing, &lab.path(&dir)).is_ok();
         assert_same(lab.db(), &lab.recover(&dir));
         std::fs::remove_dir_all(lab.path(&dir)).unwrap();
@@ -423,6 +428,43 @@ fn recovery_that_is_broken_off_anywhere_can_be_done_again() {
         broken += 1;
     }
     assert!(broken > 20, "{broken} places were tried");
+}
+
+#[test]
+fn a_backup_that_fails_anywhere_leaves_a_device_and_a_chain_of_use() {
+    for target in [Target::Append, Target::Init] {
+        let mut lab = Lab::new();
+        lab.insert(0..30);
+        lab.backup("device", BackupKind::Full);
+        lab.db = None;
+        let mut failed = 0;
+        for k in 0.. {
+            let failing = failing::disk(i64::MAX);
+            let under_test: Arc<dyn Disk> = Arc::<failing::FailingDisk>::clone(&failing);
+            lab.db = Some(Database::open(under_test, &lab.path("d")).unwrap());
+            lab.run("INSERT INTO t(b) VALUES('more')");
+            let asked = BackupOptions { target, ..options(BackupKind::Log) };
+            std::fs::copy(lab.path("device"), lab.path("log")).unwrap();
+            failing.set(k);
+            let done = lab.db().backup(&lab.path("log"), &asked, &mut on);
+            failing.set(i64::MAX);
+            // All that came before is still there, or the new one in its place.
+            let media = Media::open(&disk(), &lab.path("log")).unwrap();
+            let listing = media.list().unwrap();
+            let first = listing.sets.first().unwrap();
+            verify_set(&media, first, &mut on).unwrap();
+            lab.reopen();
+            lab.backup("next", BackupKind::Log);
+            if done.is_ok() {
+                break;
+            }
+            failed += 1;
+        }
+        assert!(failed > 5, "{failed} places were tried");
+        // No log was let go that no backup holds: the last backup follows on all the others.
+        let next = Media::open(&disk(), &lab.path("next")).unwrap().set(1).unwrap();
+        assert_eq!(next.header.last_lsn, lab.db().stats().end);
+    }
 }
 
 /// A disk that works `k` times and not again.
@@ -437,16 +479,23 @@ mod failing {
     #[derive(Clone)]
     struct Left(Arc<AtomicI64>);
 
+    impl FailingDisk {
+        /// Works `k` times more.
+        pub(super) fn set(&self, k: i64) {
+            self.0.0.store(k, Ordering::SeqCst);
+        }
+    }
+
     impl Left {
         fn one(&self) -> io::Result<()> {
             if self.0.fetch_sub(1, Ordering::SeqCst) > 0 { Ok(()) } else { Err(io::Error::other("injected")) }
         }
     }
 
-    struct FailingDisk(Left);
+    pub(super) struct FailingDisk(Left);
     struct FailingFile(Arc<dyn DiskFile>, Left);
 
-    pub(super) fn disk(k: i64) -> Arc<dyn Disk> {
+    pub(super) fn disk(k: i64) -> Arc<FailingDisk> {
         Arc::new(FailingDisk(Left(Arc::new(AtomicI64::new(k)))))
     }
 

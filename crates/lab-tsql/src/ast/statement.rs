@@ -147,10 +147,30 @@ pub struct BackupRestore {
     pub what: String,
     /// The database.
     pub database: Option<Expr>,
-    /// DISK = ...
-    pub devices: Vec<Expr>,
-    /// WITH: names in upper case and values.
-    pub options: Vec<(String, Option<Expr>)>,
+    /// TO or FROM.
+    pub devices: Vec<BackupDevice>,
+    /// WITH.
+    pub options: Vec<BackupOption>,
+}
+
+/// A backup device.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BackupDevice {
+    /// DISK, TAPE or URL; nothing for a logical device.
+    pub kind: Option<String>,
+    /// Its name.
+    pub name: Expr,
+}
+
+/// An option of BACKUP or RESTORE.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BackupOption {
+    /// Its name, in upper case.
+    pub name: String,
+    /// Its value, or the logical file of MOVE.
+    pub value: Option<Expr>,
+    /// Where MOVE puts the file.
+    pub to: Option<Expr>,
 }
 
 /// What a statement is.

@@ -1,7 +1,7 @@
 //! BACKUP, RESTORE, DBCC.
 
 use super::{Parsed, Parser};
-use crate::ast::{BackupRestore, Expr, Literal, StatementKind};
+use crate::ast::{BackupDevice, BackupOption, BackupRestore, Expr, Literal, StatementKind};
 use crate::lexer::Token;
 
 impl Parser<'_> {
@@ -22,19 +22,26 @@ impl Parser<'_> {
             return Ok(self.recognised(&format!("{verb} {noun}")));
         };
         let what = if what.starts_with("TRAN") { "LOG" } else { what };
+        let verb = if restore { "RESTORE" } else { "BACKUP" };
         let database = if matches!(what, "DATABASE" | "LOG") { Some(self.name_or_variable()?) } else { None };
+        // Parts of a database, and sources that are no device.
+        for part in ["FILE", "FILEGROUP", "PAGE", "READ_WRITE_FILEGROUPS"] {
+            if self.is_word(part) {
+                return Ok(self.recognised(&format!("{verb} {what} {part}")));
+            }
+        }
         let mut devices = Vec::new();
         if self.accept_any(&["TO", "FROM"]).is_some() {
-            devices = self.list(|p| {
-                if p.accept_word("DISK") {
-                    p.expect("=")?;
-                    return p.expr();
-                }
-                if p.is_word("URL") || p.is_word("TAPE") {
-                    return Err(p.unexpected());
-                }
-                p.name_or_variable()
-            })?;
+            if self.is_word("DATABASE_SNAPSHOT") {
+                return Ok(self.recognised(&format!("{verb} {what} FROM DATABASE_SNAPSHOT")));
+            }
+            devices = self.list(Self::backup_device)?;
+        }
+        if devices.is_empty() && (!restore || database.is_none()) {
+            return Err(self.unexpected());
+        }
+        if self.is_word("MIRROR") {
+            return Ok(self.recognised(&format!("{verb} {what} MIRROR TO")));
         }
         let options = if self.accept_word("WITH") { self.backup_options()? } else { Vec::new() };
         let what = what.to_owned();
@@ -47,6 +54,18 @@ impl Parser<'_> {
         })))
     }
 
+    fn backup_device(&mut self) -> Parsed<BackupDevice> {
+        let kind = if self.is_at(1, "=") { self.accept_any(&["DISK", "TAPE", "URL"]) } else { None };
+        let name = match kind {
+            Some(_) => {
+                self.expect("=")?;
+                self.expr()?
+            }
+            None => self.name_or_variable()?,
+        };
+        Ok(BackupDevice { kind: kind.map(str::to_owned), name })
+    }
+
     fn name_or_variable(&mut self) -> Parsed<Expr> {
         if self.is_ident_at(0) {
             let value = self.ident()?.value;
@@ -55,28 +74,29 @@ impl Parser<'_> {
         self.expr()
     }
 
-    fn backup_options(&mut self) -> Parsed<Vec<(String, Option<Expr>)>> {
+    fn backup_options(&mut self) -> Parsed<Vec<BackupOption>> {
         self.list(|p| {
             let name = p.any_word()?.value.to_ascii_uppercase();
-            if p.accept("=") {
-                let value = if let Token::Word(value) = p.peek().clone() {
+            let (mut value, mut to) = (None, None);
+            if name == "MOVE" {
+                value = Some(p.expr()?);
+                p.expect_word("TO")?;
+                to = Some(p.expr()?);
+            } else if p.accept("=") {
+                value = Some(if let Token::Word(value) = p.peek().clone() {
                     p.at += 1;
                     Expr::Literal(Literal::String { value, national: false })
                 } else {
                     p.expr()?
-                };
-                return Ok((name, Some(value)));
-            }
-            if name == "MOVE" {
-                let logical = p.expr()?;
-                p.expect_word("TO")?;
-                p.expr()?;
-                return Ok((name, Some(logical)));
-            }
-            if name == "ENCRYPTION" && p.is("(") {
+                });
+                // STOPATMARK = 'mark' AFTER 'time'
+                if p.accept_word("AFTER") {
+                    to = Some(p.expr()?);
+                }
+            } else if p.is("(") {
                 p.skip_parentheses()?;
             }
-            Ok((name, None))
+            Ok(BackupOption { name, value, to })
         })
     }
 

@@ -194,11 +194,6 @@ GO
 CREATE VIEW sys.sysservers AS
 SELECT CAST(s.server_id AS smallint) AS srvid, CAST(1089 AS smallint) AS srvstatus, s.name AS srvname, s.product AS srvproduct, s.provider AS providername, s.data_source AS datasource, s.name AS srvnetname FROM sys.servers AS s
 GO
-CREATE VIEW sys.database_recovery_status AS
-SELECT d.database_id, d.service_broker_guid AS database_guid, d.service_broker_guid AS family_guid, CAST(NULL AS numeric(25, 0)) AS last_log_backup_lsn, d.service_broker_guid AS recovery_fork_guid,
-    CAST(NULL AS uniqueidentifier) AS first_recovery_fork_guid, CAST(NULL AS numeric(25, 0)) AS fork_point_lsn
-FROM sys.databases AS d
-GO
 CREATE VIEW sys.database_mirroring AS
 SELECT d.database_id, CAST(NULL AS uniqueidentifier) AS mirroring_guid, CAST(NULL AS tinyint) AS mirroring_state, CAST(NULL AS nvarchar(60)) AS mirroring_state_desc, CAST(NULL AS tinyint) AS mirroring_role,
     CAST(NULL AS nvarchar(60)) AS mirroring_role_desc, CAST(NULL AS int) AS mirroring_role_sequence, CAST(NULL AS tinyint) AS mirroring_safety_level, CAST(NULL AS nvarchar(60)) AS mirroring_safety_level_desc,
