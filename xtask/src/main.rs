@@ -1,6 +1,8 @@
 //! The chores of the project, run as `cargo xtask NAME`.
 
 mod bench;
+mod demo;
+mod fuzz;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -17,18 +19,31 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
+    /// Start an instance, load Chinook into it, query it.
+    Demo,
     /// Measure a lab instance beside PostgreSQL on this machine.
     Bench(bench::Arguments),
+    /// Throw hostile bytes at whatever reads them.
+    Fuzz(fuzz::Arguments),
 }
 
 fn main() -> ExitCode {
-    let Chore::Bench(arguments) = Cli::parse().chore;
-    match bench::run(&arguments) {
+    let done = match Cli::parse().chore {
+        Chore::Demo => demo::run(),
+        Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::Fuzz(arguments) => fuzz::run(&arguments),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            // Nobody is left to be told when stderr is gone.
-            drop(writeln!(std::io::stderr(), "cargo xtask bench: {e}"));
+        Err(why) => {
+            report(&format!("cargo xtask: {why}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// A line for the person who waits; results go to stdout instead.
+fn report(line: &str) {
+    // Nobody is left to be told when stderr is gone.
+    drop(writeln!(std::io::stderr(), "{line}"));
 }
