@@ -16,6 +16,7 @@ test: build-tools
 lint: build-tools
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo check --quiet --manifest-path fuzz/Cargo.toml
 	cargo deny --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-deny@0.20.2
 	cargo deny check bans licenses sources
 
