@@ -14,14 +14,56 @@ use super::{Arguments, Encrypt};
 
 pub(crate) struct Client {
     tds: TdsClient,
+    /// Seconds.
+    query_timeout: Option<u32>,
+}
+
+/// What the client library is told to connect to; what it would not explain is refused here.
+fn data_source(server: &str) -> Result<String, String> {
+    let host = server.strip_prefix("tcp:").unwrap_or(server);
+    if host.is_empty() {
+        return Err("-S wants a server: host, host,port or host\\instance".to_owned());
+    }
+    if let Some((_, port)) = host.split_once(',')
+        && !port.trim().parse::<u16>().is_ok_and(|p| p > 0)
+    {
+        return Err(format!("-S {server}: '{port}' is no port (a number from 1 to 65535)"));
+    }
+    Ok(format!("tcp:{host}"))
+}
+
+/// Why there is no connection, and what to do about it.
+fn why(e: &Error, strict: bool) -> String {
+    let said = e.to_string();
+    if said.contains("certificate verify failed") {
+        // OpenSSL's words end with the reason in parentheses.
+        let words = said.split(". Certificate SANs").next().unwrap_or_default();
+        let reason = words.rsplit_once(" (").map_or_else(String::new, |(_, reason)| format!(" ({reason}"));
+        // NB: trusting whoever answers would take strict encryption's meaning away, so that -C does not work with it.
+        let mend = if strict {
+            "give the certificate that it should have with -J FILE"
+        } else {
+            "if you know that this is your server, trust it with -C"
+        };
+        return format!("this machine does not trust its certificate{reason}; {mend}");
+    }
+    if said.contains("Connection refused") {
+        return "nothing listens there (connection refused): is the server running, and is the port right?"
+            .to_owned();
+    }
+    match e {
+        Error::Io(e) => e.to_string(),
+        Error::TimeoutError(_) => "it did not answer in time (-l SECONDS waits longer)".to_owned(),
+        Error::ConnectionError(said) | Error::ConnectionClosed(said) | Error::ProtocolError(said) => {
+            said.clone()
+        }
+        other => other.to_string(),
+    }
 }
 
 impl Client {
     pub(crate) async fn connect(arguments: &Arguments) -> Result<Client, String> {
-        let server = match arguments.server.strip_prefix("tcp:") {
-            Some(_) => arguments.server.clone(),
-            None => format!("tcp:{}", arguments.server),
-        };
+        let server = data_source(&arguments.server)?;
         let mut context = ClientContext::with_data_source(&server);
         context.tds_authentication_method = TdsAuthenticationMethod::Password;
         context.user_name =
@@ -38,8 +80,12 @@ impl Client {
             },
             trust_server_certificate: arguments.trust,
             host_name_in_cert: None,
-            server_certificate: None,
+            server_certificate: arguments.certificate.clone(),
         };
+        if let Some(seconds) = arguments.login_timeout.filter(|s| *s > 0) {
+            context.connect_timeout = seconds;
+            context.login_timeout = Some(seconds);
+        }
         let tds = TdsConnectionProvider::new().create_client(context, &server, None).await;
         let tds = tds.map_err(|e| match &e {
             Error::SqlServerError { diagnostics } => diagnostics
@@ -48,9 +94,12 @@ impl Client {
                 .map(|e| format!("Msg {}, Level {}, State {}: {}", e.number, e.class, e.state, e.message))
                 .collect::<Vec<_>>()
                 .join("\n"),
-            other => format!("cannot connect to {}: {other}", arguments.server),
+            other => {
+                let strict = arguments.encrypt == Encrypt::Strict;
+                format!("cannot connect to {}: {}", arguments.server, why(other, strict))
+            }
         })?;
-        Ok(Client { tds })
+        Ok(Client { tds, query_timeout: arguments.query_timeout.filter(|s| *s > 0) })
     }
 
     /// Runs a batch and shows what comes of it; whether it was without error.
@@ -58,7 +107,11 @@ impl Client {
     /// # Errors
     /// The connection is lost, or the output cannot be written.
     pub(crate) async fn batch(&mut self, text: &str, shown: &mut Shown) -> Result<bool, String> {
-        let options = ExecuteOptions { on_error: BatchErrorMode::Continue, ..ExecuteOptions::default() };
+        let options = ExecuteOptions {
+            timeout: self.query_timeout,
+            on_error: BatchErrorMode::Continue,
+            ..ExecuteOptions::default()
+        };
         let mut good = true;
         let mut next = self.tds.execute(text.to_owned(), options).await;
         loop {
@@ -145,6 +198,22 @@ fn failed(e: Error, shown: &mut Shown) -> Result<(), String> {
             }
             Ok(())
         }
+        // The client library has cancelled it; the session goes on.
+        Error::TimeoutError(_) => shown.complain("Query timeout expired (-t SECONDS waits longer)."),
         other => Err(format!("the connection failed: {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers() {
+        assert_eq!(data_source("h,1433").as_deref(), Ok("tcp:h,1433"));
+        assert_eq!(data_source("tcp:h").as_deref(), Ok("tcp:h"));
+        for bad in ["", "tcp:", "h,0", "h,65536", "h,port", "h,"] {
+            assert!(data_source(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! `milink sql`: sqlcmd's job.
 
 mod client;
+mod lines;
 mod script;
 mod show;
 mod value;
 
-use std::io::{IsTerminal as _, Read as _, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,11 +14,15 @@ use clap::{Args, ValueEnum};
 
 use client::Client;
 use script::{Script, Step, Variables};
-use show::Shown;
+use show::{Shown, Table};
 
 /// Sqlcmd's flags.
 #[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
 pub(crate) struct Arguments {
+    /// Print help.
+    #[arg(long, action = clap::ArgAction::Help)]
+    help: Option<bool>,
     /// The server: host, host,port or tcp:host,port.
     #[arg(short = 'S', default_value = "localhost")]
     server: String,
@@ -36,9 +41,12 @@ pub(crate) struct Arguments {
     /// Microsoft Entra authentication.
     #[arg(short = 'G')]
     entra: bool,
-    /// Trust the server's certificate, whoever signed it.
+    /// Trust the server's certificate, whoever signed it (not with -N strict).
     #[arg(short = 'C')]
     trust: bool,
+    /// The certificate that the server must have: a file, PEM or DER.
+    #[arg(short = 'J', value_name = "FILE")]
+    certificate: Option<PathBuf>,
     /// Encryption: m(andatory), s(trict) or o(ptional).
     #[arg(short = 'N', value_enum, default_value = "mandatory", num_args = 0..=1, default_missing_value = "mandatory")]
     encrypt: Encrypt,
@@ -57,9 +65,27 @@ pub(crate) struct Arguments {
     /// Set variables: name=value.
     #[arg(short = 'v', num_args = 1..)]
     variables: Vec<String>,
+    /// Leave $(variables) as they are.
+    #[arg(short = 'x')]
+    literal: bool,
     /// Stop at the first error, with exit code 1.
     #[arg(short = 'b')]
     stop: bool,
+    /// Seconds to wait for a connection.
+    #[arg(short = 'l', value_name = "SECONDS")]
+    login_timeout: Option<u32>,
+    /// Seconds to wait for a batch.
+    #[arg(short = 't', value_name = "SECONDS")]
+    query_timeout: Option<u32>,
+    /// Print the heading of a table again after so many rows; -1 for never.
+    #[arg(short = 'h', value_name = "ROWS", default_value_t = 0, allow_negative_numbers = true)]
+    headings: i64,
+    /// What stands between the columns of a table.
+    #[arg(short = 's', value_name = "CHARACTER", default_value = " ")]
+    separator: String,
+    /// No blanks to fill up the columns of a table.
+    #[arg(short = 'W')]
+    tight: bool,
     /// The form of results.
     #[arg(long, value_enum, default_value = "table")]
     output: Output,
@@ -90,7 +116,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Ok(failed) if failed && arguments.stop => ExitCode::FAILURE,
         Ok(_) => ExitCode::SUCCESS,
         Err(e) => {
-            drop(writeln!(std::io::stderr(), "milink sql: {e}"));
+            report(&e);
             ExitCode::FAILURE
         }
     }
@@ -104,7 +130,7 @@ fn try_run(arguments: &Arguments) -> Result<bool, String> {
             "{flag} is not supported yet: give a SQL Server login with -U and the password in SQLCMDPASSWORD"
         ));
     }
-    let mut variables = Variables::parse(&arguments.variables)?;
+    let mut variables = Variables::parse(&arguments.variables, !arguments.literal)?;
     let sources = sources(arguments)?;
     let out: Box<dyn Write> = match &arguments.output_file {
         Some(path) => Box::new(std::io::BufWriter::new(
@@ -112,37 +138,56 @@ fn try_run(arguments: &Arguments) -> Result<bool, String> {
         )),
         None => Box::new(std::io::BufWriter::new(std::io::stdout())),
     };
-    let mut shown = Shown::new(out, arguments.output);
+    let table = Table {
+        headings: arguments.headings,
+        separator: arguments.separator.clone(),
+        tight: arguments.tight,
+    };
+    let mut shown = Shown::new(out, arguments.output, table);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     runtime.block_on(async {
         let mut client = Client::connect(arguments).await?;
         let mut failed = false;
         for source in sources {
-            let mut script = source.script(&mut variables)?;
+            let mut script = source.script()?;
             // Steps are read as they are needed: a script that sets a variable changes what comes after it.
-            while let Some(step) = script.next(&mut variables)? {
-                match step {
-                    Step::Batch { text, count } => {
-                        for _ in 0..count {
-                            let good = client.batch(&text, &mut shown).await?;
-                            failed |= !good;
-                            if !good && (arguments.stop || script.exits_on_error()) {
-                                shown.finish()?;
-                                return Ok(true);
-                            }
-                        }
+            loop {
+                let step = match script.next(&mut variables) {
+                    Ok(None) => break,
+                    Ok(Some(step)) => step,
+                    // Whoever types gets another try.
+                    Err(e) if script.is_typed() => {
+                        report(&e);
+                        continue;
                     }
-                    Step::Quit => {
+                    Err(e) => {
                         shown.finish()?;
-                        return Ok(failed);
+                        return Err(e);
+                    }
+                };
+                let Step::Batch { text, count } = step else {
+                    shown.finish()?;
+                    return Ok(failed);
+                };
+                for _ in 0..count {
+                    let good = client.batch(&text, &mut shown).await?;
+                    // What has run is seen, whatever comes next and however long it takes.
+                    shown.finish()?;
+                    failed |= !good;
+                    if !good && (arguments.stop || script.exits_on_error()) {
+                        return Ok(true);
                     }
                 }
             }
         }
-        shown.finish()?;
         Ok(failed)
     })
+}
+
+fn report(e: &str) {
+    // Nobody is left to be told when stderr is gone.
+    drop(writeln!(std::io::stderr(), "milink sql: {e}"));
 }
 
 enum Source {
@@ -152,21 +197,11 @@ enum Source {
 }
 
 impl Source {
-    fn script(self, _: &mut Variables) -> Result<Script, String> {
+    fn script(self) -> Result<Script, String> {
         match self {
-            Source::Text(text) => Ok(Script::new(text, std::path::Path::new("."))),
+            Source::Text(text) => Ok(Script::new(&text, std::path::Path::new("."))),
             Source::File(path) => Script::open(&path),
-            Source::StandardInput => {
-                if std::io::stdin().is_terminal() {
-                    drop(writeln!(
-                        std::io::stderr(),
-                        "milink sql: reading batches from the terminal; end with Ctrl-D"
-                    ));
-                }
-                let mut bytes = Vec::new();
-                std::io::stdin().read_to_end(&mut bytes).map_err(|e| format!("standard input: {e}"))?;
-                Ok(Script::new(script::decode(&bytes), std::path::Path::new(".")))
-            }
+            Source::StandardInput => Ok(Script::standard_input()),
         }
     }
 }

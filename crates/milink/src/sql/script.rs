@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::lines::{Lines, decode};
+
 /// Files that include files nest at most this deep.
 const DEPTH_MAX: usize = 32;
 
@@ -10,12 +12,14 @@ const DEPTH_MAX: usize = 32;
 #[derive(Debug, Default)]
 pub(crate) struct Variables {
     values: BTreeMap<String, String>,
+    /// `-x`: `$(name)` is text.
+    literal: bool,
 }
 
 impl Variables {
-    /// Reads `name=value` pairs.
-    pub(crate) fn parse(pairs: &[String]) -> Result<Variables, String> {
-        let mut variables = Variables::default();
+    /// Reads `name=value` pairs; whether their names are looked for in scripts at all.
+    pub(crate) fn parse(pairs: &[String], expand: bool) -> Result<Variables, String> {
+        let mut variables = Variables { literal: !expand, ..Variables::default() };
         for pair in pairs {
             let (name, value) =
                 pair.split_once('=').ok_or_else(|| format!("-v wants name=value, not {pair}"))?;
@@ -33,6 +37,9 @@ impl Variables {
     }
 
     fn expand(&self, line: &str) -> Result<String, String> {
+        if self.literal {
+            return Ok(line.to_owned());
+        }
         let mut out = String::with_capacity(line.len());
         let mut rest = line;
         while let Some(at) = rest.find("$(") {
@@ -74,23 +81,40 @@ pub(crate) enum Step {
 /// A script and where its reading stands.
 #[derive(Debug)]
 pub(crate) struct Script {
-    /// Files being read, innermost last: folder, lines in reverse.
-    files: Vec<(PathBuf, Vec<String>)>,
+    /// Files being read, innermost last: folder, lines.
+    files: Vec<(PathBuf, Lines)>,
     batch: String,
+    /// Somebody types it.
+    typed: bool,
     lexer: Lexer,
     exit_on_error: bool,
     ended: bool,
 }
 
 impl Script {
-    pub(crate) fn new(text: String, folder: &Path) -> Script {
-        let files = vec![(folder.to_owned(), reversed_lines(&text))];
-        Script { files, batch: String::new(), lexer: Lexer::default(), exit_on_error: false, ended: false }
+    pub(crate) fn new(text: &str, folder: &Path) -> Script {
+        Script::from(Lines::of(text), folder)
     }
 
     pub(crate) fn open(path: &Path) -> Result<Script, String> {
-        let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        Ok(Script::new(decode(&bytes), path.parent().unwrap_or(Path::new("."))))
+        Ok(Script::new(&read(path)?, path.parent().unwrap_or(Path::new("."))))
+    }
+
+    /// Standard input, line by line: what is typed or piped runs at its GO, not when the last line has come.
+    pub(crate) fn standard_input() -> Script {
+        Script::from(Lines::standard_input(), Path::new("."))
+    }
+
+    fn from(lines: Lines, folder: &Path) -> Script {
+        let typed = lines.is_typed();
+        let files = vec![(folder.to_owned(), lines)];
+        let (batch, lexer) = (String::new(), Lexer::default());
+        Script { files, batch, typed, lexer, exit_on_error: false, ended: false }
+    }
+
+    /// Whether somebody types it, who can do better after an error.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.typed
     }
 
     /// Whether `:on error exit` is in force.
@@ -103,7 +127,16 @@ impl Script {
         if self.ended {
             return Ok(None);
         }
-        while let Some(line) = self.next_line() {
+        loop {
+            let line = match self.next_line() {
+                Ok(Some(line)) => line,
+                Ok(None) => break,
+                Err(e) => {
+                    // What cannot be read now cannot be read later.
+                    self.ended = true;
+                    return Err(e);
+                }
+            };
             if self.lexer.is_plain() {
                 let words: Vec<&str> = line.split_whitespace().collect();
                 if let Some(count) = go(&words)? {
@@ -112,8 +145,8 @@ impl Script {
                     }
                     continue;
                 }
-                if let Some(first) = words.first().filter(|w| w.starts_with(':') && !w.starts_with("::")) {
-                    if self.command(&first.to_lowercase(), &words, variables)? {
+                if let Some(command) = command(&words) {
+                    if self.command(&command, &words, variables)? {
                         self.ended = true;
                         return Ok(Some(Step::Quit));
                     }
@@ -126,7 +159,8 @@ impl Script {
             self.batch.push('\n');
         }
         self.ended = true;
-        Ok(self.take_batch(1))
+        // What was typed without GO was not meant to run.
+        Ok(if self.typed { None } else { self.take_batch(1) })
     }
 
     fn take_batch(&mut self, count: u32) -> Option<Step> {
@@ -135,14 +169,15 @@ impl Script {
         (!text.trim().is_empty()).then_some(Step::Batch { text, count })
     }
 
-    fn next_line(&mut self) -> Option<String> {
-        loop {
-            let (_, lines) = self.files.last_mut()?;
-            if let Some(line) = lines.pop() {
-                return Some(line);
+    fn next_line(&mut self) -> Result<Option<String>, String> {
+        let number = self.batch.lines().count() + 1;
+        while let Some((_, lines)) = self.files.last_mut() {
+            if let Some(line) = lines.next(number)? {
+                return Ok(Some(line));
             }
             self.files.pop();
         }
+        Ok(None)
     }
 
     /// Carries out a command; whether the script is to end.
@@ -160,9 +195,8 @@ impl Script {
                 let folder = self.files.last().map(|(f, _)| f.clone()).unwrap_or_default();
                 // As sqlcmd, from the current folder; and if it is not there, from beside the file that names it.
                 let path = if Path::new(name).exists() { PathBuf::from(name) } else { folder.join(name) };
-                let bytes = std::fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
                 let inner = path.parent().unwrap_or(Path::new(".")).to_owned();
-                self.files.push((inner, reversed_lines(&decode(&bytes))));
+                self.files.push((inner, Lines::of(&read(&path)?)));
             }
             ":setvar" => {
                 let name = words.get(1).ok_or(":setvar wants a name and a value")?;
@@ -191,38 +225,32 @@ impl Script {
     }
 }
 
+fn read(path: &Path) -> Result<String, String> {
+    let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    decode(&bytes).map_err(|e| format!("{} {e}", path.display()))
+}
+
+/// The command that a line is, with its colon; as in sqlcmd, three of them do without.
+fn command(words: &[&str]) -> Option<String> {
+    let first = words.first()?.to_lowercase();
+    if first.starts_with(':') && !first.starts_with("::") {
+        return Some(first);
+    }
+    (words.len() == 1 && matches!(first.as_str(), "exit" | "quit" | "reset")).then(|| format!(":{first}"))
+}
+
 /// The count of a line that says GO; an error if it says it with something that is no count.
 fn go(words: &[&str]) -> Result<Option<u32>, String> {
     match words {
         [go] if go.trim_end_matches(';').eq_ignore_ascii_case("go") => Ok(Some(1)),
         [go, count] if go.eq_ignore_ascii_case("go") => match count.parse() {
-            Ok(count) => Ok(Some(count)),
+            Ok(count @ 1..) => Ok(Some(count)),
             Err(_) if count.starts_with("--") => Ok(Some(1)),
-            Err(_) => Err(format!("GO wants a number, not {count}")),
+            _ => Err(format!("GO wants a number from 1 to {}, not {count}", u32::MAX)),
         },
         [go, comment, ..] if go.eq_ignore_ascii_case("go") && comment.starts_with("--") => Ok(Some(1)),
         _ => Ok(None),
     }
-}
-
-fn reversed_lines(text: &str) -> Vec<String> {
-    text.lines().rev().map(str::to_owned).collect()
-}
-
-/// A script's bytes as text: UTF-8, UTF-16 with its mark, or Windows-1252.
-pub(crate) fn decode(bytes: &[u8]) -> String {
-    let units = |bytes: &[u8], from: fn([u8; 2]) -> u16| -> String {
-        let units: Vec<u16> = bytes.chunks_exact(2).map(|c| from([c[0], c[1]])).collect();
-        String::from_utf16_lossy(&units)
-    };
-    if let Some(rest) = bytes.strip_prefix(&[0xFF, 0xFE]) {
-        return units(rest, u16::from_le_bytes);
-    }
-    if let Some(rest) = bytes.strip_prefix(&[0xFE, 0xFF]) {
-        return units(rest, u16::from_be_bytes);
-    }
-    let bytes = bytes.strip_prefix(&[0xEF, 0xBB, 0xBF]).unwrap_or(bytes);
-    String::from_utf8(bytes.to_vec()).unwrap_or_else(|_| lab_engine::types::decode_code_page(bytes))
 }
 
 /// Knows whether a line begins inside of a string or comment, where GO is text.
@@ -282,8 +310,9 @@ mod tests {
     use super::*;
 
     fn steps(text: &str, variables: &[&str]) -> Result<Vec<Step>, String> {
-        let mut variables = Variables::parse(&variables.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>())?;
-        let mut script = Script::new(text.to_owned(), Path::new("."));
+        let pairs: Vec<String> = variables.iter().map(|v| (*v).to_owned()).collect();
+        let mut variables = Variables::parse(&pairs, true)?;
+        let mut script = Script::new(text, Path::new("."));
         let mut out = Vec::new();
         while let Some(step) = script.next(&mut variables)? {
             out.push(step);
@@ -302,7 +331,9 @@ mod tests {
         assert_eq!(steps("/* /* */\nGO\n*/ x\nGO --done", &[]).unwrap(), [batch("/* /* */\nGO\n*/ x\n", 1)]);
         assert_eq!(steps("SELECT 'it''s' -- '\nGO", &[]).unwrap(), [batch("SELECT 'it''s' -- '\n", 1)]);
         assert_eq!(steps("[a'b]\nGO\nx", &[]).unwrap(), [batch("[a'b]\n", 1), batch("x\n", 1)]);
-        assert!(steps("x\nGO many", &[]).is_err());
+        for bad in ["many", "0", "-1", "99999999999"] {
+            assert!(steps(&format!("x\nGO {bad}"), &[]).is_err(), "{bad}");
+        }
     }
 
     #[test]
@@ -311,7 +342,11 @@ mod tests {
         assert!(steps("$(nowhere_at_all)", &[]).unwrap_err().contains("not defined"));
         assert_eq!(steps(":setvar x \"two words\"\n$(x)\n:exit\nmore", &[]).unwrap(), [Step::Quit]);
         assert_eq!(steps("$(x)\nGO\n:exit", &["x=1"]).unwrap(), [batch("1\n", 1), Step::Quit]);
+        assert_eq!(steps("a\nreset\nb\nGO\nQUIT\nc", &[]).unwrap(), [batch("b\n", 1), Step::Quit]);
         assert!(steps(":nothing", &[]).is_err());
+        let mut literal = Variables::parse(&[], false).unwrap();
+        let step = Script::new("$(x)", Path::new(".")).next(&mut literal);
+        assert_eq!(step, Ok(Some(batch("$(x)\n", 1))));
     }
 
     #[test]
@@ -319,18 +354,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("inner.sql"), "b\nGO\n").unwrap();
         std::fs::write(folder.path().join("loop.sql"), ":r loop.sql\n").unwrap();
-        let mut script = Script::new("a\n:r inner.sql\nc".to_owned(), folder.path());
+        let mut script = Script::new("a\n:r inner.sql\nc", folder.path());
         let mut v = Variables::default();
         assert_eq!(script.next(&mut v).unwrap(), Some(batch("a\nb\n", 1)));
         assert_eq!(script.next(&mut v).unwrap(), Some(batch("c\n", 1)));
-        let mut script = Script::new(":r loop.sql".to_owned(), folder.path());
+        let mut script = Script::new(":r loop.sql", folder.path());
         assert!(script.next(&mut v).unwrap_err().contains("too deeply"));
-    }
-
-    #[test]
-    fn scripts_in_several_encodings() {
-        assert_eq!(decode(b"\xFF\xFEa\0\xE9\0"), "aé");
-        assert_eq!(decode("\u{feff}é".as_bytes()), "é");
-        assert_eq!(decode(b"\xE9"), "é");
     }
 }

@@ -29,14 +29,28 @@ const LOOKED_AT: usize = 1000;
 /// A cell wider than this does not widen its column.
 const WIDTH_MAX: usize = 100;
 
+/// How a table looks.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// After so many rows the heading comes again; 0 for once, less for not at all.
+    pub(crate) headings: i64,
+    /// What stands between columns.
+    pub(crate) separator: String,
+    /// Columns are not filled up.
+    pub(crate) tight: bool,
+}
+
 /// Writes results in the form that was asked for; messages of the server go to stderr.
 pub(crate) struct Shown {
     out: Box<dyn Write>,
     output: Output,
+    table: Table,
     columns: Vec<Column>,
     waiting: Vec<Vec<Cell>>,
     widths: Option<Vec<usize>>,
     rows: u64,
+    /// Rows of a table that are printed.
+    told: i64,
 }
 
 type Written = Result<(), String>;
@@ -46,8 +60,8 @@ fn lost(e: std::io::Error) -> String {
 }
 
 impl Shown {
-    pub(crate) fn new(out: Box<dyn Write>, output: Output) -> Shown {
-        Shown { out, output, columns: Vec::new(), waiting: Vec::new(), widths: None, rows: 0 }
+    pub(crate) fn new(out: Box<dyn Write>, output: Output, table: Table) -> Shown {
+        Shown { out, output, table, columns: Vec::new(), waiting: Vec::new(), widths: None, rows: 0, told: 0 }
     }
 
     fn line(&mut self, text: &str) -> Written {
@@ -87,7 +101,7 @@ impl Shown {
                     .write_all(format!("{comma}{}", serde_json::Value::from(values)).as_bytes())
                     .map_err(lost)
             }
-            Output::Table if self.widths.is_some() => self.table_row(&cells),
+            Output::Table if self.widths.is_some() => self.table_body(&cells),
             Output::Table => {
                 self.waiting.push(cells);
                 if self.waiting.len() >= LOOKED_AT { self.table_head() } else { Ok(()) }
@@ -130,30 +144,50 @@ impl Shown {
                 *most = (*most).max(width(cell.shown()));
             }
         }
-        let names: Vec<Cell> = self.columns.iter().map(|c| Cell::Text(c.name.clone())).collect();
-        let dashes: Vec<Cell> = widths.iter().map(|w| Cell::Text("-".repeat(*w))).collect();
         self.widths = Some(widths);
+        self.told = 0;
+        if self.table.headings >= 0 {
+            self.heading()?;
+        }
+        rows.iter().try_for_each(|row| self.table_body(row))
+    }
+
+    fn heading(&mut self) -> Written {
+        let tight = self.table.tight;
+        let widths = self.widths.clone().unwrap_or_default();
+        let names: Vec<Cell> = self.columns.iter().map(|c| Cell::Text(c.name.clone())).collect();
+        let dashes = self.columns.iter().zip(widths).map(|(c, width)| {
+            Cell::Text("-".repeat(if tight { c.name.chars().count().max(1) } else { width }))
+        });
+        let dashes: Vec<Cell> = dashes.collect();
         self.table_row(&names)?;
-        self.table_row(&dashes)?;
-        rows.iter().try_for_each(|row| self.table_row(row))
+        self.table_row(&dashes)
+    }
+
+    /// A row, after the heading if it is time for it again.
+    fn table_body(&mut self, cells: &[Cell]) -> Written {
+        if self.table.headings > 0 && self.told > 0 && self.told % self.table.headings == 0 {
+            self.line("")?;
+            self.heading()?;
+        }
+        self.told += 1;
+        self.table_row(cells)
     }
 
     fn table_row(&mut self, cells: &[Cell]) -> Written {
         let widths = self.widths.clone().unwrap_or_default();
-        let mut line = String::new();
-        for ((cell, column), width) in cells.iter().zip(&self.columns).zip(&widths) {
-            if !line.is_empty() {
-                line.push(' ');
-            }
+        let cell = |((cell, column), width): ((&Cell, &Column), usize)| {
             let text = cell.shown().replace(['\r', '\n'], " ");
-            line.push_str(&if column.numeric {
-                format!("{text:>width$}")
-            } else {
-                format!("{text:<width$}")
-            });
-        }
-        let line = line.trim_end().to_owned();
-        self.line(&line)
+            match (self.table.tight, column.numeric) {
+                (true, _) => text.trim_end().to_owned(),
+                (false, true) => format!("{text:>width$}"),
+                (false, false) => format!("{text:<width$}"),
+            }
+        };
+        let line: Vec<String> = cells.iter().zip(&self.columns).zip(widths).map(cell).collect();
+        let line = line.join(&self.table.separator);
+        let line = if self.table.separator == " " { line.trim_end() } else { &line };
+        self.line(line)
     }
 
     /// An error or message. Those of PRINT are part of the output, as in sqlcmd; errors go to stderr.
@@ -176,6 +210,12 @@ impl Shown {
             "Msg {}, Level {}, State {}{procedure}{line}\n{}",
             m.number, m.level, m.state, m.text
         ))
+    }
+
+    /// An error that is not the server's.
+    pub(crate) fn complain(&mut self, text: &str) -> Written {
+        self.out.flush().map_err(lost)?;
+        to_stderr(text)
     }
 
     pub(crate) fn finish(&mut self) -> Written {

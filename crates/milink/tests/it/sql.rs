@@ -137,3 +137,103 @@ fn a_start_that_cannot_be_says_why() {
     assert!(start("", &folder.path().join("new")).contains("MSSQL_SA_PASSWORD"));
     assert!(start("short", &folder.path().join("new")).contains("too weak"));
 }
+
+/// What `milink sql` says of a wrong call: its exit code, and what it prints on standard error.
+fn complaint(arguments: &[&str]) -> (Option<i32>, String) {
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_milink"))
+        .arg("sql")
+        .args(arguments)
+        .env("SQLCMDPASSWORD", crate::PASSWORD)
+        .env_remove("SSL_CERT_FILE")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
+}
+
+#[test]
+fn what_cannot_be_done_is_said_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Instance::start(&folder.path().join("data"));
+    let server = format!("127.0.0.1,{}", lab.port);
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (binary, circle) = (file("bin.sql", b"SELECT 1\0"), file("circle.sql", b":r circle.sql"));
+    let (open, none) = (file("open.sql", b"SELECT 1 /* without end"), file("none.sql", b"SELECT 1\nGO 0"));
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let nobody = format!("127.0.0.1,{free}");
+    let script = |path: &str| ["-S", &server, "-U", "sa", "-C", "-b", "-i", path].map(str::to_owned);
+    let cases: [(&[&str], &[&str]); 8] = [
+        (&["--nothing"], &["--nothing"]),
+        (&["-S", &nobody, "-U", "sa", "-Q", "SELECT 1"], &[&nobody, "nothing listens"]),
+        (&["-S", "127.0.0.1,99999", "-U", "sa", "-Q", "SELECT 1"], &["99999", "1 to 65535"]),
+        (&["-S", &server, "-U", "sa", "-Q", "SELECT 1"], &[&server, "self-signed", "-C"]),
+        (&["-S", &server, "-U", "sa", "-C", "-N", "s", "-Q", "SELECT 1"], &["self-signed", "-J"]),
+        (&["-S", &server, "-C", "-Q", "SELECT 1"], &["-U", "SQLCMDPASSWORD"]),
+        (&["-S", &server, "-U", "sa", "-C", "-d", "nope", "-Q", "SELECT 1"], &["4060", "nope"]),
+        (&["-S", &server, "-U", "sa", "-C", "-b", "-t", "1", "-Q", "WAITFOR DELAY '0:0:9'"], &["-t"]),
+    ];
+    for (arguments, wanted) in cases {
+        let (code, said) = complaint(arguments);
+        assert!(code.is_some_and(|c| c != 0), "{arguments:?}");
+        assert!(wanted.iter().all(|w| said.contains(w)), "{arguments:?} said {said}");
+    }
+    for (path, wanted) in [(binary, "no text"), (circle, "too deeply"), (open, "Msg 113"), (none, "GO wants")]
+    {
+        let arguments = script(&path);
+        let (code, said) = complaint(&arguments.each_ref().map(String::as_str));
+        assert_eq!(code, Some(1), "{path}");
+        assert!(said.contains(wanted), "{path} said {said}");
+    }
+    // The certificate itself is trust enough, in strict mode too.
+    let certificate = folder.path().join("data/tls-cert.pem");
+    let strict =
+        ["-S", &server, "-U", "sa", "-N", "s", "-J", certificate.to_str().unwrap(), "-Q", "SELECT 1"];
+    assert_eq!(complaint(&strict), (Some(0), String::new()));
+}
+
+#[test]
+fn tables_look_as_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Instance::start(&folder.path().join("data"));
+    let shown = |more: &[&str]| {
+        let query = "SELECT n, t FROM (VALUES (1, 'x '), (20, 'yy'), (300, NULL)) AS v(n, t)";
+        let out = lab.sql(&[more, &["-Q", query]].concat());
+        String::from_utf8(out.stdout).unwrap()
+    };
+    assert_eq!(shown(&[]), "  n t\n--- ----\n  1 x\n 20 yy\n300 NULL\n\n(3 rows affected)\n");
+    assert_eq!(shown(&["-h", "-1", "-W", "-s", ","]), "1,x\n20,yy\n300,NULL\n\n(3 rows affected)\n");
+    assert!(shown(&["-h2"]).contains(" 20 yy\n\n  n t\n--- ----\n300 NULL\n"));
+    let literal = lab.sql(&["-x", "--output", "tsv", "-Q", "SELECT '$(x)' AS a"]);
+    assert_eq!(literal.stdout, b"a\n$(x)\n");
+}
+
+#[test]
+fn a_batch_from_standard_input_runs_at_its_go() {
+    use std::io::{BufRead as _, Write as _};
+    use std::process::Stdio;
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Instance::start(&folder.path().join("data"));
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_milink"))
+        .args(["sql", "-S", &format!("127.0.0.1,{}", lab.port), "-U", "sa", "-C", "--output", "tsv"])
+        .args(["-q", "SELECT 0 AS zero"])
+        .env("SQLCMDPASSWORD", crate::PASSWORD)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut next = || [lines.next().unwrap(), lines.next().unwrap()];
+    assert_eq!(next(), ["zero", "0"]);
+    // The input stays open: what comes back was not waiting for its end.
+    input.write_all(b"SELECT 1 AS one\nGO\n").unwrap();
+    assert_eq!(next(), ["one", "1"]);
+    input.write_all(b"SELECT 2 AS two").unwrap();
+    drop(input);
+    assert_eq!(next(), ["two", "2"]);
+    assert!(child.wait().unwrap().success());
+}
