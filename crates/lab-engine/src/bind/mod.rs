@@ -20,6 +20,7 @@ mod query;
 mod scope;
 mod select;
 mod session_functions;
+mod system_views;
 mod types;
 mod updatable;
 
