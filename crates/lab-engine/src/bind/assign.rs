@@ -53,6 +53,14 @@ impl RowExpressions {
 }
 
 impl Binder<'_> {
+    /// The type of a variable that is assigned: the function's being expanded, or the session's.
+    pub(super) fn assigned_type(&self, folded: &str) -> Option<SqlType> {
+        match self.arguments.last() {
+            Some(own) => own.get(folded).map(|v| v.ty),
+            None => self.env.variables.variable(folded).map(|(ty, _)| ty),
+        }
+    }
+
     /// Whether any of these variables is read by what was bound so far.
     pub(super) fn reads_any(&self, variables: &[String]) -> bool {
         self.params.iter().any(
@@ -66,7 +74,9 @@ impl Binder<'_> {
         select: &Select,
         assigns: &[String],
     ) -> Result<Option<RowExpressions>, SqlError> {
+        // A function's variables are no parameters: see `scalar`.
         if assigns.is_empty()
+            || !self.arguments.is_empty()
             || select.distinct
             || self.scope().grouping.is_some()
             || self.scope().saw_window

@@ -170,8 +170,10 @@ impl Binder<'_> {
 
     fn variable(&mut self, name: &str) -> Result<Bound, SqlError> {
         let folded = name.to_lowercase();
-        if let Some(argument) = self.arguments.last().and_then(|a| a.get(&folded)) {
-            return Ok(argument.clone());
+        if let Some(own) = self.arguments.last() {
+            let value = own.get(&folded).cloned().ok_or_else(|| SqlError::undeclared_variable(name))?;
+            self.expansion.reads.insert(folded);
+            return Ok(value);
         }
         let (ty, collation) =
             self.env.variables.variable(&folded).ok_or_else(|| SqlError::undeclared_variable(name))?;

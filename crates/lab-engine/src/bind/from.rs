@@ -11,7 +11,7 @@ use lab_tsql::{ParseOptions, parse_batch, parse_expression};
 use super::builtin_tables::is_builtin_table;
 use super::names::alias_of;
 use super::query::{OutColumn, column_list, named_columns};
-use super::{Binder, Bound, ColumnFacts, Resolved, Scope, Source, SourceColumn, Strength};
+use super::{Binder, Bound, ColumnFacts, Resolved, Scope, Source, SourceColumn};
 use crate::catalog::{Module, Object, ObjectKind, Table, same_name};
 use crate::error::SqlError;
 use crate::store::table_name;
@@ -557,84 +557,10 @@ impl Binder<'_> {
         self.push_source(source)?;
         Ok((format!("({}) AS {sqlite}", bound.sql), 1))
     }
-
-    /// A scalar function of the user, if its body is one RETURN: its expression with the arguments put in.
-    pub(crate) fn user_function(&mut self, call: &lab_tsql::ast::Call) -> Result<Bound, SqlError> {
-        let Some(resolved) = self.find(&call.name)? else {
-            return Err(SqlError::no_function(&call.name.to_string()));
-        };
-        let ObjectKind::ScalarFunction(module) = &resolved.object.kind else {
-            return Err(SqlError::no_function(&call.name.to_string()));
-        };
-        self.permitted(&resolved, "EXECUTE")?;
-        let create = parse_module(module)?;
-        let ModuleBody::ScalarFunction { parameters, returns, body } = &create.body else {
-            return Err(SqlError::internal("a function without a body"));
-        };
-        let Some(expr) = single_return(body) else {
-            return Err(SqlError::unsupported("scalar function with more than a RETURN"));
-        };
-        if call.args.len() != parameters.len() {
-            return Err(if call.args.len() > parameters.len() {
-                SqlError::too_many_arguments(&call.name.to_string())
-            } else {
-                SqlError::new(
-                    313,
-                    16,
-                    2,
-                    format!(
-                        "An insufficient number of arguments were supplied for the procedure or function {}.",
-                        call.name
-                    ),
-                )
-            });
-        }
-        let mut values = BTreeMap::new();
-        let mut ungrouped = None;
-        for (parameter, arg) in parameters.iter().zip(&call.args) {
-            let ty = super::declared_type(&parameter.data_type)?;
-            let arg = match (arg, &parameter.default) {
-                (Expr::Default, Some(default)) => self.expr(default)?,
-                (arg, _) => self.expr(arg)?,
-            };
-            ungrouped = ungrouped.or_else(|| arg.ungrouped.clone());
-            let bound = self.convert(&arg, ty, ConvertKind::Explicit)?;
-            values.insert(
-                parameter.name.to_lowercase(),
-                Bound { ungrouped: None, column: None, nullable: true, ..bound },
-            );
-        }
-        let ty = super::declared_type(returns)?;
-        self.arguments.push(values);
-        let bound = self.in_module(&resolved, |b| b.expr(&expr));
-        self.arguments.pop();
-        let bound = self.convert(&bound?, ty, ConvertKind::Explicit)?;
-        let collation = ty.is_character().then(|| self.database_collation());
-        Ok(Bound {
-            ungrouped,
-            collation,
-            collation_strength: Strength::Implicit,
-            nullable: true,
-            literal: None,
-            ..bound
-        })
-    }
 }
 
 /// Hints that ask for the locks of a write while reading.
 const LOCKING: &[&str] = &["UPDLOCK", "XLOCK", "HOLDLOCK", "SERIALIZABLE", "REPEATABLEREAD", "TABLOCKX"];
-
-/// The expression of a body that is one RETURN.
-fn single_return(body: &[lab_tsql::ast::Statement]) -> Option<Expr> {
-    match body {
-        [only] => match &only.kind {
-            StatementKind::Return(Some(expr)) => Some(expr.clone()),
-            StatementKind::Block(inner) => single_return(inner),
-            _ => None,
-        },
-        _ => None,
-    }
-}
 
 /// The CREATE statement of a module.
 pub(crate) fn parse_module(module: &Module) -> Result<CreateModule, SqlError> {

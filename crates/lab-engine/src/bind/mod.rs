@@ -17,6 +17,7 @@ mod names;
 mod operators;
 mod params;
 mod query;
+mod scalar;
 mod scope;
 mod select;
 mod session_functions;
@@ -68,8 +69,9 @@ pub(crate) struct Binder<'a> {
     next_alias: u32,
     /// Views and functions being expanded, so that a cycle ends.
     expanding: Vec<(i32, i32)>,
-    /// The arguments of the inline function being expanded: they hide variables.
+    /// The arguments and variables of the function being expanded: they hide the session's.
     arguments: Vec<BTreeMap<String, Bound>>,
+    expansion: scalar::Expansion,
     catalogs: BTreeMap<i32, Arc<Catalog>>,
     /// Databases that a hint (UPDLOCK and its kin) asks to be locked while the statement reads.
     pub(crate) locks: BTreeSet<i32>,
@@ -103,6 +105,7 @@ impl<'a> Binder<'a> {
             next_alias: 0,
             expanding: Vec::new(),
             arguments: Vec::new(),
+            expansion: scalar::Expansion::default(),
             catalogs: BTreeMap::new(),
             locks: BTreeSet::new(),
             wish: updatable::Wish::default(),

@@ -211,16 +211,18 @@ impl Binder<'_> {
                 }
                 SelectItem::Assign { variable, op, expr, pos } => {
                     let folded = variable.to_lowercase();
-                    let (ty, _) = self
-                        .env
-                        .variables
-                        .variable(&folded)
+                    let ty = self
+                        .assigned_type(&folded)
                         .ok_or_else(|| SqlError::undeclared_variable(variable).at(pos.line))?;
+                    let before = std::mem::take(&mut self.expansion.reads);
                     let mut bound = self.expr(expr)?;
                     if let Some(op) = op {
                         let current = self.expr(&Expr::Variable { name: variable.clone(), pos: *pos })?;
                         bound = self.arithmetic(super::expr::arithmetic_op(*op), current, bound)?;
                     }
+                    let reads = std::mem::replace(&mut self.expansion.reads, before);
+                    self.expansion.reads.extend(reads.iter().cloned());
+                    self.expansion.item_reads.push(reads);
                     let bound = self.to_variable(&bound, ty)?;
                     out.push(Item { bound, name: None, assign: Some(folded) });
                 }

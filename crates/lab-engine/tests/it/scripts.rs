@@ -41,6 +41,11 @@ fn functions() {
 }
 
 #[test]
+fn user_functions() {
+    check("user_functions");
+}
+
+#[test]
 fn flow() {
     check("flow");
 }
