@@ -98,3 +98,18 @@ fn no_cut_of_the_corpus_makes_the_parser_panic() {
         }
     }
 }
+
+#[test]
+fn parentheses_in_from_hold_a_query_or_a_table_and_take_no_time_to_tell() {
+    let parses = |text: &str| parse_batch(text, &ParseOptions::default()).is_ok();
+    assert!(parses("SELECT * FROM ((SELECT 1 AS a) UNION ALL (SELECT 2)) AS t"));
+    assert!(parses("SELECT * FROM (((SELECT 1 AS a))) AS t"));
+    assert!(parses("SELECT * FROM ((SELECT 1 AS a) AS t JOIN (SELECT 1 AS a) AS u ON t.a = u.a)"));
+    assert!(parses(
+        "SELECT * FROM (((SELECT 1 AS a) UNION (SELECT 2)) AS t CROSS JOIN (u JOIN v ON u.a = v.a))"
+    ));
+    assert!(!parses("SELECT * FROM ((SELECT 1 AS a) UNION ALL (SELECT 2))"), "without a name");
+    // Found by fuzzing: each attempt at a query was followed by one at a table.
+    let level = format!("SELECT 1 UNION ALL SELECT n FROM{}", "(".repeat(12));
+    assert!(!parses(&level.repeat(8)));
+}

@@ -477,28 +477,39 @@ impl Parser<'_> {
             let (alias, columns) = self.derived_alias()?;
             return Ok(TableRef::Values { rows, alias, columns });
         }
-        if self.starts_query() {
-            // `((SELECT ...) UNION ...) t` and `(a JOIN b ON ...)` both begin with parentheses.
-            let back = self.at;
+        if self.starts_query() && self.holds_query() {
             self.at += 1;
-            if let Ok(query) = self.query()
-                && self.is(")")
-            {
-                self.at += 1;
-                let (alias, columns) = self.derived_alias()?;
-                return Ok(TableRef::Derived { query: Box::new(query), alias, columns });
-            }
-            self.at = back;
-            if self.is_word_at(1, "SELECT") {
-                self.at += 1;
-                self.query()?;
-                return Err(self.unexpected());
-            }
+            let query = self.query()?;
+            self.expect(")")?;
+            let (alias, columns) = self.derived_alias()?;
+            return Ok(TableRef::Derived { query: Box::new(query), alias, columns });
         }
         self.at += 1;
         let inner = self.table_ref()?;
         self.expect(")")?;
         Ok(inner)
+    }
+
+    /// Whether the outermost of the parentheses here holds a query, as in `((SELECT ...) UNION ...) AS t`, or a table, as in
+    /// `((SELECT ...) AS t JOIN u ON ...)`. What follows the inner ones as they close tells: trying it out would take twice
+    /// as long with each of them.
+    fn holds_query(&self) -> bool {
+        let opened = (0..).take_while(|n| self.is_at(*n, "(")).count();
+        let (mut at, mut depth) = (opened, opened);
+        while depth > 0 && *self.ahead(at) != Token::End {
+            if self.is_at(at, "(") {
+                depth += 1;
+            } else if self.is_at(at, ")") {
+                depth -= 1;
+                let goes_on = ["UNION", "EXCEPT", "INTERSECT", "ORDER", "OFFSET", "FOR", "OPTION"];
+                let query = self.is_at(at + 1, ")") || goes_on.iter().any(|w| self.is_word_at(at + 1, w));
+                if depth > 0 && depth < opened && !query {
+                    return false;
+                }
+            }
+            at += 1;
+        }
+        true
     }
 
     fn derived_alias(&mut self) -> Parsed<(Ident, Vec<Ident>)> {
