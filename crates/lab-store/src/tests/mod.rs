@@ -4,6 +4,7 @@
 
 mod crash;
 mod flips;
+mod restores;
 mod scenarios;
 mod sim_disk;
 
