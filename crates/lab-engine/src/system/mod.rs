@@ -3,6 +3,7 @@
 //! A view's rows are made when it is read, from the catalog and the server's state; SQL reaches them as
 //! `json_each(t_view('sys.tables', database))`, one packed row for each element.
 
+mod databases;
 mod dynamic;
 mod facts;
 mod meta;
@@ -18,7 +19,8 @@ use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
 
-pub(crate) use dynamic::{SETTINGS, sizes};
+pub(crate) use databases::sizes;
+pub(crate) use dynamic::SETTINGS;
 pub(crate) use facts::TABLE_ROWS;
 pub(crate) use meta::{META_FUNCTIONS, split_name};
 pub(crate) use scripts::{Empty, Script, script_function};
@@ -108,7 +110,12 @@ pub(crate) fn view_named(name: &ObjectName, inside: &[(i32, i32)]) -> Option<Sys
 }
 
 fn all() -> impl Iterator<Item = &'static View> {
-    objects::VIEWS.iter().chain(schema::VIEWS).chain(dynamic::VIEWS).chain(facts::VIEWS)
+    objects::VIEWS
+        .iter()
+        .chain(schema::VIEWS)
+        .chain(databases::VIEWS)
+        .chain(dynamic::VIEWS)
+        .chain(facts::VIEWS)
 }
 
 /// Every system object: id, schema, name, and whether it is a function.
