@@ -6,6 +6,26 @@ use super::{Binder, Bound};
 use crate::error::SqlError;
 use crate::types::SqlType;
 
+/// Whether a function, named in lower case, makes one value of many rows.
+pub(super) fn is_aggregate(name: &str) -> bool {
+    matches!(
+        name,
+        "count"
+            | "count_big"
+            | "sum"
+            | "avg"
+            | "min"
+            | "max"
+            | "stdev"
+            | "stdevp"
+            | "var"
+            | "varp"
+            | "string_agg"
+            | "checksum_agg"
+            | "approx_count_distinct"
+    )
+}
+
 impl Binder<'_> {
     /// Binds the call if it is an aggregate or a window function.
     pub(crate) fn aggregate_or_window(&mut self, name: &str, call: &Call) -> Result<Option<Bound>, SqlError> {
@@ -22,22 +42,7 @@ impl Binder<'_> {
                 | "percent_rank"
                 | "cume_dist"
         );
-        let aggregate = matches!(
-            name,
-            "count"
-                | "count_big"
-                | "sum"
-                | "avg"
-                | "min"
-                | "max"
-                | "stdev"
-                | "stdevp"
-                | "var"
-                | "varp"
-                | "string_agg"
-                | "checksum_agg"
-                | "approx_count_distinct"
-        );
+        let aggregate = is_aggregate(name);
         if !ranking && !aggregate {
             return Ok(None);
         }

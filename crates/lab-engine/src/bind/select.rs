@@ -2,6 +2,7 @@
 
 use lab_tsql::ast::{Expr, OrderItem, Query, Select, SelectItem, Top};
 
+use super::aggregate::is_aggregate;
 use super::query::{BoundQuery, OutColumn, column_list, ordinal};
 use super::{Binder, Bound, Grouping, Scope};
 use crate::catalog::same_name;
@@ -442,23 +443,8 @@ fn aggregates(expr: &Expr) -> bool {
     match expr {
         Expr::Call(call) => {
             let name = call.name.name().to_ascii_lowercase();
-            let is = matches!(
-                name.as_str(),
-                "count"
-                    | "count_big"
-                    | "sum"
-                    | "avg"
-                    | "min"
-                    | "max"
-                    | "stdev"
-                    | "stdevp"
-                    | "var"
-                    | "varp"
-                    | "string_agg"
-                    | "checksum_agg"
-                    | "approx_count_distinct"
-            );
-            (is && call.over.is_none() && call.name.parts.len() == 1) || call.args.iter().any(aggregates)
+            (is_aggregate(&name) && call.over.is_none() && call.name.parts.len() == 1)
+                || call.args.iter().any(aggregates)
         }
         Expr::Nested(e) | Expr::Not(e) => aggregates(e),
         Expr::Unary { operand, .. }

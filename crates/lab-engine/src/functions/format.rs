@@ -127,7 +127,7 @@ pub(super) fn format_function(a: &[Value]) -> Result<Value, SqlError> {
     Ok(number_text(&number, format, &culture).map_or(Value::Null, Value::Text))
 }
 
-const MONTHS: [&str; 12] = [
+pub(super) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -141,7 +141,8 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+pub(super) const DAYS: [&str; 7] =
+    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// A date in a .NET format; a single letter is a standard format.
 fn moment_text(at: Moment, format: &str, culture: &Culture) -> Result<String, SqlError> {

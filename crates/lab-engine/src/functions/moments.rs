@@ -2,6 +2,7 @@
 
 use rusqlite::types::Value;
 
+use super::format::{DAYS, MONTHS};
 use super::scalar::{Outcome, int, integer, text, type_at};
 use super::zones::Zone;
 use crate::error::SqlError;
@@ -75,21 +76,6 @@ fn part_of(part: &str, at: Moment, first: i64) -> Result<i64, SqlError> {
 }
 
 pub(super) fn datename(a: &[Value]) -> Outcome {
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
-    const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
     let ty = type_at(a, 2);
     check_part(text(a, 0), ty, "datename")?;
     let Some(at) = a.get(1).and_then(|v| types::moment(v, ty)) else { return Ok(Value::Null) };
