@@ -58,3 +58,54 @@ guid!(
     /// `sys.databases.group_database_id`.
     DatabaseId
 );
+
+/// A database's name as both sides of a group know it: it is the same in any case.
+#[derive(Clone)]
+pub struct DbName {
+    name: std::sync::Arc<str>,
+    upper: std::sync::Arc<str>,
+}
+
+impl DbName {
+    /// The name as somebody wrote it.
+    pub fn new(name: &str) -> DbName {
+        DbName { name: name.into(), upper: name.to_uppercase().into() }
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.name
+    }
+}
+
+impl PartialEq for DbName {
+    fn eq(&self, other: &DbName) -> bool {
+        self.upper == other.upper
+    }
+}
+
+impl Eq for DbName {}
+
+impl PartialOrd for DbName {
+    fn partial_cmp(&self, other: &DbName) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for DbName {
+    fn cmp(&self, other: &DbName) -> std::cmp::Ordering {
+        self.upper.cmp(&other.upper)
+    }
+}
+
+impl std::fmt::Debug for DbName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl std::fmt::Display for DbName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
+}
