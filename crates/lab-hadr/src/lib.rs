@@ -6,9 +6,11 @@
 mod groups;
 mod history;
 mod ids;
+mod node;
 mod wire;
 
 pub use groups::*;
 pub use history::{ForkId, ForkPoint, History};
 pub use ids::{DatabaseId, DbName, GroupId, ReplicaId};
+pub use node::*;
 pub use wire::*;
