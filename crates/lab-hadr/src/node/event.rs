@@ -143,8 +143,8 @@ pub enum Event {
     Frame { conn: ConnId, bytes: Vec<u8> },
     /// The log of a database is durable up to there, on a primary and on a secondary alike.
     Hardened { db: DbName, lsn: Lsn },
-    /// [`Effect::Hold`] was carried out; the log ended there at that moment.
-    Held { db: DbName, end: Lsn },
+    /// The [`Effect::Hold`] of that mark was carried out; the log ended there at that moment.
+    Held { db: DbName, mark: u64, end: Lsn },
     /// [`Effect::Ship`] was carried out, up to there.
     Shipped { conn: ConnId, db: DbName, to: Lsn },
     /// It could not be.
@@ -170,8 +170,11 @@ pub enum Event {
     /// [`Effect::SeedCreate`], [`Effect::SeedWrite`] or [`Effect::SeedFinish`] could not be. After a success of the last
     /// there is an [`Event::Copy`].
     SeedWriteFailed { db: DbName, failure: Failure },
-    /// A backup has been taken, or the log been truncated otherwise.
-    BackedUp { db: DbName, backed_up: Option<Lsn>, full_backup: Option<Lsn>, log_start: Lsn },
+    /// A backup of the primary's copy has been taken. Without trace flag 12381 a log backup lets go of the log that a
+    /// seeding under way will need (`keeps_log`).
+    BackedUp { db: DbName, backed_up: Option<Lsn>, full_backup: Option<Lsn>, keeps_log: bool },
+    /// The log of a database begins there now: older segments were removed.
+    Truncated { db: DbName, log_start: Lsn },
     /// Somebody wants a planned failover of a group to the peer. Ends with [`Effect::FailoverDone`].
     Failover { group: GroupId },
 }
@@ -208,14 +211,14 @@ pub enum Effect {
     EnterFork { db: DbName, history: History },
     /// Commits are acknowledged only when they are hardened here and lie before this; without a position, when they are
     /// hardened here. [`Event::Held`].
-    Hold { db: DbName, to: Option<Lsn> },
+    Hold { db: DbName, to: Option<Lsn>, mark: u64 },
     /// No writer any more, durably; [`Event::Copy`] with the final end, hardened.
     Demote { db: DbName },
     /// All log is redone: begin a new fork, durably, and let writers in. [`Event::Copy`].
     Promote { db: DbName },
     /// Who may use it. Before [`Effect::Demote`] and after [`Effect::Promote`].
     SetAccess { db: DbName, access: Access },
-    /// Keep the log from there on for this partner; nothing: not any more.
+    /// Keep the log from there on for this partner, or what there is of that; nothing: not any more.
     Pin { db: DbName, partner: PartnerKey, from: Option<Lsn> },
     /// As the primary does, a secondary lets go of log that has been backed up.
     FollowBackups { db: DbName, backed_up: Option<Lsn>, full_backup: Option<Lsn> },
@@ -227,7 +230,8 @@ pub enum Effect {
     SeedRead { seed: u64 },
     /// It has ended or is of no use any more.
     SeedClose { seed: u64 },
-    /// Begin to write a copy: into a new database, or to rewind the one that is here.
+    /// Begin to write a copy: a new database, which replaces the one that may be here only when it is finished, or the pages
+    /// that rewind the one that is here.
     SeedCreate { db: DbName, group: GroupId, begin: SeedBegin, rewind: bool },
     /// Write a chunk; [`Event::SeedWritten`] or [`Event::SeedWriteFailed`].
     SeedWrite { db: DbName, chunk: u64, bytes: Vec<u8> },

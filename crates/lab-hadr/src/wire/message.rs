@@ -131,6 +131,8 @@ pub enum Message {
     Refuse { number: u32, text: String },
     /// Nothing to say.
     Heartbeat,
+    /// Say again what you have: it is to be decided anew.
+    Resync,
     /// From a secondary: send the log from here on.
     Subscribe { db: DbName, from: Lsn },
     /// From either side: no more log of this database, and why.
@@ -176,6 +178,7 @@ const SEED_END: u8 = 14;
 const SEED_ABORT: u8 = 15;
 const HANDOVER: u8 = 16;
 const HANDOVER_REFUSED: u8 = 17;
+const RESYNC: u8 = 18;
 
 /// The bytes before the log's own in a [`Message::Log`]: whoever ships large blocks need not copy them together.
 pub fn log_head(db: &DbName, from: Lsn, len: usize) -> Vec<u8> {
@@ -218,6 +221,7 @@ impl Message {
                 w.text(text);
             }
             Message::Heartbeat => w.u8(HEARTBEAT),
+            Message::Resync => w.u8(RESYNC),
             Message::Subscribe { db, from } => {
                 w.u8(SUBSCRIBE);
                 w.text(db.as_str());
@@ -326,6 +330,7 @@ impl Message {
             }),
             REFUSE => Message::Refuse { number: r.u32()?, text: r.text()? },
             HEARTBEAT => Message::Heartbeat,
+            RESYNC => Message::Resync,
             SUBSCRIBE => Message::Subscribe { db: read_db(&mut r)?, from: r.lsn()? },
             UNSUBSCRIBE => Message::Unsubscribe { db: read_db(&mut r)?, number: r.u32()?, text: r.text()? },
             LOG => Message::Log { db: read_db(&mut r)?, from: r.lsn()?, bytes: r.bytes()?.to_vec() },

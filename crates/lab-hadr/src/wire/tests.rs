@@ -64,6 +64,7 @@ fn message() -> impl Strategy<Value = Message> {
         ),
         (any::<u32>(), ".*").prop_map(|(number, text)| Message::Refuse { number, text }),
         Just(Message::Heartbeat),
+        Just(Message::Resync),
         (db(), lsn()).prop_map(|(db, from)| Message::Subscribe { db, from }),
         (db(), any::<u32>(), ".*").prop_map(|(db, number, text)| Message::Unsubscribe { db, number, text }),
         (db(), lsn(), bytes()).prop_map(|(db, from, bytes)| Message::Log { db, from, bytes }),

@@ -1,0 +1,241 @@
+//! Bringing databases to the mode that they are to have, and handing the primary role over without a loss.
+//!
+//! | handover is | until | then |
+//! |---|---|---|
+//! | synchronizing | every database is SYNCHRONIZED | this side is to be secondary; draining |
+//! | draining | no writer is left, and the peer has hardened the end of every log | the peer is offered the role; offered |
+//! | offered | the peer says that it is primary | done |
+//! | offered | the peer refuses, or says on a new connection that it is still secondary | this side is primary again |
+//!
+//! Until the role is offered, whatever goes wrong makes this side primary again. Afterwards only the peer knows: this side
+//! stays secondary until it has heard of it. An offer is good on its connection alone; a peer that speaks on a new one and
+//! is no primary will never become it by the old one.
+
+use lab_store::Lsn;
+
+use super::{Access, ConnId, Effect, Mode, Node, PartnerKey, Tick};
+use crate::wire::Message;
+use crate::{DbName, GroupId, Role};
+
+/// How long a planned failover may take before this side takes the role back.
+const FAILOVER_MS: u64 = 60_000;
+
+/// A planned failover on the side that was primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Handover {
+    pub(super) phase: Phase,
+    deadline: Tick,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Synchronizing,
+    Draining,
+    /// On which connection; nothing once that is gone.
+    Offered(Option<ConnId>),
+}
+
+impl Node {
+    /// Brings each database to the mode that is wanted of it.
+    pub(super) fn settle_modes(&mut self) {
+        let names: Vec<DbName> = self.databases.keys().cloned().collect();
+        for db in names {
+            self.settle_mode(&db);
+            self.settle_hold(&db);
+        }
+    }
+
+    pub(super) fn settle_mode(&mut self, db: &DbName) {
+        let Some(database) = self.databases.get_mut(db) else { return };
+        let (Some(spec), Some(local)) = (database.spec, &database.copy) else {
+            database.access = None;
+            return;
+        };
+        if database.changing {
+            return;
+        }
+        let access = match (local.mode, spec.writable) {
+            (Mode::Primary, true) => Access::Primary,
+            (Mode::Secondary, false) => Access::Secondary,
+            (Mode::Primary, false) => {
+                database.changing = true;
+                Access::Resolving
+            }
+            (Mode::Secondary, true) => {
+                let copy = &local.copy;
+                // Everything that is in the log counts: what the former primary had acknowledged is in it.
+                if copy.hardened < copy.history.end || copy.redone < copy.history.end {
+                    self.effects.push(Effect::Redo { db: db.clone() });
+                    return;
+                }
+                database.changing = true;
+                self.effects.push(Effect::Promote { db: db.clone() });
+                return;
+            }
+        };
+        if database.access != Some(access) {
+            database.access = Some(access);
+            self.effects.push(Effect::SetAccess { db: db.clone(), access });
+        }
+        if access == Access::Resolving {
+            self.effects.push(Effect::Demote { db: db.clone() });
+        }
+    }
+
+    pub(super) fn failover(&mut self, group: GroupId) {
+        let refused = |node: &mut Node, number: u32, text: String| {
+            node.effects.push(Effect::FailoverDone { group, result: Err((number, text)) });
+        };
+        let mut partners = self.partners.values().filter(|p| p.spec.key.group == group);
+        let (Some(partner), None) = (partners.next(), partners.next()) else {
+            return refused(self, 19512, "the group has no single other replica".to_owned());
+        };
+        let key = partner.spec.key;
+        let there = partner.spec.there.clone();
+        if self.role_in_effect(partner) != Role::Primary {
+            return refused(self, 35251, "this replica is not the primary one".to_owned());
+        }
+        if partner.handover.is_some() {
+            return refused(self, 41968, "a role change is under way".to_owned());
+        }
+        if partner.peer.as_ref().map(|p| p.role) != Some(Role::Secondary) {
+            return refused(self, 35250, format!("'{there}' is not connected as a secondary replica"));
+        }
+        if let Some(db) = partner.spec.databases.iter().find(|db| !partner.outs.contains_key(db)) {
+            return refused(
+                self,
+                35253,
+                format!("'{there}' does not receive the log of the database '{db}'"),
+            );
+        }
+        let handover = Handover { phase: Phase::Synchronizing, deadline: self.now.after(FAILOVER_MS) };
+        if let Some(partner) = self.partners.get_mut(&key) {
+            partner.handover = Some(handover);
+        }
+        self.settle_sync(key);
+        self.advance_handover(key);
+    }
+
+    /// Goes on with a planned failover as far as it can.
+    pub(super) fn advance_handover(&mut self, key: PartnerKey) {
+        let Some(partner) = self.partners.get(&key) else { return };
+        let Some(handover) = partner.handover else { return };
+        let role = self.role_in_effect(partner);
+        let role_wanted = partner.spec.role;
+        let late = handover.deadline <= self.now;
+        let peer = partner.peer.as_ref().map(|p| p.role);
+        match handover.phase {
+            Phase::Synchronizing | Phase::Draining if late => {
+                self.take_back(key, 41969, "the secondary replica did not catch up in time");
+            }
+            Phase::Synchronizing if role != Role::Primary => {
+                self.finish_handover(key, Err((41968, "the role was changed meanwhile".to_owned())));
+            }
+            Phase::Synchronizing => {
+                let all =
+                    partner.spec.databases.iter().all(|db| {
+                        partner.outs.get(db).is_some_and(super::primary::OutStream::is_synchronized)
+                    });
+                if all {
+                    self.set_phase(key, Phase::Draining);
+                    self.set_role(key, Role::Secondary);
+                }
+            }
+            Phase::Draining if role == Role::Secondary => self.offer(key),
+            Phase::Draining => {}
+            Phase::Offered(_) if role_wanted == Role::Primary => {
+                self.finish_handover(key, Err((41968, "the role was changed meanwhile".to_owned())));
+            }
+            Phase::Offered(_) if peer == Some(Role::Primary) => self.finish_handover(key, Ok(())),
+            Phase::Offered(on) if on != partner.conn() && peer == Some(Role::Secondary) => {
+                self.take_back(key, 41969, "the secondary replica did not take over");
+            }
+            Phase::Offered(_) => {}
+        }
+    }
+
+    fn offer(&mut self, key: PartnerKey) {
+        let Some(partner) = self.partners.get(&key) else { return };
+        let Some(conn) = partner.conn() else { return };
+        let mut ends = Vec::new();
+        for db in &partner.spec.databases {
+            let (Some(out), Some(local)) = (partner.outs.get(db), self.local(db)) else { return };
+            let end = local.copy.history.end;
+            if out.peer.hardened < end {
+                return;
+            }
+            ends.push((db.clone(), end));
+        }
+        self.set_phase(key, Phase::Offered(Some(conn)));
+        self.send(conn, Message::Handover { ends });
+    }
+
+    fn set_phase(&mut self, key: PartnerKey, phase: Phase) {
+        if let Some(handover) = self.partners.get_mut(&key).and_then(|p| p.handover.as_mut()) {
+            handover.phase = phase;
+        }
+    }
+
+    fn finish_handover(&mut self, key: PartnerKey, result: Result<(), (u32, String)>) {
+        if let Some(partner) = self.partners.get_mut(&key) {
+            partner.handover = None;
+        }
+        self.effects.push(Effect::FailoverDone { group: key.group, result });
+        self.settle_sync(key);
+    }
+
+    /// The peer has not taken the role, and will not: this side is primary again.
+    fn take_back(&mut self, key: PartnerKey, number: u32, text: &str) {
+        let was_primary = self.partners.get(&key).is_some_and(|p| p.spec.role == Role::Primary);
+        self.finish_handover(key, Err((number, text.to_owned())));
+        if !was_primary {
+            self.set_role(key, Role::Primary);
+        }
+    }
+
+    pub(super) fn handover_interrupted(&mut self, key: PartnerKey) {
+        match self.partners.get(&key).and_then(|p| p.handover).map(|h| h.phase) {
+            Some(Phase::Synchronizing | Phase::Draining) => {
+                self.take_back(key, 35206, "the connection with the secondary replica was lost");
+            }
+            Some(Phase::Offered(_)) => self.set_phase(key, Phase::Offered(None)),
+            None => {}
+        }
+    }
+
+    /// The primary has become a secondary and offers its role.
+    pub(super) fn handed_over(&mut self, key: PartnerKey, conn: ConnId, ends: &[(DbName, Lsn)]) {
+        let Some(partner) = self.partners.get(&key) else { return };
+        let has_all = |db: &DbName| {
+            let end = ends.iter().find(|(name, _)| name == db).map(|(_, end)| *end);
+            self.local(db).is_some_and(|local| {
+                let copy = &local.copy;
+                Some(copy.history.end) == end && copy.hardened == copy.history.end
+            })
+        };
+        let complete =
+            ends.len() == partner.spec.databases.len() && partner.spec.databases.iter().all(has_all);
+        let peer_gave_way = partner.peer.as_ref().is_some_and(|p| p.role == Role::Secondary);
+        if partner.spec.role != Role::Secondary || !complete || !peer_gave_way {
+            let text = "the secondary replica does not have the end of every database's log".to_owned();
+            return self.send(conn, Message::HandoverRefused { number: 41969, text });
+        }
+        self.set_role(key, Role::Primary);
+    }
+
+    /// Changes the role that this side is to have. It counts at once: what the peer is told from now on must not be what
+    /// was true before.
+    fn set_role(&mut self, key: PartnerKey, role: Role) {
+        if let Some(partner) = self.partners.get_mut(&key) {
+            partner.spec.role = role;
+        }
+        self.effects.push(Effect::SetRole { group: key.group, role });
+        self.tell_status(key);
+    }
+
+    pub(super) fn handover_refused(&mut self, key: PartnerKey, number: u32, text: &str) {
+        if self.partners.get(&key).and_then(|p| p.handover).is_some() {
+            self.take_back(key, number, text);
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! Log on its way here: from a peer that is primary.
+//!
+//! What is done with a database is decided when the peer says what it has:
+//!
+//! | this side has | then |
+//! |---|---|
+//! | no copy | the peer is asked for one (seeding) |
+//! | a copy whose log is a part of the peer's, which still reaches back to its end | it follows |
+//! | the same, but the peer's log does not reach back | it is seeded anew |
+//! | a copy with log of its own behind a fork point | what only it has is noted, then it is rewound: pages changed since |
+//! | a copy that never was the same database | nothing; somebody must decide |
+
+use lab_store::Lsn;
+
+use super::seeding::SeedIn;
+use super::{ConnId, Effect, Failure, Mode, Node, PartnerKey, Tick};
+use crate::wire::{Message, PageRange, PrimaryState, Progress};
+use crate::{DbName, SeedingMode};
+
+/// After a failure it is tried again.
+const RETRY_MS: u64 = 5_000;
+
+/// Log of one database on its way here.
+#[derive(Debug)]
+pub(super) struct InStream {
+    pub(super) state: InState,
+    /// What the primary said last beside the log.
+    pub(super) primary: PrimaryState,
+    /// What the primary was told last.
+    told: Progress,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum InState {
+    /// The peer was asked what it has.
+    Asking,
+    /// SET HADR SUSPEND.
+    Suspended,
+    /// What only this side has is being noted.
+    ReadingFork { since: Lsn },
+    /// The peer was asked for a copy; with a position, for what rewinds this one.
+    SeedWanted { since: Option<Lsn> },
+    /// A copy is coming in.
+    Seeding(SeedIn),
+    /// Log is coming in; the next record will stand there.
+    Following { conn: ConnId, next: Lsn },
+    /// Why nothing moves, and when it is tried again.
+    Failed { why: String, retry_at: Option<Tick> },
+}
+
+impl Node {
+    pub(super) fn settle_secondary(&mut self, key: PartnerKey) {
+        self.drop_outs(key);
+        let Some(partner) = self.partners.get(&key) else { return };
+        let Some(peer) = &partner.peer else { return };
+        let names: Vec<DbName> =
+            peer.databases.iter().filter(|d| d.copy.is_some()).map(|d| d.name.clone()).collect();
+        for db in names {
+            self.settle_in(key, &db);
+        }
+    }
+
+    fn settle_in(&mut self, key: PartnerKey, db: &DbName) {
+        let suspended = self.is_suspended(db);
+        let Some(partner) = self.partners.get_mut(&key) else { return };
+        let Some(conn) = partner.conn() else { return };
+        let state = partner.ins.get(db).map(|s| s.state.clone());
+        match state {
+            Some(InState::Following { .. }) if suspended => {
+                self.set_in(key, db, InState::Suspended);
+                let text = "data movement has been suspended".to_owned();
+                self.send(conn, Message::Unsubscribe { db: db.clone(), number: 35264, text });
+            }
+            Some(InState::Suspended) if !suspended => self.ask(key, db),
+            Some(InState::Following { .. }) => self.keep_following(key, conn, db),
+            None if suspended => self.set_in(key, db, InState::Suspended),
+            None => self.decide(key, conn, db),
+            Some(
+                InState::Asking
+                | InState::Suspended
+                | InState::ReadingFork { .. }
+                | InState::SeedWanted { .. }
+                | InState::Seeding(_)
+                | InState::Failed { .. },
+            ) => {}
+        }
+    }
+
+    /// The peer has said what it has, after it was asked.
+    pub(super) fn answered(&mut self, key: PartnerKey) {
+        if let Some(partner) = self.partners.get_mut(&key) {
+            partner.ins.retain(|_, stream| stream.state != InState::Asking);
+        }
+    }
+
+    /// Lets it be decided anew: by what the peer has now, not by what it said once.
+    pub(super) fn ask(&mut self, key: PartnerKey, db: &DbName) {
+        let Some(conn) = self.partners.get(&key).and_then(super::Partner::conn) else { return };
+        self.set_in(key, db, InState::Asking);
+        self.send(conn, Message::Resync);
+    }
+
+    pub(super) fn set_in(&mut self, key: PartnerKey, db: &DbName, state: InState) {
+        let Some(partner) = self.partners.get_mut(&key) else { return };
+        match partner.ins.get_mut(db) {
+            Some(stream) => stream.state = state,
+            None => {
+                let stream = InStream { state, primary: PrimaryState::default(), told: Progress::default() };
+                partner.ins.insert(db.clone(), stream);
+            }
+        }
+    }
+
+    pub(super) fn in_state(&self, key: PartnerKey, db: &DbName) -> Option<&InState> {
+        self.partners.get(&key)?.ins.get(db).map(|s| &s.state)
+    }
+
+    pub(super) fn fail_in(&mut self, key: PartnerKey, db: &DbName, number: u32, why: String) {
+        self.report(number, format!("Always On: the database '{db}' does not follow: {why}"));
+        let retry_at = Some(self.now.after(RETRY_MS));
+        self.set_in(key, db, InState::Failed { why, retry_at });
+    }
+
+    fn decide(&mut self, key: PartnerKey, conn: ConnId, db: &DbName) {
+        let Some(partner) = self.partners.get(&key) else { return };
+        let Some(theirs) = partner.theirs(db).cloned() else { return };
+        if partner.peer_format > self.config.format {
+            let why = "the primary's database format is newer than this instance's".to_owned();
+            return self.fail_in(key, db, 41984, why);
+        }
+        let automatic = partner.spec.seeding_mode == SeedingMode::Automatic;
+        let may_create = partner.spec.may_create && automatic;
+        let Some(local) = self.local(db) else {
+            return if may_create {
+                self.want_seed(key, conn, db, None, Vec::new());
+            } else {
+                let why = "it is not here, and CREATE ANY DATABASE was not granted to the group, or seeding is manual";
+                self.fail_in(key, db, 19506, why.to_owned());
+            };
+        };
+        if local.mode == Mode::Primary {
+            // Not yet: its writers are just being stopped.
+            return;
+        }
+        let mine = local.copy.clone();
+        match mine.history.common_end(&theirs.history) {
+            Some(common) if common == mine.history.end && theirs.log_start <= common => {
+                self.enter_fork(db, &theirs.history, &mine.history);
+                self.set_in(key, db, InState::Following { conn, next: common });
+                self.send(conn, Message::Subscribe { db: db.clone(), from: common });
+                self.tell_progress(key, conn, db);
+            }
+            Some(common) if common == mine.history.end => {
+                self.want_whole_seed(
+                    key,
+                    conn,
+                    db,
+                    automatic,
+                    "the primary's log does not reach back to its end",
+                );
+            }
+            Some(since) => {
+                self.set_in(key, db, InState::ReadingFork { since });
+                let other = theirs.history;
+                self.effects.push(Effect::ReadFork { db: db.clone(), since, other });
+            }
+            None if mine.history.is_related(&theirs.history) => {
+                self.want_whole_seed(key, conn, db, automatic, "it has no log in common with the primary's");
+            }
+            None => {
+                let why = "it is another database of the same name, which was never a copy of the primary's";
+                self.fail_in(key, db, 1408, why.to_owned());
+            }
+        }
+    }
+
+    fn want_whole_seed(&mut self, key: PartnerKey, conn: ConnId, db: &DbName, automatic: bool, why: &str) {
+        if automatic {
+            self.report(35278, format!("Always On: the database '{db}' is seeded anew: {why}"));
+            self.want_seed(key, conn, db, None, Vec::new());
+        } else {
+            self.fail_in(key, db, 1408, format!("{why}, and seeding is manual"));
+        }
+    }
+
+    fn enter_fork(&mut self, db: &DbName, theirs: &crate::History, mine: &crate::History) {
+        if theirs.fork != mine.fork || theirs.forks != mine.forks {
+            self.effects.push(Effect::EnterFork { db: db.clone(), history: theirs.clone() });
+        }
+    }
+
+    /// The primary may have begun a new fork behind what this side has.
+    fn keep_following(&mut self, key: PartnerKey, conn: ConnId, db: &DbName) {
+        let Some(theirs) = self.partners.get(&key).and_then(|p| p.theirs(db)).cloned() else { return };
+        let Some(mine) = self.local(db).map(|l| l.copy.history.clone()) else { return };
+        if theirs.history.fork == mine.fork && theirs.history.forks == mine.forks {
+            return;
+        }
+        if theirs.history.common_end(&mine) == Some(mine.end) {
+            self.enter_fork(db, &theirs.history, &mine);
+        } else {
+            let text = "the primary has begun a fork before the end of this copy".to_owned();
+            self.send(conn, Message::Unsubscribe { db: db.clone(), number: 35285, text });
+            self.ask(key, db);
+        }
+    }
+
+    pub(super) fn fork_read(&mut self, db: &DbName, since: Lsn, pages: Result<Vec<PageRange>, Failure>) {
+        for key in self.keys() {
+            if self.in_state(key, db) != Some(&InState::ReadingFork { since }) {
+                continue;
+            }
+            let Some(partner) = self.partners.get(&key) else { continue };
+            let Some(conn) = partner.conn() else { continue };
+            let automatic = partner.spec.seeding_mode == SeedingMode::Automatic;
+            match &pages {
+                Ok(pages) => {
+                    self.report(
+                        35285,
+                        format!(
+                            "The recovery LSN {} was identified for the database '{db}': it is rewound to there.",
+                            since.hex()
+                        ),
+                    );
+                    self.want_seed(key, conn, db, Some(since), pages.clone());
+                }
+                Err(Failure::LogGone) => {
+                    let why = "its log does not reach back to where it parted from the primary's";
+                    self.want_whole_seed(key, conn, db, automatic, why);
+                }
+                Err(failure) => self.fail_in(key, db, 35265, failure.to_string()),
+            }
+        }
+    }
+
+    pub(super) fn log(&mut self, key: PartnerKey, conn: ConnId, db: &DbName, from: Lsn, bytes: Vec<u8>) {
+        let Some(stream) = self.partners.get_mut(&key).and_then(|p| p.ins.get_mut(db)) else { return };
+        // Anything else was on its way when this side asked for another place, or for none.
+        if let InState::Following { conn: on, next } = &mut stream.state
+            && *on == conn
+            && *next == from
+        {
+            *next = Lsn(from.0.saturating_add(bytes.len() as u64));
+            self.effects.push(Effect::Append { db: db.clone(), bytes });
+        }
+    }
+
+    pub(super) fn appended(&mut self, db: &DbName, end: Lsn, end_time: i64) {
+        if let Some(local) = self.local_mut(db) {
+            local.copy.history.end = local.copy.history.end.max(end);
+            local.end_time = local.end_time.max(end_time);
+        }
+    }
+
+    fn following(&self, db: &DbName) -> Vec<(PartnerKey, ConnId)> {
+        let follows = |p: &super::Partner| match p.ins.get(db).map(|s| &s.state) {
+            Some(InState::Following { conn, .. }) => Some((p.spec.key, *conn)),
+            _ => None,
+        };
+        self.partners.values().filter_map(follows).collect()
+    }
+
+    pub(super) fn append_failed(&mut self, db: &DbName, failure: &Failure) {
+        for (key, conn) in self.following(db) {
+            let text = format!("the log cannot be hardened: {failure}");
+            self.send(conn, Message::Unsubscribe { db: db.clone(), number: 35288, text: text.clone() });
+            self.fail_in(key, db, 35288, text);
+        }
+    }
+
+    pub(super) fn redo_failed(&mut self, db: &DbName, failure: &Failure) {
+        for (key, conn) in self.following(db) {
+            let text = format!("redo has failed: {failure}");
+            self.send(conn, Message::Unsubscribe { db: db.clone(), number: 35264, text: text.clone() });
+            self.fail_in(key, db, 35264, text);
+        }
+    }
+
+    pub(super) fn redone(&mut self, db: &DbName, redone: Lsn, time: i64) {
+        let Some(local) = self.local_mut(db) else { return };
+        local.copy.redone = local.copy.redone.max(redone);
+        local.redone_time = local.redone_time.max(time);
+        if self.databases.get(db).and_then(|d| d.spec).is_some_and(|s| s.writable) {
+            self.settle_mode(db);
+        }
+    }
+
+    /// Log is durable here: the primary may have been waiting for that.
+    pub(super) fn acknowledge(&mut self, db: &DbName) {
+        for (key, conn) in self.following(db) {
+            self.tell_progress(key, conn, db);
+        }
+    }
+
+    fn tell_progress(&mut self, key: PartnerKey, conn: ConnId, db: &DbName) {
+        let Some(local) = self.local(db) else { return };
+        let progress = Progress {
+            received: local.copy.history.end,
+            hardened: local.copy.hardened,
+            redone: local.copy.redone,
+            redone_time: local.redone_time,
+        };
+        let Some(stream) = self.partners.get_mut(&key).and_then(|p| p.ins.get_mut(db)) else { return };
+        if stream.told != progress {
+            stream.told = progress;
+            self.send(conn, Message::Progress { db: db.clone(), progress });
+        }
+    }
+
+    pub(super) fn primary_said(&mut self, key: PartnerKey, db: &DbName, state: PrimaryState) {
+        let Some(stream) = self.partners.get_mut(&key).and_then(|p| p.ins.get_mut(db)) else { return };
+        let before = std::mem::replace(&mut stream.primary, state);
+        if (before.backed_up, before.full_backup) != (state.backed_up, state.full_backup) {
+            let (backed_up, full_backup) = (state.backed_up, state.full_backup);
+            if let Some(local) = self.local_mut(db) {
+                (local.backed_up, local.full_backup) = (backed_up, full_backup);
+            }
+            self.effects.push(Effect::FollowBackups { db: db.clone(), backed_up, full_backup });
+        }
+    }
+
+    /// From either side: that side sends, or receives, no more.
+    pub(super) fn unsubscribed(&mut self, key: PartnerKey, db: &DbName, number: u32, text: &str) {
+        self.drop_out(key, db);
+        let Some(InState::Following { conn, .. }) = self.in_state(key, db) else { return };
+        let conn = *conn;
+        let automatic =
+            self.partners.get(&key).is_some_and(|p| p.spec.seeding_mode == SeedingMode::Automatic);
+        match number {
+            1408 => self.want_whole_seed(key, conn, db, automatic, text),
+            1412 => {
+                self.seed_failed_here(key, db, number, text);
+                // Only a new beginning helps: as the documents say, the link is deleted and created again.
+                self.set_in(key, db, InState::Failed { why: text.to_owned(), retry_at: None });
+            }
+            _ => self.fail_in(key, db, number, text.to_owned()),
+        }
+    }
+
+    pub(super) fn tend_ins(&mut self, key: PartnerKey) {
+        let Some(partner) = self.partners.get(&key) else { return };
+        let now = self.now;
+        let states: Vec<(DbName, InState)> =
+            partner.ins.iter().map(|(db, s)| (db.clone(), s.state.clone())).collect();
+        for (db, state) in states {
+            match state {
+                InState::Following { conn, .. } => self.tell_progress(key, conn, &db),
+                InState::Failed { retry_at: Some(at), .. } if at <= now => self.ask(key, &db),
+                InState::Asking
+                | InState::Suspended
+                | InState::ReadingFork { .. }
+                | InState::SeedWanted { .. }
+                | InState::Seeding(_)
+                | InState::Failed { .. } => {}
+            }
+        }
+    }
+
+    /// No log comes in by this partner any more.
+    pub(super) fn drop_ins(&mut self, key: PartnerKey) {
+        let Some(partner) = self.partners.get_mut(&key) else { return };
+        let dropped = std::mem::take(&mut partner.ins);
+        for (db, stream) in dropped {
+            if let InState::Seeding(_) | InState::SeedWanted { .. } = stream.state {
+                self.abandon_seed(&db, 35206, "the connection with the primary replica was lost");
+            }
+        }
+    }
+}
