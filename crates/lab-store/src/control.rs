@@ -5,26 +5,17 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Disk, Lsn, RecoveryModel, StoreError};
+use crate::{Disk, ForkId, ForkPoint, Lsn, RecoveryModel, StoreError};
 
 const NAME: &str = "control";
 const FORMAT: u32 = 1;
-
-/// Where a recovery fork ended, and another one began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ForkPoint {
-    /// The fork that ended.
-    pub fork: [u8; 16],
-    /// What lies before this is its.
-    pub end: Lsn,
-}
 
 /// What is known to be durable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Control {
     pub(crate) format: u32,
     pub(crate) page_size: u32,
-    pub(crate) fork: [u8; 16],
+    pub(crate) fork: ForkId,
     pub(crate) recovery_model: RecoveryModel,
     /// The data file holds everything before this position; redo begins here.
     pub(crate) checkpoint_lsn: Lsn,
@@ -46,7 +37,7 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    pub(crate) fn new(page_size: u32, fork: [u8; 16], recovery_model: RecoveryModel) -> Control {
+    pub(crate) fn new(page_size: u32, fork: ForkId, recovery_model: RecoveryModel) -> Control {
         Control {
             format: FORMAT,
             page_size,

@@ -15,7 +15,7 @@ use crate::control::Control;
 use crate::disk::DiskFile;
 use crate::log::{Departure, Log, SEGMENT};
 use crate::record::{change, cut_off, lock_page, page_hash};
-use crate::{Disk, Lsn, Record, StoreError, pages, recovery, wal};
+use crate::{Disk, ForkId, Lsn, Record, StoreError, pages, recovery, wal};
 
 /// How long the log is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +94,7 @@ pub(crate) struct Capture {
     recent: BTreeMap<u32, (Arc<[u8]>, u64)>,
     pub(crate) checksum: u64,
     pub(crate) database_pages: u32,
-    fork: [u8; 16],
+    fork: ForkId,
     pub(crate) page_size: u32,
 }
 
@@ -137,9 +137,7 @@ impl Database {
             drop(database.begin_wal(options.page_size)?);
             return Ok(database);
         }
-        let mut fork = [0; 16];
-        fork_id(&mut fork);
-        let control = Control::new(options.page_size, fork, options.recovery_model);
+        let control = Control::new(options.page_size, ForkId::unique(), options.recovery_model);
         control.save(&disk, dir)?;
         if let Some(parent) = dir.parent() {
             disk.sync_dir("parent folder", parent).map_err(|e| StoreError::sync("sync the folder", &e))?;
@@ -377,16 +375,6 @@ impl Database {
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-pub(crate) fn fork_id(out: &mut [u8; 16]) {
-    // A fork needs to be unlike any other, not secret: time and address of a fresh allocation are hashed.
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let salt = std::collections::hash_map::RandomState::new();
-    let mix = |n: u64| std::hash::BuildHasher::hash_one(&salt, (now.as_nanos(), n));
-    let (low, high) = out.split_at_mut(8);
-    low.copy_from_slice(&mix(1).to_le_bytes());
-    high.copy_from_slice(&mix(2).to_le_bytes());
 }
 
 /// A commit in flight: nobody else commits, and no reader's answer counts as complete, until it is finished or aborted.

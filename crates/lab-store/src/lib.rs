@@ -17,6 +17,7 @@ mod control;
 mod database;
 mod disk;
 mod error;
+mod fork;
 mod locks;
 mod log;
 mod lsn;
@@ -34,10 +35,10 @@ pub use backup::{
     restored_lsn, verify_set,
 };
 pub use checkpoint::CheckpointReport;
-pub use control::ForkPoint;
 pub use database::{CreateOptions, Database, PendingCommit, RecoveryModel, StoreStats};
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::StoreError;
+pub use fork::{ForkId, ForkPoint};
 pub use lab_vfs::connection;
 pub use locks::{DbKey, LockError, Locks, SessionId};
 pub use log::Departure;

@@ -17,7 +17,7 @@
 //! Integers are little-endian; data is LZ4. A page that the commit cut off the database has a number beyond the pages in
 //! the database, a hash after of 0, and no data.
 
-use crate::{Lsn, StoreError};
+use crate::{ForkId, Lsn, StoreError};
 
 const MAGIC: u32 = u32::from_le_bytes(*b"MLR1");
 const HEADER: usize = 80;
@@ -58,7 +58,7 @@ pub struct Record {
     /// Bytes of a page.
     pub page_size: u32,
     /// The fork it was written on.
-    pub fork: [u8; 16],
+    pub fork: ForkId,
     /// The pages, by number.
     pub pages: Vec<PageChange>,
 }
@@ -96,7 +96,7 @@ impl Record {
         out.extend(self.time.to_le_bytes());
         out.extend(self.database_pages.to_le_bytes());
         out.extend(self.page_size.to_le_bytes());
-        out.extend(self.fork);
+        out.extend(self.fork.0);
         for page in &self.pages {
             out.extend(page.number.to_le_bytes());
             out.push(u8::from(page.delta));
@@ -189,7 +189,7 @@ fn parse_body(mut reader: Reader<'_>) -> Option<Record> {
         time: reader.u64()? as i64,
         database_pages: reader.u32()?,
         page_size: reader.u32()?,
-        fork: reader.take(16)?.try_into().ok()?,
+        fork: ForkId(reader.take(16)?.try_into().ok()?),
         pages: Vec::new(),
     };
     for _ in 0..count {
@@ -285,7 +285,7 @@ mod tests {
             time: 3,
             database_pages: 4,
             page_size: 512,
-            fork: [7; 16],
+            fork: ForkId([7; 16]),
             pages: pages.into_iter().map(|(n, p)| change(n, (&[], 0), &p, true)).collect(),
         }
     }

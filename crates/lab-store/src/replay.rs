@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::log::{HEADER, header_is_good, segment_path, segments};
-use crate::{Disk, Lsn, ParsedRecord, Record, StoreError, read_record};
+use crate::{Disk, ForkId, Lsn, ParsedRecord, Record, StoreError, read_record};
 
 /// How far the log goes, and how far that is proved to be durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Segment {
     }
 
     /// The record of this fork that stands at `at`, and its length.
-    fn record(&self, at: Lsn, fork: &[u8; 16]) -> Option<(Record, usize)> {
+    fn record(&self, at: Lsn, fork: &ForkId) -> Option<(Record, usize)> {
         let rest = self.bytes.get((HEADER + at.0.checked_sub(self.start.0)?) as usize..)?;
         // Before the checksum, which costs more.
         if rest.get(16..24)? != at.0.to_le_bytes() {
@@ -67,7 +67,7 @@ impl Segment {
     }
 
     /// The log ends here at `at`: nothing behind it may prove that it once went further.
-    fn refuse_later_records(&self, at: Lsn, fork: &[u8; 16]) -> Result<(), StoreError> {
+    fn refuse_later_records(&self, at: Lsn, fork: &ForkId) -> Result<(), StoreError> {
         let header_is_good = header_is_good(&self.bytes, self.start);
         let end = self.start.0 + (self.bytes.len() as u64).saturating_sub(HEADER);
         for later in (at.0..end).step_by(8).map(Lsn) {
@@ -91,7 +91,7 @@ pub(crate) fn replay(
     dir: &Path,
     from: Lsn,
     proved: Lsn,
-    fork: &[u8; 16],
+    fork: &ForkId,
     mut each: impl FnMut(Record) -> Result<(), StoreError>,
 ) -> Result<Replayed, StoreError> {
     let mut done = Replayed { end: from, proved: proved.max(from) };

@@ -304,7 +304,7 @@ fn recovery_status(shared: &Shared, _: i32) -> Rows {
     let lsn = |lsn: Option<lab_store::Lsn>| {
         lsn.map_or(Ok(Value::Null), |lsn| crate::types::decimal_value(lsn.numeric(), 25))
     };
-    let guid = |bytes: [u8; 16]| Value::Blob(crate::types::guid_from_wire(bytes));
+    let guid = |fork: lab_store::ForkId| Value::Blob(crate::types::guid_from_wire(fork.0));
     let mut rows = Vec::new();
     for database in shared.server.databases() {
         let guid_of_database = parse_hex(&database.entry().guid).map_or(Value::Null, Value::Blob);

@@ -29,8 +29,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::control::ForkPoint;
-use crate::{Lsn, RecoveryModel};
+use crate::{ForkId, ForkPoint, Lsn, RecoveryModel};
 
 const MEDIA_MAGIC: &[u8; 8] = b"MLBACKUP";
 const BLOCK_MAGIC: &[u8; 4] = b"MLBK";
@@ -232,7 +231,7 @@ pub struct SetHeader {
     /// `checkpoint_lsn` of the last full backup of the chain.
     pub database_backup_lsn: Option<Lsn>,
     /// The recovery fork that `last_lsn` is on.
-    pub fork: [u8; 16],
+    pub fork: ForkId,
     /// The forks before it, oldest first.
     pub forks: Vec<ForkPoint>,
     /// Bytes of a page.
@@ -259,7 +258,7 @@ pub struct SetHeader {
 
 impl SetHeader {
     /// The fork that the database began with: it tells one database from another, through every restore.
-    pub fn family(&self) -> [u8; 16] {
+    pub fn family(&self) -> ForkId {
         self.forks.first().map_or(self.fork, |f| f.fork)
     }
 
@@ -274,7 +273,7 @@ impl SetHeader {
     }
 
     /// Whether a database that is at `at` on `fork` is on the way to this backup.
-    pub(crate) fn follows(&self, fork: &[u8; 16], at: Lsn) -> bool {
+    pub(crate) fn follows(&self, fork: &ForkId, at: Lsn) -> bool {
         *fork == self.fork || self.forks.iter().any(|f| f.fork == *fork && at <= f.end)
     }
 }

@@ -14,12 +14,12 @@ use super::log_reader::RawRecord;
 use super::media::{Media, SetFacts};
 use super::read::{read_log, read_pages};
 use super::state::{DATA, Piece, Position, RestoreState};
-use crate::control::{Control, ForkPoint};
-use crate::database::{data_path, fork_id, now};
+use crate::control::Control;
+use crate::database::{data_path, now};
 use crate::disk::DiskFile;
 use crate::log::Log;
 use crate::recovery::{self, FilePages, Pages, redo};
-use crate::{Disk, Lsn, ParsedRecord, RecoveryModel, StoreError, read_record};
+use crate::{Disk, ForkId, ForkPoint, Lsn, ParsedRecord, RecoveryModel, StoreError, read_record};
 
 /// What a log backup did to a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub fn restored_lsn(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Lsn, BackupError
 }
 
 /// The fork that a database in the middle of a restore began with.
-pub fn restored_family(disk: &Arc<dyn Disk>, dir: &Path) -> Result<[u8; 16], BackupError> {
+pub fn restored_family(disk: &Arc<dyn Disk>, dir: &Path) -> Result<ForkId, BackupError> {
     RestoreState::load(disk, dir).map(|s| s.forks.first().map_or(s.fork, |f| f.fork))
 }
 
@@ -199,8 +199,6 @@ pub fn recover(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), BackupError> {
     }
     settle(disk, dir, &mut state)?;
     remove_pieces(disk, dir)?;
-    let mut fork = [0; 16];
-    fork_id(&mut fork);
     let mut forks = state.forks;
     forks.push(ForkPoint { fork: state.fork, end: state.at.lsn });
     let control = Control {
@@ -210,7 +208,7 @@ pub fn recover(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), BackupError> {
         log_backed_up: (state.recovery_model != RecoveryModel::Simple).then_some(state.at.lsn),
         full_backup_lsn: state.full_backup_lsn,
         forks,
-        ..Control::new(state.page_size, fork, state.recovery_model)
+        ..Control::new(state.page_size, ForkId::unique(), state.recovery_model)
     };
     // A log that has been truncated keeps a segment, and so does one that begins at another LSN than 0.
     Log::begin(disk, dir, state.at.lsn)?;

@@ -3,10 +3,9 @@
 use rusqlite::Connection;
 
 use super::LogPin;
-use crate::control::ForkPoint;
 use crate::database::lock;
 use crate::record::{lock_page, page_hash};
-use crate::{Database, Lsn, RecoveryModel, StoreError};
+use crate::{Database, ForkId, ForkPoint, Lsn, RecoveryModel, StoreError};
 
 /// A read transaction over every page, and the position in the log that it shows.
 ///
@@ -24,7 +23,7 @@ pub struct Snapshot {
     /// Bytes of a page.
     pub page_size: u32,
     /// The recovery fork.
-    pub fork: [u8; 16],
+    pub fork: ForkId,
     /// The forks before it, oldest first.
     pub forks: Vec<ForkPoint>,
     /// The recovery model at that time.

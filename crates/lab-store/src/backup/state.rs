@@ -6,8 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::error::BackupError;
-use crate::control::ForkPoint;
-use crate::{Disk, Lsn, RecoveryModel, StoreError};
+use crate::{Disk, ForkId, ForkPoint, Lsn, RecoveryModel, StoreError};
 
 const NAME: &str = "restore";
 const FORMAT: u32 = 1;
@@ -48,7 +47,7 @@ pub(super) struct RestoreState {
     pub(super) base: Position,
     /// What has been restored so far.
     pub(super) at: Position,
-    pub(super) fork: [u8; 16],
+    pub(super) fork: ForkId,
     pub(super) forks: Vec<ForkPoint>,
     pub(super) recovery_model: RecoveryModel,
     pub(super) full_backup_lsn: Option<Lsn>,
@@ -56,7 +55,7 @@ pub(super) struct RestoreState {
 }
 
 impl RestoreState {
-    pub(super) fn new(page_size: u32, base: Position, fork: [u8; 16], forks: Vec<ForkPoint>) -> RestoreState {
+    pub(super) fn new(page_size: u32, base: Position, fork: ForkId, forks: Vec<ForkPoint>) -> RestoreState {
         RestoreState {
             format: FORMAT,
             page_size,

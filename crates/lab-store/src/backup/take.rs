@@ -10,8 +10,9 @@ use super::log_reader::LogReader;
 use super::media::{Media, MediaWriter};
 use super::snapshot::Snapshot;
 use crate::control::Control;
-use crate::database::{Logged, fork_id, lock, now};
-use crate::{Database, Lsn, RecoveryModel, StoreError};
+use crate::database::{Logged, lock, now};
+use crate::fork::unique_id;
+use crate::{Database, ForkId, Lsn, RecoveryModel, StoreError};
 
 /// What happens to the backups that are on the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,9 +69,9 @@ pub struct BackupReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogUse {
     /// The recovery fork.
-    pub fork: [u8; 16],
+    pub fork: ForkId,
     /// The fork that the database began with.
-    pub first_fork: [u8; 16],
+    pub first_fork: ForkId,
     /// Where the fork began.
     pub fork_point: Option<Lsn>,
     /// Where the last log backup ended; nothing before the first full backup.
@@ -129,12 +130,7 @@ impl Database {
                 return MediaWriter::append(&self.disk, &media, options.compress);
             }
             Some(media) => media.header,
-            None => {
-                let (mut set, mut family) = ([0; 16], [0; 16]);
-                fork_id(&mut set);
-                fork_id(&mut family);
-                MediaHeader { set, family, formatted: now() }
-            }
+            None => MediaHeader { set: unique_id(), family: unique_id(), formatted: now() },
         };
         MediaWriter::overwrite(&self.disk, path, header, options.compress)
     }
@@ -229,11 +225,9 @@ fn header(
     started: i64,
     writer: &MediaWriter,
 ) -> SetHeader {
-    let mut set = [0; 16];
-    fork_id(&mut set);
     SetHeader {
         format: super::format::VERSION,
-        set,
+        set: unique_id(),
         position: writer.position,
         kind: options.kind,
         copy_only: options.copy_only,

@@ -11,8 +11,8 @@ use super::format::{
     BLOCK_HEADER, BlockKind, decode_content, decode_head, decode_json, encode_block, encode_json,
 };
 use super::*;
-use crate::control::ForkPoint;
-use crate::{CreateOptions, Database, Disk, Lsn, RealDisk, RecoveryModel, StoreError};
+
+use crate::{CreateOptions, Database, Disk, ForkId, ForkPoint, Lsn, RealDisk, RecoveryModel, StoreError};
 
 fn disk() -> Arc<dyn Disk> {
     Arc::new(RealDisk)
@@ -581,8 +581,8 @@ fn header_of(name: String, lsns: (u64, u64), forks: Vec<u8>) -> SetHeader {
         last_lsn: Lsn(lsns.1),
         checkpoint_lsn: Lsn(0),
         database_backup_lsn: Some(Lsn(lsns.1)),
-        fork: [1; 16],
-        forks: forks.into_iter().map(|f| ForkPoint { fork: [f; 16], end: Lsn(lsns.0) }).collect(),
+        fork: ForkId([1; 16]),
+        forks: forks.into_iter().map(|f| ForkPoint { fork: ForkId([f; 16]), end: Lsn(lsns.0) }).collect(),
         page_size: 4096,
         pages: Some(PagesFacts { database_pages: 7, checksum: u64::MAX }),
         recovery_model: RecoveryModel::BulkLogged,

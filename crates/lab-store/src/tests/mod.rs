@@ -186,7 +186,7 @@ fn redo_follows_a_database_that_shrinks_and_grows_again() {
             time: 0,
             database_pages,
             page_size: 512,
-            fork: [0; 16],
+            fork: crate::ForkId([0; 16]),
             pages,
         };
         sum = crate::recovery::redo(&record, &mut map, sum).unwrap();

@@ -6,7 +6,7 @@ use super::crash::{Op, Scenario, World, noise};
 use super::sim_disk::{Dice, SimDisk};
 use crate::log::Log;
 use crate::record::change;
-use crate::{Database, Disk, Lsn, Record, RecoveryModel, StoreError, replay};
+use crate::{Database, Disk, ForkId, Lsn, Record, RecoveryModel, StoreError, replay};
 
 fn put(dice: &mut Dice, len: usize) -> Op {
     Op::Put(dice.below(40) as i64, noise(dice, len))
@@ -340,7 +340,7 @@ fn a_database_made_where_another_was_cut_off_has_nothing_of_it() {
     again.after_crash(0).open_and_check("made anew, crashed");
 }
 
-const FORK: [u8; 16] = [7; 16];
+const FORK: ForkId = ForkId([7; 16]);
 
 /// Makes a record with a page of that many bytes.
 fn record(seed: u64, len: usize) -> impl FnOnce(Lsn, Lsn) -> Record {

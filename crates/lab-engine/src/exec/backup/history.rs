@@ -132,9 +132,9 @@ impl Session {
             ("is_snapshot", bit(false)),
             ("has_bulk_logged_data", bit(false)),
             ("database_guid", parse_hex(&entry.guid).map_or_else(|| "NULL".to_owned(), stored_guid)),
-            ("family_guid", guid(header.family())),
-            ("first_recovery_fork_guid", guid(header.fork)),
-            ("last_recovery_fork_guid", guid(header.fork)),
+            ("family_guid", guid(header.family().0)),
+            ("first_recovery_fork_guid", guid(header.fork.0)),
+            ("last_recovery_fork_guid", guid(header.fork.0)),
         ];
         let (names, values): (Vec<&str>, Vec<String>) = columns.into_iter().unzip();
         let text = format!(
