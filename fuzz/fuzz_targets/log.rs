@@ -15,7 +15,7 @@ fuzz_target!(|input: &[u8]| {
     if repaired.len() >= 12 {
         let len = (repaired.len() / 8) * 8;
         repaired.truncate(len);
-        repaired[..4].copy_from_slice(b"MLR1");
+        repaired[..4].copy_from_slice(b"MLR2");
         repaired[4..8].copy_from_slice(&(len as u32).to_le_bytes());
         if len >= 12 {
             let crc = crc32c::crc32c(&repaired[12..]);

@@ -43,7 +43,7 @@ impl Database {
             let mut capture = logged.gate.lock().unwrap_or_else(PoisonError::into_inner);
             // From here on the first change of a page logs an image: redo from `start` must not rely on the data file,
             // which is being written.
-            capture.imaged.clear();
+            capture.log_images();
             (logged.log.end(), capture.checksum, capture.database_pages, capture.cursor.frames)
         };
         let snapshot = self.connect()?;

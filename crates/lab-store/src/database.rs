@@ -15,7 +15,7 @@ use crate::control::Control;
 use crate::disk::DiskFile;
 use crate::log::{Departure, Log, SEGMENT};
 use crate::record::{change, cut_off, lock_page, page_hash};
-use crate::{Disk, ForkId, Lsn, Record, StoreError, pages, recovery, wal};
+use crate::{CommitNote, Disk, ForkId, Lsn, Record, StoreError, pages, recovery, wal};
 
 /// How long the log is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,7 +89,9 @@ pub(crate) struct Capture {
     wal: Wal,
     pub(crate) cursor: wal::Cursor,
     /// Pages that the log holds an image of since the last checkpoint began.
-    pub(crate) imaged: BTreeSet<u32>,
+    imaged: BTreeSet<u32>,
+    /// The next record is the first since then.
+    restart_point: bool,
     /// Recent pages with their hashes, to build deltas on.
     recent: BTreeMap<u32, (Arc<[u8]>, u64)>,
     pub(crate) checksum: u64,
@@ -167,6 +169,7 @@ impl Database {
             wal: volume.wal(),
             cursor: wal::Cursor::default(),
             imaged: BTreeSet::new(),
+            restart_point: true,
             recent: BTreeMap::new(),
             checksum: recovered.checksum,
             database_pages: recovered.database_pages,
@@ -247,7 +250,7 @@ impl Database {
         .map_err(sqlite)?;
         let pending = self.begin_commit(&conn, "main")?;
         conn.execute_batch("COMMIT").map_err(sqlite)?;
-        let lsn = pending.finish()?;
+        let lsn = pending.finish(CommitNote::default())?;
         self.wait_hardened(lsn)
     }
 
@@ -413,17 +416,18 @@ impl PendingCommit<'_> {
         Err(failure)
     }
 
-    /// SQLite has committed: its frames become a record of the log. The position behind it is what an answer waits for.
+    /// SQLite has committed: its frames become a record of the log, together with what `note` says about the commit. The
+    /// position behind it is what an answer waits for.
     ///
     /// # Errors
     /// The store has failed: the pages are in SQLite and not in the log, so nothing may be answered any more.
-    pub fn finish(mut self) -> Result<Lsn, StoreError> {
+    pub fn finish(mut self, note: CommitNote) -> Result<Lsn, StoreError> {
         let (Some(mut in_flight), Some(logged)) = (self.in_flight.take(), &self.database.logged) else {
             return Ok(Lsn(0));
         };
         self.database.commits.fetch_add(1, Ordering::Relaxed);
         // The gate is still closed while the failure is noted.
-        in_flight.capture.record(logged).inspect_err(|e| logged.log.fail(e.clone()))
+        in_flight.capture.record(logged, note).inspect_err(|e| logged.log.fail(e.clone()))
     }
 }
 
@@ -436,7 +440,13 @@ impl Drop for PendingCommit<'_> {
 }
 
 impl Capture {
-    fn record(&mut self, logged: &Logged) -> Result<Lsn, StoreError> {
+    /// From here on the first change of each page logs an image, and the next record says so.
+    pub(crate) fn log_images(&mut self) {
+        self.imaged.clear();
+        self.restart_point = true;
+    }
+
+    fn record(&mut self, logged: &Logged, note: CommitNote) -> Result<Lsn, StoreError> {
         let page_size = self.page_size as usize;
         let commit = self.cursor.read_commit(&self.wal, page_size)?;
         // The cursor moves on only at the end: a page as it was is the newest one in the WAL so far, or in the data file.
@@ -476,6 +486,7 @@ impl Capture {
         self.cursor.advance(&commit);
         self.database_pages = commit.database_pages;
         let (checksum_after, page_size, fork) = (self.checksum, self.page_size, self.fork);
+        let flags = if std::mem::take(&mut self.restart_point) { Record::RESTART_POINT } else { 0 };
         logged.log.append(|lsn, hardened| Record {
             lsn,
             hardened,
@@ -485,6 +496,8 @@ impl Capture {
             database_pages: commit.database_pages,
             page_size,
             fork,
+            flags,
+            note,
             pages: changes,
         })
     }

@@ -21,9 +21,11 @@ mod fork;
 mod locks;
 mod log;
 mod lsn;
+mod note;
 mod pages;
 mod record;
 mod recovery;
+mod redo;
 mod replay;
 mod verify;
 mod wal;
@@ -43,7 +45,9 @@ pub use lab_vfs::connection;
 pub use locks::{DbKey, LockError, Locks, SessionId};
 pub use log::Departure;
 pub use lsn::Lsn;
-pub use record::{PageChange, ParsedRecord, Record, read_record};
+pub use note::{CommitNote, TableRows};
+pub use record::{PageChange, ParsedRecord, Record, apply, checksum, page_hash, read_record};
+pub use redo::{PageMap, Pages, redo};
 
 #[cfg(test)]
 mod tests;

@@ -190,14 +190,13 @@ impl Log {
             }
             (state.end, state.hardened)
         };
-        let record = make(at, hardened);
-        let len = record.encoded_len();
+        let bytes = make(at, hardened).encode();
+        let len = bytes.len();
         if len > RECORD_MAX {
             return Err(StoreError::Io(format!(
                 "a transaction of {len} bytes of log is longer than the {RECORD_MAX} that a log record can have"
             )));
         }
-        let bytes = record.encode();
         let mut state = self.shared.lock();
         assert!(state.end == at, "two appended at once: {} is not {at}", state.end);
         state.pending.extend_from_slice(&bytes);

@@ -433,7 +433,7 @@ pub(crate) fn in_transaction(
             pending.abort().map_err(|e| SqlError::storage(name, &e))?;
             return Err(sqlite(e));
         }
-        pending.finish().map_err(|e| SqlError::storage(name, &e))
+        pending.finish(lab_store::CommitNote::default()).map_err(|e| SqlError::storage(name, &e))
     });
     if committed.is_err() && !conn.is_autocommit() {
         conn.execute_batch("ROLLBACK").map_err(sqlite)?;

@@ -370,7 +370,7 @@ impl Session {
         }
         let mut outcome = Ok(());
         for (p, (database, store)) in pending.into_iter().zip(&stores) {
-            match p.finish() {
+            match p.finish(lab_store::CommitNote::default()) {
                 Ok(lsn) => {
                     self.barrier.note(*database, store, lsn);
                     if store.wal_is_large() {

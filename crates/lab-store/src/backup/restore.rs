@@ -18,7 +18,8 @@ use crate::control::Control;
 use crate::database::{data_path, now};
 use crate::disk::DiskFile;
 use crate::log::Log;
-use crate::recovery::{self, FilePages, Pages, redo};
+use crate::recovery;
+use crate::redo::{FilePages, Pages, redo};
 use crate::{Disk, ForkId, ForkPoint, Lsn, ParsedRecord, RecoveryModel, StoreError, read_record};
 
 /// What a log backup did to a database.

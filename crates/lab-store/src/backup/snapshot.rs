@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::LogPin;
 use crate::database::lock;
-use crate::record::{lock_page, page_hash};
+use crate::record::{lock_page, page_content, page_hash};
 use crate::{Database, ForkId, ForkPoint, Lsn, RecoveryModel, StoreError};
 
 /// A read transaction over every page, and the position in the log that it shows.
@@ -51,7 +51,7 @@ impl Database {
         conn.execute_batch("BEGIN; SELECT lsn FROM _lsn;")
             .map_err(|e| StoreError::sqlite("take a snapshot", &e))?;
         // As behind a checkpoint: redo over these pages must be able to begin again at any time.
-        capture.imaged.clear();
+        capture.log_images();
         let control = lock(&logged.control).clone();
         let lsn = logged.log.end();
         let snapshot = Snapshot {
@@ -93,7 +93,7 @@ impl Snapshot {
             }
             let page = row.get_ref(1).map_err(sqlite)?.as_blob().unwrap_or_default();
             sum ^= page_hash(number, page);
-            each(number, page)?;
+            each(number, &page_content(number, page))?;
         }
         if sum != self.checksum {
             return Err(StoreError::Corrupt(format!(

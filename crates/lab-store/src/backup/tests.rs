@@ -89,7 +89,7 @@ fn run(db: &Database, sql: &str) -> Lsn {
     conn.execute_batch(sql).unwrap();
     let pending = db.begin_commit(&conn, "main").unwrap();
     conn.execute_batch("COMMIT").unwrap();
-    let lsn = pending.finish().unwrap();
+    let lsn = pending.finish(crate::CommitNote::default()).unwrap();
     db.wait_hardened(lsn).unwrap();
     lsn
 }

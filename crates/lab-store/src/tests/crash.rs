@@ -235,7 +235,7 @@ impl Session {
             self.undo();
             return Err(failed(&e));
         }
-        Ok((n, pending.finish()?))
+        Ok((n, pending.finish(crate::CommitNote::default())?))
     }
 
     fn undo(&self) {

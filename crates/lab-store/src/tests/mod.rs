@@ -19,7 +19,7 @@ fn commit(db: &Database, conn: &Connection, sql: &str) {
     conn.execute_batch(sql).unwrap();
     let pending = db.begin_commit(conn, "main").unwrap();
     conn.execute_batch("COMMIT").unwrap();
-    let lsn = pending.finish().unwrap();
+    let lsn = pending.finish(crate::CommitNote::default()).unwrap();
     db.wait_hardened(lsn).unwrap();
 }
 
@@ -135,23 +135,8 @@ fn a_commit_that_is_left_in_the_middle_fails_the_store() {
 
 #[test]
 fn redo_follows_a_database_that_shrinks_and_grows_again() {
-    use crate::record::{cut_off, page_hash};
-    use crate::{Lsn, Record};
-    #[derive(Default)]
-    struct Map(std::collections::BTreeMap<u32, Vec<u8>>);
-    impl crate::recovery::Pages for Map {
-        fn read(&mut self, number: u32) -> Result<Vec<u8>, crate::StoreError> {
-            Ok(self.0.get(&number).cloned().unwrap_or_default())
-        }
-        fn write(&mut self, number: u32, page: &[u8]) -> Result<(), crate::StoreError> {
-            self.0.insert(number, page.to_vec());
-            Ok(())
-        }
-        fn resize(&mut self, pages: u32) -> Result<(), crate::StoreError> {
-            self.0.retain(|n, _| *n <= pages);
-            Ok(())
-        }
-    }
+    use crate::record::cut_off;
+    use crate::{CommitNote, Lsn, PageMap, Record, checksum, page_hash};
     let page = |n: u8| vec![n; 512];
     let change = |n: u32, before: &[u8], after: &[u8], image: bool| {
         crate::record::change(n, (before, page_hash(n, before)), after, image)
@@ -175,7 +160,7 @@ fn redo_follows_a_database_that_shrinks_and_grows_again() {
         ),
         (2, vec![change(2, &[], &page(5), true)]),
     ];
-    let (mut map, mut sum) = (Map::default(), 0);
+    let (mut map, mut sum) = (PageMap::new(), 0);
     for (database_pages, pages) in steps {
         let after = pages.iter().fold(sum, |s, p| s ^ p.hash_before ^ p.hash_after);
         let record = Record {
@@ -187,10 +172,12 @@ fn redo_follows_a_database_that_shrinks_and_grows_again() {
             database_pages,
             page_size: 512,
             fork: crate::ForkId([0; 16]),
+            flags: 0,
+            note: CommitNote::default(),
             pages,
         };
-        sum = crate::recovery::redo(&record, &mut map, sum).unwrap();
-        assert_eq!(sum, map.0.iter().fold(0, |s, (n, p)| s ^ page_hash(*n, p)));
+        sum = crate::redo(&record, &mut map, sum).unwrap();
+        assert_eq!(sum, checksum(&map));
     }
-    assert_eq!(map.0, [(1, page(4)), (2, page(5))].into());
+    assert_eq!(map, [(1, page(4)), (2, page(5))].into());
 }

@@ -6,7 +6,7 @@ use super::crash::{Op, Scenario, World, noise};
 use super::sim_disk::{Dice, SimDisk};
 use crate::log::Log;
 use crate::record::change;
-use crate::{Database, Disk, ForkId, Lsn, Record, RecoveryModel, StoreError, replay};
+use crate::{CommitNote, Database, Disk, ForkId, Lsn, Record, RecoveryModel, StoreError, replay};
 
 fn put(dice: &mut Dice, len: usize) -> Op {
     Op::Put(dice.below(40) as i64, noise(dice, len))
@@ -354,6 +354,8 @@ fn record(seed: u64, len: usize) -> impl FnOnce(Lsn, Lsn) -> Record {
         database_pages: 1,
         page_size: 512,
         fork: FORK,
+        flags: 0,
+        note: CommitNote::default(),
         pages: vec![change(1, (&[], 0), &page, true)],
     }
 }
