@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Disk, ForkId, ForkPoint, Lsn, RecoveryModel, StoreError};
+use crate::{Disk, ForkId, ForkPoint, History, Lsn, RecoveryModel, StoreError};
 
 const NAME: &str = "control";
 const FORMAT: u32 = 1;
@@ -51,6 +51,11 @@ impl Control {
             full_backup_lsn: None,
             forks: Vec::new(),
         }
+    }
+
+    /// The forks that the log went through up to its end, which is given.
+    pub(crate) fn history(&self, end: Lsn) -> History {
+        History { fork: self.fork, forks: self.forks.clone(), end }
     }
 
     /// Writes it beside the old one, syncs, renames, syncs the folder.

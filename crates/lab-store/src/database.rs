@@ -15,7 +15,7 @@ use crate::control::Control;
 use crate::disk::DiskFile;
 use crate::log::{Departure, Log, SEGMENT};
 use crate::record::{change, cut_off, lock_page, page_hash};
-use crate::{CommitNote, Disk, ForkId, Lsn, Record, StoreError, pages, recovery, wal};
+use crate::{CommitNote, Disk, ForkId, ForkPoint, History, Lsn, Record, StoreError, pages, recovery, wal};
 
 /// How long the log is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -309,6 +309,24 @@ impl Database {
     /// What is durable.
     pub fn hardened_lsn(&self) -> Lsn {
         self.logged.as_ref().map_or(Lsn(0), |l| l.log.hardened())
+    }
+
+    /// The recovery fork that the log is on.
+    pub fn fork(&self) -> ForkId {
+        self.logged.as_ref().map_or_else(ForkId::default, |l| lock(&l.control).fork)
+    }
+
+    /// The forks before [`Database::fork`], oldest first.
+    pub fn forks(&self) -> Vec<ForkPoint> {
+        self.logged.as_ref().map_or_else(Vec::new, |l| lock(&l.control).forks.clone())
+    }
+
+    /// The forks that the log went through, up to what is hardened: what a peer is told.
+    pub fn history(&self) -> History {
+        match &self.logged {
+            Some(logged) => lock(&logged.control).history(logged.log.hardened()),
+            None => History { fork: ForkId::default(), forks: Vec::new(), end: Lsn(0) },
+        }
     }
 
     /// Why the store answers no more, if it has failed.

@@ -45,6 +45,70 @@ pub struct ForkPoint {
     pub end: Lsn,
 }
 
+/// The forks that a log went through, and how far it goes.
+///
+/// The ends of `forks` never descend, and none is behind `end`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// The fork that the log is on.
+    pub fork: ForkId,
+    /// The forks before it, oldest first.
+    pub forks: Vec<ForkPoint>,
+    /// The log's end.
+    pub end: Lsn,
+}
+
+/// Up to where two histories are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommonPoint {
+    /// What lies before this is the same.
+    pub lsn: Lsn,
+    /// The fork that it is on.
+    pub fork: ForkId,
+}
+
+impl History {
+    /// The fork that a record at `lsn` is of.
+    pub fn fork_at(&self, lsn: Lsn) -> ForkId {
+        self.forks.iter().find(|f| lsn < f.end).map_or(self.fork, |f| f.fork)
+    }
+
+    /// The fork that it began with: it tells one database from another.
+    pub fn first_fork(&self) -> ForkId {
+        self.forks.first().map_or(self.fork, |f| f.fork)
+    }
+
+    /// The history up to `lsn` only.
+    pub fn up_to(&self, lsn: Lsn) -> History {
+        let kept = self.forks.iter().take_while(|f| f.end < lsn).copied();
+        let fork = self.forks.iter().find(|f| f.end >= lsn).map_or(self.fork, |f| f.fork);
+        History { fork, forks: kept.collect(), end: lsn.min(self.end) }
+    }
+
+    /// The forks with their ends, the newest one's being the log's.
+    fn stretches(&self) -> impl Iterator<Item = ForkPoint> + '_ {
+        self.forks.iter().copied().chain([ForkPoint { fork: self.fork, end: self.end }])
+    }
+}
+
+/// Up to where two logs are the same; nothing if they never were.
+///
+/// If that is the end of one of them, it can go on with what the other one has. If it is the end of neither, they have
+/// diverged, and what each has behind it, the other one has not.
+pub fn common_point(mine: &History, theirs: &History) -> Option<CommonPoint> {
+    let mut common = None;
+    for (a, b) in mine.stretches().zip(theirs.stretches()) {
+        if a.fork != b.fork {
+            break;
+        }
+        common = Some(CommonPoint { lsn: a.end.min(b.end), fork: a.fork });
+        if a.end != b.end {
+            break;
+        }
+    }
+    common
+}
+
 /// Sixteen bytes that nobody else has made, or will make.
 pub(crate) fn unique_id() -> [u8; 16] {
     // It needs to be unlike any other, not secret: time and a fresh salt are hashed.
@@ -61,6 +125,99 @@ pub(crate) fn unique_id() -> [u8; 16] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn fork(n: u8) -> ForkId {
+        ForkId([n; 16])
+    }
+
+    /// A history of forks with their lengths.
+    fn history(lengths: &[(u8, u64)]) -> History {
+        let mut end = Lsn(0);
+        let mut points: Vec<ForkPoint> = lengths
+            .iter()
+            .map(|(n, len)| {
+                end.0 += len;
+                ForkPoint { fork: fork(*n), end }
+            })
+            .collect();
+        let last = points.pop().unwrap();
+        History { fork: last.fork, forks: points, end: last.end }
+    }
+
+    /// The fork of each byte.
+    fn bytes(lengths: &[(u8, u64)]) -> Vec<u8> {
+        lengths.iter().flat_map(|(n, len)| std::iter::repeat_n(*n, *len as usize)).collect()
+    }
+
+    /// Cuts a row of forks off at a byte.
+    fn cut(lengths: &[(u8, u64)], at: u64) -> Vec<(u8, u64)> {
+        let mut left = at;
+        let mut out = Vec::new();
+        for (n, len) in lengths {
+            out.push((*n, left.min(*len)));
+            left -= left.min(*len);
+            if left == 0 {
+                break;
+            }
+        }
+        out
+    }
+
+    proptest! {
+        /// Checked byte by byte: two logs are the same as long as their bytes are of the same fork.
+        #[test]
+        fn logs_are_the_same_up_to_their_common_point(
+            shared in prop::collection::vec(1_u64..9, 1..5),
+            (mine_at, theirs_at) in (0_u64..40, 0_u64..40),
+            mine in prop::collection::vec(1_u64..9, 0..4),
+            theirs in prop::collection::vec(1_u64..9, 0..4),
+        ) {
+            let shared: Vec<(u8, u64)> = (1..).zip(shared).collect();
+            let one = [cut(&shared, mine_at), (100..).zip(mine).collect()].concat();
+            let two = [cut(&shared, theirs_at), (200..).zip(theirs).collect()].concat();
+            let same = bytes(&one).iter().zip(bytes(&two)).take_while(|(a, b)| **a == *b).count() as u64;
+            let (h1, h2) = (history(&one), history(&two));
+            let found = common_point(&h1, &h2).unwrap();
+            prop_assert_eq!(found.lsn, Lsn(same));
+            if let Some(last) = same.checked_sub(1) {
+                prop_assert_eq!(found.fork, fork(bytes(&one)[last as usize]));
+            }
+            prop_assert_eq!(common_point(&h2, &h1), Some(found));
+            prop_assert_eq!(common_point(&h1, &h1).unwrap().lsn, h1.end, "a log is the same as itself");
+            for at in 0..h1.end.0 {
+                prop_assert_eq!(h1.fork_at(Lsn(at)), fork(bytes(&one)[at as usize]));
+                let before = h1.up_to(Lsn(at));
+                prop_assert_eq!(before.end, Lsn(at));
+                prop_assert_eq!(common_point(&h1, &before).unwrap().lsn, Lsn(at));
+            }
+        }
+    }
+
+    #[test]
+    fn the_cases_that_occur() {
+        let both = history(&[(1, 100), (2, 50)]);
+        assert_eq!(common_point(&both, &both), Some(CommonPoint { lsn: Lsn(150), fork: fork(2) }), "equal");
+        let behind = history(&[(1, 80)]);
+        assert_eq!(
+            common_point(&both, &behind),
+            Some(CommonPoint { lsn: Lsn(80), fork: fork(1) }),
+            "one ahead"
+        );
+        let loser = history(&[(1, 120)]);
+        assert_eq!(
+            common_point(&both, &loser),
+            Some(CommonPoint { lsn: Lsn(100), fork: fork(1) }),
+            "diverged"
+        );
+        assert_eq!(common_point(&both, &history(&[(3, 150)])), None, "unrelated");
+        let twice = history(&[(1, 100), (3, 0), (4, 10)]);
+        assert_eq!(
+            common_point(&both, &twice),
+            Some(CommonPoint { lsn: Lsn(100), fork: fork(1) }),
+            "no commit between"
+        );
+    }
 
     #[test]
     fn a_fork_is_shown_as_a_guid() {

@@ -40,7 +40,7 @@ pub use checkpoint::CheckpointReport;
 pub use database::{CreateOptions, Database, PendingCommit, RecoveryModel, StoreStats};
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::StoreError;
-pub use fork::{ForkId, ForkPoint};
+pub use fork::{CommonPoint, ForkId, ForkPoint, History, common_point};
 pub use lab_vfs::connection;
 pub use locks::{DbKey, LockError, Locks, SessionId};
 pub use log::Departure;

@@ -35,7 +35,7 @@ pub(crate) fn recover(disk: &Arc<dyn Disk>, dir: &Path, control: &Control) -> Re
     let mut pages = FilePages { file: Arc::clone(&file), page_size };
     let (mut checksum, mut database_pages) = (control.checksum, control.database_pages);
     let (from, proved) = (control.checkpoint_lsn, control.hardened_lsn);
-    let replayed = replay::replay(disk, dir, from, proved, &control.fork, |record| {
+    let replayed = replay::replay(disk, dir, from, proved, &control.history(Lsn(u64::MAX)), |record| {
         if record.page_size != control.page_size {
             return Err(StoreError::Corrupt(format!(
                 "the record at {} has pages of {} bytes, the database has {}",

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::log::{HEADER, header_is_good, segment_path, segments};
-use crate::{Disk, ForkId, Lsn, ParsedRecord, Record, StoreError, read_record};
+use crate::{Disk, History, Lsn, ParsedRecord, Record, StoreError, read_record};
 
 /// How far the log goes, and how far that is proved to be durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,15 +36,15 @@ impl Segment {
         Ok(Segment { path, start, bytes })
     }
 
-    /// The record of this fork that stands at `at`, and its length.
-    fn record(&self, at: Lsn, fork: &ForkId) -> Option<(Record, usize)> {
+    /// The record that stands at `at`, if it is of the fork that belongs there, and its length.
+    fn record(&self, at: Lsn, history: &History) -> Option<(Record, usize)> {
         let rest = self.bytes.get((HEADER + at.0.checked_sub(self.start.0)?) as usize..)?;
         // Before the checksum, which costs more.
         if rest.get(16..24)? != at.0.to_le_bytes() {
             return None;
         }
         match read_record(rest) {
-            ParsedRecord::Record(record, len) if record.lsn == at && record.fork == *fork => {
+            ParsedRecord::Record(record, len) if record.lsn == at && record.fork == history.fork_at(at) => {
                 Some((*record, len))
             }
             ParsedRecord::Record(..) | ParsedRecord::NeedMore | ParsedRecord::Malformed => None,
@@ -67,12 +67,12 @@ impl Segment {
     }
 
     /// The log ends here at `at`: nothing behind it may prove that it once went further.
-    fn refuse_later_records(&self, at: Lsn, fork: &ForkId) -> Result<(), StoreError> {
+    fn refuse_later_records(&self, at: Lsn, history: &History) -> Result<(), StoreError> {
         let header_is_good = header_is_good(&self.bytes, self.start);
         let end = self.start.0 + (self.bytes.len() as u64).saturating_sub(HEADER);
         for later in (at.0..end).step_by(8).map(Lsn) {
             // The header is durable before the first record is written.
-            if let Some((record, _)) = self.record(later, fork)
+            if let Some((record, _)) = self.record(later, history)
                 && (record.hardened > at || !header_is_good)
             {
                 return Err(self.corrupt(at, &format!("the record at {later} shows that it was durable")));
@@ -82,7 +82,7 @@ impl Segment {
     }
 }
 
-/// Reads every record of `fork` from `from` on, in order. The log is known to have been durable up to `proved`.
+/// Reads every record from `from` on, in order, each of the fork that it belongs to there. The log is known to have been durable up to `proved`.
 ///
 /// # Errors
 /// Corruption, as described above, and whatever `each` says.
@@ -91,7 +91,7 @@ pub(crate) fn replay(
     dir: &Path,
     from: Lsn,
     proved: Lsn,
-    fork: &ForkId,
+    history: &History,
     mut each: impl FnMut(Record) -> Result<(), StoreError>,
 ) -> Result<Replayed, StoreError> {
     let mut done = Replayed { end: from, proved: proved.max(from) };
@@ -114,7 +114,7 @@ pub(crate) fn replay(
         }
         done.proved = done.proved.max(start);
         if header_is_good(&segment.bytes, start) {
-            while let Some((record, len)) = segment.record(done.end, fork) {
+            while let Some((record, len)) = segment.record(done.end, history) {
                 done.proved = done.proved.max(record.hardened);
                 each(record)?;
                 done.end = Lsn(done.end.0 + len as u64);
@@ -123,7 +123,7 @@ pub(crate) fn replay(
         last = Some(segment);
     }
     if let Some(last) = &last {
-        last.refuse_later_records(done.end, fork)?;
+        last.refuse_later_records(done.end, history)?;
     }
     if done.end < done.proved {
         return Err(StoreError::Corrupt(format!(

@@ -29,7 +29,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ForkId, ForkPoint, Lsn, RecoveryModel};
+use crate::{ForkId, ForkPoint, History, Lsn, RecoveryModel};
 
 const MEDIA_MAGIC: &[u8; 8] = b"MLBACKUP";
 const BLOCK_MAGIC: &[u8; 4] = b"MLBK";
@@ -260,6 +260,11 @@ impl SetHeader {
     /// The fork that the database began with: it tells one database from another, through every restore.
     pub fn family(&self) -> ForkId {
         self.forks.first().map_or(self.fork, |f| f.fork)
+    }
+
+    /// The forks that it went through.
+    pub fn history(&self) -> History {
+        History { fork: self.fork, forks: self.forks.clone(), end: self.last_lsn }
     }
 
     /// Where the fork began.

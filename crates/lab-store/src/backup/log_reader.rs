@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::database::lock;
 use crate::disk::DiskFile;
 use crate::log::{HEADER, segment_path, segments};
-use crate::{Database, Disk, Lsn, ParsedRecord, Record, StoreError, read_record};
+use crate::{Database, Disk, History, Lsn, ParsedRecord, Record, StoreError, read_record};
 
 /// Positions from which on the log is kept for its readers.
 #[derive(Debug, Default)]
@@ -62,6 +63,7 @@ pub struct LogReader {
     dir: PathBuf,
     at: Lsn,
     to: Lsn,
+    history: History,
     open: Option<Open>,
     /// Log from `at` on that was read already.
     buffer: Vec<u8>,
@@ -86,9 +88,10 @@ impl std::fmt::Debug for LogReader {
 }
 
 impl LogReader {
-    /// Reads from `from`, where a record begins, up to `to`, which is hardened.
-    pub(crate) fn new(disk: Arc<dyn Disk>, dir: &Path, from: Lsn, to: Lsn) -> LogReader {
-        LogReader { disk, dir: dir.to_owned(), at: from, to, open: None, buffer: Vec::new(), used: 0 }
+    /// Reads from `from`, where a record begins, up to the end of the history, which is hardened.
+    pub(crate) fn new(disk: Arc<dyn Disk>, dir: &Path, from: Lsn, history: History) -> LogReader {
+        let (dir, to) = (dir.to_owned(), history.end);
+        LogReader { disk, dir, at: from, to, history, open: None, buffer: Vec::new(), used: 0 }
     }
 
     /// The next record.
@@ -102,7 +105,9 @@ impl LogReader {
         let mut wanted = CHUNK;
         loop {
             match read_record(self.buffer.get(self.used..).unwrap_or_default()) {
-                ParsedRecord::Record(record, len) if record.lsn == self.at => {
+                ParsedRecord::Record(record, len)
+                    if record.lsn == self.at && record.fork == self.history.fork_at(self.at) =>
+                {
                     let bytes = self.buffer.get(self.used..self.used + len).unwrap_or_default().to_vec();
                     self.used += len;
                     self.at = Lsn(self.at.0 + len as u64);
@@ -177,6 +182,7 @@ impl Database {
         let logged =
             self.logged.as_ref().ok_or_else(|| StoreError::Io("the database has no log".to_owned()))?;
         let pin = logged.pins.pin(from);
-        Ok((LogReader::new(Arc::clone(&self.disk), &self.dir, from, logged.log.hardened()), pin))
+        let history = lock(&logged.control).history(logged.log.hardened());
+        Ok((LogReader::new(Arc::clone(&self.disk), &self.dir, from, history), pin))
     }
 }

@@ -88,6 +88,7 @@ pub(super) fn read_log(
         return Err(BackupError::WrongKind);
     }
     let mut buffer: Vec<u8> = Vec::new();
+    let history = header.history();
     let mut at = header.first_lsn;
     let mut wanted = true;
     media.read_set(set, |block, done, total| {
@@ -100,7 +101,9 @@ pub(super) fn read_log(
         loop {
             match read_record(buffer.get(used..).unwrap_or_default()) {
                 ParsedRecord::Record(record, len) => {
-                    if record.lsn != at || record.fork != header.fork || record.page_size != header.page_size
+                    if record.lsn != at
+                        || record.fork != history.fork_at(at)
+                        || record.page_size != header.page_size
                     {
                         return Err(damaged(format!("the record at {at} is another one")));
                     }

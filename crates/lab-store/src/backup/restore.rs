@@ -125,8 +125,10 @@ pub fn restore_log(
         state.pieces.push(Piece { name, first: before.lsn, last: stacked.at.lsn });
     }
     state.at = stacked.at;
-    state.fork = header.fork;
-    state.forks.clone_from(&header.forks);
+    let history = header.history();
+    // A point in time may lie before the fork that the backup was taken on.
+    let history = if stacked.at.lsn < history.end { history.up_to(stacked.at.lsn) } else { history };
+    (state.fork, state.forks) = (history.fork, history.forks);
     state.recovery_model = header.recovery_model;
     state.save(disk, dir)?;
     Ok(LogRestored { at: stacked.at.lsn, log_bytes: stacked.bytes, stopped: stacked.stopped })

@@ -193,7 +193,7 @@ impl Database {
         let to = logged.log.hardened();
         let mut writer = self.open_device(path, options)?;
         let header = header(options, &control, (from, to), started, &writer);
-        let mut reader = LogReader::new(Arc::clone(&self.disk), &self.dir, from, to);
+        let mut reader = LogReader::new(Arc::clone(&self.disk), &self.dir, from, control.history(to));
         let written = writer
             .set_header(&header)
             .and_then(|()| write_log(&mut reader, &mut writer, (from, to), progress));

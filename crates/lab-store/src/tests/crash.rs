@@ -138,7 +138,7 @@ impl World {
         let control = crate::control::Control::load(&disk, &self.dir()).unwrap();
         let oldest = crate::log::segments(&disk, &self.dir()).unwrap()[0];
         let end = self.db().hardened_lsn();
-        let read = crate::replay::replay(&disk, &self.dir(), oldest, end, &control.fork, |_| Ok(()));
+        let read = crate::replay::replay(&disk, &self.dir(), oldest, end, &control.history(end), |_| Ok(()));
         assert_eq!(read.map(|r| r.end), Ok(end), "{context}: the log from {oldest} on");
     }
 

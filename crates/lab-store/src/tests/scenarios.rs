@@ -6,7 +6,7 @@ use super::crash::{Op, Scenario, World, noise};
 use super::sim_disk::{Dice, SimDisk};
 use crate::log::Log;
 use crate::record::change;
-use crate::{CommitNote, Database, Disk, ForkId, Lsn, Record, RecoveryModel, StoreError, replay};
+use crate::{CommitNote, Database, Disk, ForkId, History, Lsn, Record, RecoveryModel, StoreError, replay};
 
 fn put(dice: &mut Dice, len: usize) -> Op {
     Op::Put(dice.below(40) as i64, noise(dice, len))
@@ -342,6 +342,10 @@ fn a_database_made_where_another_was_cut_off_has_nothing_of_it() {
 
 const FORK: ForkId = ForkId([7; 16]);
 
+fn history() -> History {
+    History { fork: FORK, forks: Vec::new(), end: Lsn(u64::MAX) }
+}
+
 /// Makes a record with a page of that many bytes.
 fn record(seed: u64, len: usize) -> impl FnOnce(Lsn, Lsn) -> Record {
     let page = noise(&mut Dice::new(seed), len);
@@ -379,7 +383,7 @@ fn the_log_is_not_cut_down_to_a_segment_that_is_being_made() {
         assert!(log.wait(second).is_err(), "the folder cannot be synced");
         sim.crash(seed, folder.path(), image.path());
         let disk: Arc<dyn Disk> = Arc::new(SimDisk::over(image.path()));
-        let read = replay::replay(&disk, image.path(), first, first, &FORK, |_| Ok(()));
+        let read = replay::replay(&disk, image.path(), first, first, &history(), |_| Ok(()));
         assert_eq!(read.map(|r| r.end), Ok(first), "crash {seed}");
     }
 }
@@ -401,7 +405,7 @@ fn a_segment_that_is_made_again_holds_nothing_of_before() {
     let log = Log::start(Arc::clone(&disk), folder.path(), Lsn(0), 4096).unwrap();
     assert_eq!(log.append(record(3, 100)), Ok(first), "as long as the one before");
     log.wait(first).unwrap();
-    let read = replay::replay(&disk, folder.path(), Lsn(0), first, &FORK, |_| Ok(()));
+    let read = replay::replay(&disk, folder.path(), Lsn(0), first, &history(), |_| Ok(()));
     assert_eq!(read.map(|r| r.end), Ok(first));
 }
 
@@ -422,7 +426,7 @@ fn a_record_that_was_made_while_another_was_written_proves_that_one() {
     bytes[64 + 90] ^= 1;
     std::fs::write(&segment, bytes).unwrap();
     let disk: Arc<dyn Disk> = Arc::new(crate::RealDisk);
-    let read = replay::replay(&disk, folder.path(), Lsn(0), Lsn(0), &FORK, |_| Ok(()));
+    let read = replay::replay(&disk, folder.path(), Lsn(0), Lsn(0), &history(), |_| Ok(()));
     assert!(read.is_err_and(|e| e.is_corruption()));
 }
 
