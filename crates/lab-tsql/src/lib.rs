@@ -18,7 +18,7 @@ mod printer;
 pub use error::ParseError;
 pub use mentions::mentioned_names;
 pub use parser::{ParseOptions, parse_batch, parse_data_type, parse_expression, parse_parameters};
-pub use printer::print_definition;
+pub use printer::{print_definition, print_statement};
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,11 @@
 //! brackets, numbers in parentheses, no blanks around operators, IN and BETWEEN spelt out. Tools compare and parse those
 //! texts, so they are printed the same way here. What cannot be printed (a subquery) is left to the caller, who has the text.
 
+mod availability;
+mod hadr;
+
+pub use hadr::print_statement;
+
 use crate::ast::{BinaryOp, Call, CastKind, CompareOp, DataType, Expr, Literal, ObjectName, UnaryOp};
 
 /// The definition of an expression or condition, without the parentheses around the whole.

@@ -1,5 +1,7 @@
 //! The corpora, the drivers' first batches, and errors.
 
+mod hadr;
+
 use crate::ast::StatementKind;
 use crate::{ParseOptions, parse_batch};
 

@@ -1,14 +1,21 @@
 //! The syntax tree.
 
+mod availability;
 mod ddl;
 mod dml;
+mod endpoint;
 mod expr;
+mod keys;
 mod query;
 mod statement;
+mod words;
 
+pub use availability::*;
 pub use ddl::*;
 pub use dml::*;
+pub use endpoint::*;
 pub use expr::*;
+pub use keys::*;
 pub use query::*;
 pub use statement::*;
 

@@ -1,8 +1,9 @@
 //! Statements.
 
 use super::{
-    AlterDatabase, AlterTableAction, AssignOp, CreateIndex, CreateModule, CreateTable, DataType, Delete,
-    DropKind, Expr, Ident, Insert, InsertBulk, ObjectName, Pos, Query, TableElement, Update,
+    AlterDatabase, AlterTableAction, AssignOp, AvailabilityGroupStatement, CertificateStatement, CreateIndex,
+    CreateModule, CreateTable, DataType, Delete, DropKind, EndpointStatement, Expr, Ident, Insert,
+    InsertBulk, MasterKeyStatement, ObjectName, Pos, Query, SetHadr, TableElement, Update,
 };
 
 /// A statement and where it stands.
@@ -347,6 +348,16 @@ pub enum StatementKind {
         /// The member.
         member: Ident,
     },
+    /// CREATE, ALTER, OPEN, CLOSE, DROP MASTER KEY.
+    MasterKey(MasterKeyStatement),
+    /// CREATE, DROP, BACKUP CERTIFICATE.
+    Certificate(CertificateStatement),
+    /// CREATE, ALTER, DROP ENDPOINT and the permission to connect to one.
+    Endpoint(EndpointStatement),
+    /// CREATE, ALTER, DROP AVAILABILITY GROUP.
+    AvailabilityGroup(AvailabilityGroupStatement),
+    /// ALTER DATABASE ... SET HADR; without a name it is CURRENT.
+    SetHadr(Option<Ident>, SetHadr),
     /// GRANT, DENY, REVOKE: the text of the statement.
     Permission(String),
     /// BACKUP or RESTORE.

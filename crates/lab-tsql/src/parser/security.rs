@@ -135,7 +135,10 @@ impl Parser<'_> {
             self.recognised(&what);
             return Ok(StatementKind::AlterDatabase(name, AlterDatabase::Other(what)));
         }
-        if let Some(word) = self.accept_any(&["HADR", "PARTNER", "WITNESS"]) {
+        if self.accept_word("HADR") {
+            return Ok(StatementKind::SetHadr(name, self.set_hadr()?));
+        }
+        if let Some(word) = self.accept_any(&["PARTNER", "WITNESS"]) {
             while *self.peek() != Token::End && !self.is(";") && !self.begins_statement() {
                 self.at += 1;
             }
@@ -284,6 +287,9 @@ impl Parser<'_> {
     }
 
     pub(super) fn permission(&mut self) -> Parsed<StatementKind> {
+        if let Some(connect) = self.endpoint_permission()? {
+            return Ok(connect);
+        }
         let start = self.pos().offset;
         self.at += 1;
         while *self.peek() != Token::End && !self.is(";") {

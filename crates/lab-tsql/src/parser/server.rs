@@ -17,7 +17,15 @@ impl Parser<'_> {
             "FILELISTONLY",
             "LABELONLY",
         ]) else {
+            if !restore && self.is_word("CERTIFICATE") {
+                return self.backup_certificate();
+            }
             let verb = if restore { "RESTORE" } else { "BACKUP" };
+            for noun in [&["MASTER", "KEY"][..], &["SERVICE", "MASTER", "KEY"], &["SYMMETRIC", "KEY"]] {
+                if self.is_words(noun) {
+                    return Ok(self.recognised_after(noun.len(), &format!("{verb} {}", noun.join(" "))));
+                }
+            }
             let noun = self.peek().shown().to_ascii_uppercase();
             return Ok(self.recognised(&format!("{verb} {noun}")));
         };

@@ -180,6 +180,10 @@ impl Parser<'_> {
                 self.accept_words(&["WITH", "NOWAIT"]);
                 Ok(StatementKind::Shutdown)
             }
+            "OPEN" | "CLOSE" if self.is_word_at(1, "MASTER") && self.is_word_at(2, "KEY") => {
+                self.at += 1;
+                self.hadr_statement(&word.to_ascii_uppercase())
+            }
             "OPEN" | "CLOSE" | "FETCH" | "DEALLOCATE" => {
                 let what = format!("{} cursor", word.to_ascii_uppercase());
                 Ok(self.recognised(&what))

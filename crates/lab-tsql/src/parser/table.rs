@@ -426,6 +426,9 @@ impl Parser<'_> {
         if self.accept_word("INDEX") {
             return self.drop_index();
         }
+        if self.is_hadr_object() {
+            return self.hadr_statement("DROP");
+        }
         let kind = match self.peek() {
             Token::Word(w) => match w.to_ascii_uppercase().as_str() {
                 "TABLE" => DropKind::Table,
