@@ -48,6 +48,8 @@ macro_rules! errors {
     };
 }
 
+mod preparation;
+
 errors! {
     nested_too_deeply() 191 15 1 "Some part of your SQL statement is nested too deeply. Rewrite the query or break it up into smaller queries.";
     undeclared_variable(name) 137 15 2 "Must declare the scalar variable \"{name}\".";

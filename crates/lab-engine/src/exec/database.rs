@@ -184,17 +184,9 @@ impl Session {
             Some(name) => server.database_named(&name.value),
         };
         let shown = name.map_or_else(|| self.database_name(), |n| n.value.clone());
-        let missing = || {
-            SqlError::new(
-                5011,
-                14,
-                5,
-                format!(
-                    "User does not have permission to alter database '{shown}', the database does not exist, or the database is not in a state that allows access checks."
-                ),
-            )
-        };
-        let database = database.filter(|d| self.owns_database(d.id)).ok_or_else(missing)?;
+        let database = database
+            .filter(|d| self.owns_database(d.id))
+            .ok_or_else(|| SqlError::cannot_alter_database(&shown))?;
         self.outside_transactions("ALTER DATABASE")?;
         let _defining = server.defining();
         match alter {
@@ -205,7 +197,7 @@ impl Session {
             }
             AlterDatabase::Rename(new) => {
                 if database.id <= MSDB {
-                    return Err(missing().into());
+                    return Err(SqlError::cannot_alter_database(&shown).into());
                 }
                 if server.database_named(&new.value).is_some_and(|d| d.id != database.id) {
                     return Err(SqlError::database_exists(&new.value).into());

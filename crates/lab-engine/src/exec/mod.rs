@@ -1,6 +1,7 @@
 //! Running statements: control flow here and in [`control`], one file for each family of statements.
 
 mod alter;
+mod always_on;
 mod backup;
 mod bulk;
 mod call;

@@ -94,6 +94,7 @@ impl Server {
             definitions: Mutex::new(()),
             configuration: Mutex::new(BTreeMap::new()),
             checkpointer: Checkpointer::default(),
+            always_on: RwLock::new(None),
             config,
         };
         server.boot_databases(master, entries)?;

@@ -1,5 +1,6 @@
 //! The server: its databases, logins and sessions.
 
+mod always_on;
 mod boot;
 mod checkpointer;
 mod database;
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use lab_store::{Disk, Locks};
 
+pub use always_on::{AlwaysOn, AlwaysOnCaller, AlwaysOnStatement};
 pub use boot::OpenError;
 pub(crate) use boot::{attach, connection, load_catalog, strong};
 pub(crate) use checkpointer::Checkpointer;
@@ -86,6 +88,7 @@ pub struct Server {
     /// `sp_configure` values by name, as RECONFIGURE made them.
     pub(crate) configuration: Mutex<BTreeMap<String, i64>>,
     pub(crate) checkpointer: Checkpointer,
+    always_on: RwLock<Option<Arc<dyn AlwaysOn>>>,
 }
 
 impl std::fmt::Debug for Server {

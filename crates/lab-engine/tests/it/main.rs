@@ -53,13 +53,12 @@ impl Lab {
     }
 
     fn session(&self) -> Session {
-        self.server
-            .login(&LoginRequest {
-                user: "sa".into(),
-                password: Some(Secret::new("Lab#Pass123".into())),
-                ..LoginRequest::default()
-            })
-            .unwrap()
+        self.login("sa", "Lab#Pass123")
+    }
+
+    fn login(&self, user: &str, password: &str) -> Session {
+        let password = Some(Secret::new(password.into()));
+        self.server.login(&LoginRequest { user: user.into(), password, ..LoginRequest::default() }).unwrap()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Text scripts: batches and what they answer, read at run time, so that the diff of a script is the diff of a behaviour.
 //!
 //! A case is a batch, a line `---`, and the answer up to an empty line. `[name]` in front of a batch picks a session (or
-//! makes it); `[types]` shows the names and types of the columns, too. Lines that begin with `#` between cases are comments.
+//! makes it; `[name:password]` is one of that login); `[types]` shows the names and types of the columns, too. Lines that begin with `#` between cases are comments.
 //! The answer: rows with cells joined by `|`, `--` between result sets, `(no rows)`, `(n)` rows changed by a statement,
 //! messages and errors in the order in which the client gets them.
 
@@ -60,6 +60,11 @@ fn errors() {
     check("errors");
 }
 
+#[test]
+fn preparation() {
+    check("preparation");
+}
+
 /// Runs a script and compares; `MILINK_BLESS=1` writes what was seen into the file instead, to be read and judged.
 fn check(name: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/scripts/{name}.txt"));
@@ -91,7 +96,10 @@ fn check(name: &str) {
             at += 1;
         }
         let batch = input[at..].join("\n");
-        let session = sessions.entry(session).or_insert_with(|| lab.session());
+        let session = sessions.entry(session.clone()).or_insert_with(|| match session.split_once(':') {
+            Some((user, password)) => lab.login(user, password),
+            None => lab.session(),
+        });
         let mut transcript = Transcript { types, ..Transcript::default() };
         session.run_batch(&batch, &mut transcript);
         let got = transcript.text.trim_end().to_owned();
