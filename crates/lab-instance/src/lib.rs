@@ -2,18 +2,21 @@
 //!
 //! Each connection has a thread of its own, as SQLite wants its callers: [`connection`] reads messages and runs them in a
 //! session of the engine; [`answer`] turns what the engine says into tokens; [`channel`] carries bytes, encrypted or not.
+//! Instances reach each other through their [`endpoint`].
 
 mod answer;
 mod bulk;
 mod certificate;
 mod channel;
 mod connection;
+pub mod endpoint;
 mod handshake;
 mod listener;
 mod login;
 mod outbox;
 mod values;
 
+pub use endpoint::FaultProxy;
 pub use lab_engine::{Secret, ServerConfig};
 pub use lab_tds::ServerEncryption;
 pub use listener::{Instance, InstanceConfig, StartError};
