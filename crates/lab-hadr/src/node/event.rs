@@ -1,11 +1,9 @@
 //! What a node is told, and what it wants done.
 
+use lab_store::{History, Lsn};
 use std::collections::BTreeMap;
 
-use lab_store::Lsn;
-
 use super::PartnerKey;
-use crate::history::History;
 use crate::wire::{Copy, Message, PageRange, SeedBegin};
 use crate::{CommitMode, DbName, GroupId, Role, SeedingMode};
 

@@ -15,12 +15,11 @@ mod view;
 
 use std::collections::BTreeMap;
 
-use lab_store::Lsn;
+use lab_store::{ForkId, Lsn};
 
 pub use event::*;
 pub use view::*;
 
-use crate::history::ForkId;
 use crate::wire::{Copy, CopyStatus, Message, Status};
 use crate::{CommitMode, DbName, GroupId, ReplicaId, Role};
 use connections::{Connection, Link};

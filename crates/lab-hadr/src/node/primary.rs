@@ -11,7 +11,7 @@
 //! later one waits for it. A lost connection ends the stream; then commits do not wait any more, unless
 //! REQUIRED_SYNCHRONIZED_SECONDARIES_TO_COMMIT says so.
 
-use lab_store::Lsn;
+use lab_store::{Lsn, common_point};
 
 use super::{ConnId, DatabaseSpec, Effect, Failure, Mode, Node, PartnerKey, Tick};
 use crate::wire::{Message, PrimaryState, Progress};
@@ -82,7 +82,7 @@ impl Node {
         let mut parted = Vec::new();
         for db in &partner.spec.databases {
             let (Some(mine), Some(theirs)) = (self.local(db), partner.theirs(db)) else { continue };
-            if let Some(since) = mine.copy.history.common_end(&theirs.history)
+            if let Some(since) = common_point(&mine.copy.history, &theirs.history).map(|c| c.lsn)
                 && partner.parted.get(db) != Some(&theirs.history.fork)
             {
                 parted.push((db.clone(), since, theirs.history.clone()));

@@ -10,7 +10,7 @@
 //! | a copy with log of its own behind a fork point | what only it has is noted, then it is rewound: pages changed since |
 //! | a copy that never was the same database | nothing; somebody must decide |
 
-use lab_store::Lsn;
+use lab_store::{Lsn, common_point};
 
 use super::seeding::SeedIn;
 use super::{ConnId, Effect, Failure, Mode, Node, PartnerKey, Tick};
@@ -143,7 +143,7 @@ impl Node {
             return;
         }
         let mine = local.copy.clone();
-        match mine.history.common_end(&theirs.history) {
+        match common_point(&mine.history, &theirs.history).map(|c| c.lsn) {
             Some(common) if common == mine.history.end && theirs.log_start <= common => {
                 self.enter_fork(db, &theirs.history, &mine.history);
                 self.set_in(key, db, InState::Following { conn, next: common });
@@ -164,7 +164,7 @@ impl Node {
                 let other = theirs.history;
                 self.effects.push(Effect::ReadFork { db: db.clone(), since, other });
             }
-            None if mine.history.is_related(&theirs.history) => {
+            None if mine.history.first_fork() == theirs.history.first_fork() => {
                 self.want_whole_seed(key, conn, db, automatic, "it has no log in common with the primary's");
             }
             None => {
@@ -196,7 +196,7 @@ impl Node {
         if theirs.history.fork == mine.fork && theirs.history.forks == mine.forks {
             return;
         }
-        if theirs.history.common_end(&mine) == Some(mine.end) {
+        if common_point(&theirs.history, &mine).map(|c| c.lsn) == Some(mine.end) {
             self.enter_fork(db, &theirs.history, &mine);
         } else {
             let text = "the primary has begun a fork before the end of this copy".to_owned();

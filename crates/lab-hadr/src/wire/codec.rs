@@ -1,8 +1,6 @@
 //! Integers, texts and bytes of messages: little-endian, every length checked against what is left.
 
-use lab_store::Lsn;
-
-use crate::history::{ForkId, ForkPoint, History};
+use lab_store::{ForkId, ForkPoint, History, Lsn};
 
 /// What was received is no message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

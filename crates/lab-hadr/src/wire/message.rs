@@ -4,11 +4,9 @@
 //! behind the last field that it knows: a newer peer may add either. What an older one must understand is raised with the
 //! version in [`Hello`].
 
-use lab_store::Lsn;
-
 use super::codec::{Malformed, Reader, Writer};
-use crate::history::History;
 use crate::{DbName, Role};
+use lab_store::{History, Lsn};
 
 /// The version that this program speaks.
 pub const VERSION: u16 = 1;

@@ -1,8 +1,7 @@
-use lab_store::Lsn;
+use lab_store::{ForkId, ForkPoint, History, Lsn};
 use proptest::prelude::*;
 
 use super::*;
-use crate::history::{ForkId, ForkPoint, History};
 use crate::{DbName, Role};
 
 fn lsn() -> impl Strategy<Value = Lsn> {
