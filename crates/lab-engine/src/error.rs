@@ -49,6 +49,7 @@ macro_rules! errors {
 }
 
 mod preparation;
+mod replica;
 
 errors! {
     nested_too_deeply() 191 15 1 "Some part of your SQL statement is nested too deeply. Rewrite the query or break it up into smaller queries.";

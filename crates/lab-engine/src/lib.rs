@@ -21,6 +21,10 @@ pub mod types;
 pub use error::SqlError;
 pub use exec::{NextRow, RowsEnd};
 pub use request::*;
-pub use server::{AlwaysOn, AlwaysOnCaller, AlwaysOnStatement, OpenError, Secret, Server, ServerConfig};
+pub use server::{
+    AlwaysOn, AlwaysOnCaller, AlwaysOnStatement, DatabaseFacts, OpenError, ReplicaIds, ReplicaRole,
+    SecondaryConnections, Secret, Server, ServerConfig,
+};
 pub use session::{Barrier, LoginRefused, LoginRequest, Session};
 pub use sink::*;
+pub use system::{HadrViews, ViewRow, ViewValue};

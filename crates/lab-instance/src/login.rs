@@ -89,6 +89,7 @@ fn open(
         encrypted: entered.encrypted,
         tds_version: request.tds_version,
         packet_size: packet_size.into(),
+        read_only_intent: request.read_only_intent(),
     })
 }
 

@@ -166,6 +166,12 @@ impl Binder<'_> {
             source.qualifier = vec![view.schema.clone()];
         }
         self.push_source(source)?;
+        if view.of_groups {
+            let cells: Vec<String> =
+                (0..columns.len()).map(|n| format!("t_unpack(j.value,{n}) AS c{}", n + 1)).collect();
+            let (cells, key) = (cells.join(","), view.key());
+            return Ok((format!("(SELECT {cells} FROM json_each(t_view('{key}',0)) AS j) AS {sqlite}"), 1));
+        }
         let nulls: Vec<String> = (1..=columns.len()).map(|n| format!("NULL AS c{n}")).collect();
         Ok((format!("(SELECT {} WHERE 0) AS {sqlite}", nulls.join(",")), 1))
     }

@@ -48,6 +48,14 @@ impl Session {
         }
     }
 
+    /// Between two rows of a statement.
+    ///
+    /// # Errors
+    /// The session was ended: a change of the database's role may be waiting for that.
+    pub(super) fn unless_killed(&self) -> Result<(), SqlError> {
+        if self.is_killed() { Err(SqlError::cancelled()) } else { Ok(()) }
+    }
+
     /// Takes `count` values of a table's identity column and keeps the last one in the database; the first.
     pub(crate) fn draw_identity(&mut self, target: &WriteTarget, count: usize) -> Result<i64, SqlError> {
         let column =

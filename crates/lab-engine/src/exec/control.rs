@@ -214,7 +214,8 @@ impl Session {
             if left.is_zero() {
                 return Ok(());
             }
-            std::thread::sleep(left.min(Duration::from_millis(20)));
+            // KILL ends the wait at once.
+            std::thread::park_timeout(left.min(Duration::from_millis(20)));
             if self.interrupt.cancelled() {
                 return Err(Stop::Cancelled);
             }

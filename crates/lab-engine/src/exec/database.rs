@@ -92,8 +92,7 @@ impl Session {
         if server.database_named(&name.value).is_some() {
             return Err(SqlError::database_exists(&name.value).at(name.pos.line).into());
         }
-        let taken: Vec<i32> = server.databases().iter().map(|d| d.id).collect();
-        let id = (MSDB + 1..).find(|id| !taken.contains(id)).unwrap_or(MSDB + 1);
+        let id = server.next_database_id();
         let guid = random_hex()?;
         // The folder's name is never used twice: a crash may leave one behind.
         let folder = std::path::PathBuf::from(format!("db{id}-{}", guid.get(..8).unwrap_or("0")));
@@ -116,6 +115,7 @@ impl Session {
             single_user: false,
             offline: false,
             restoring: false,
+            seeding: false,
             snapshot_isolation: false,
             read_committed_snapshot: false,
             switches: BTreeMap::new(),
@@ -150,6 +150,7 @@ impl Session {
             )
             .into());
         }
+        super::replica::may_drop(&database).map_err(|e| e.at(name.line()))?;
         if server.sessions().iter().any(|s| s.state().database == database.id) {
             return Err(SqlError::database_in_use(&database.name()).at(name.line()).into());
         }
@@ -196,6 +197,7 @@ impl Session {
                 }
             }
             AlterDatabase::Rename(new) => {
+                super::replica::may_alter(&database, "MODIFY NAME", &new.value)?;
                 if database.id <= MSDB {
                     return Err(SqlError::cannot_alter_database(&shown).into());
                 }
@@ -227,6 +229,7 @@ impl Session {
         option: &str,
         value: &str,
     ) -> Result<(), Stop> {
+        super::replica::may_alter(database, option, value)?;
         let on = value == "ON";
         let mut entry = database.entry();
         match option {
@@ -288,16 +291,7 @@ impl Session {
             .into());
         }
         if self.server.sessions().iter().any(|s| s.state().database == database.id) {
-            return Err(SqlError::new(
-                5070,
-                16,
-                2,
-                format!(
-                    "Database state cannot be changed while other users are using the database '{}'",
-                    entry.name
-                ),
-            )
-            .into());
+            return Err(SqlError::others_use_database(&entry.name).into());
         }
         entry.offline = true;
         self.server.save_entry(ServerEntry::Database(Box::new(entry)))?;
@@ -325,16 +319,7 @@ impl Session {
         let why = database.reason().unwrap_or_default();
         database.take_down(was, why);
         if !self.server.evict(database, self.id()) {
-            return Err(SqlError::new(
-                5070,
-                16,
-                2,
-                format!(
-                    "Database state cannot be changed while other users are using the database '{}'",
-                    entry.name
-                ),
-            )
-            .into());
+            return Err(SqlError::others_use_database(&entry.name).into());
         }
         let recovered = self.server.bring_up_entry(entry.clone());
         let state = recovered.state();
@@ -397,7 +382,7 @@ impl Session {
 }
 
 /// 16 random bytes in hexadecimal: a database's guid, a login's sid.
-pub(super) fn random_hex() -> Result<String, SqlError> {
+pub(crate) fn random_hex() -> Result<String, SqlError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(SqlError::internal)?;
     Ok(bytes.iter().map(|b| format!("{b:02X}")).collect())

@@ -37,7 +37,8 @@ impl Session {
             let mut rows = s.changing_rows(frame, &plan, &sql, width)?;
             let beside = split_beside(&plan.bound.beside, &mut rows);
             let writer = target.writer(&s.conn, WriteKind::Delete)?;
-            rows.iter().try_for_each(|(rowid, _, _)| writer.delete(*rowid))?;
+            rows.iter()
+                .try_for_each(|(rowid, _, _)| s.unless_killed().and_then(|()| writer.delete(*rowid)))?;
             drop(writer);
             let changes: Vec<Changed> =
                 rows.into_iter().map(|(_, old, _)| Changed { old: Some(old), new: None }).collect();

@@ -362,6 +362,10 @@ impl Session {
         let mut last_identity = None;
         let writer = target.writer(&self.conn, WriteKind::Insert)?;
         for given in source.rows {
+            // A change of the database's role waits for this, and SQLite does not ask on so short a way.
+            if self.is_killed() {
+                return Err(Stop::Cancelled);
+            }
             let row = self.assemble(target, &source.cells, &given, &mut identity)?;
             match writer.insert(&row) {
                 Ok(_) => {}

@@ -23,6 +23,7 @@ mod permission;
 mod prepared;
 mod procedures;
 mod query;
+mod replica;
 mod rpc;
 mod schema;
 mod security;
@@ -37,6 +38,7 @@ pub(crate) use bulk::BulkTarget;
 pub use bulk::{NextRow, RowsEnd};
 pub(crate) use control::format_message;
 pub(crate) use cursor::Cursors;
+pub(crate) use database::random_hex;
 pub(crate) use frame::{Flow, Frame, Stop};
 pub(crate) use prepared::Prepared;
 pub(crate) use procedures::names as system_procedures;
@@ -73,14 +75,25 @@ impl Session {
         work: impl FnOnce(&mut Session, &mut dyn Sink) -> Result<(), Stop>,
     ) -> Outcome {
         self.interrupt.clear();
+        if self.tran.count == 0 {
+            self.using.clear();
+        }
         {
             let mut state = self.shared.state();
+            if self.tran.count == 0 {
+                state.using.clear();
+            }
+            state.thread = Some(std::thread::current());
             state.activity = Activity::Running;
             state.last_request_start = now_datetime();
             command.clone_into(&mut state.command);
             state.batch_text = Arc::from(text);
         }
-        let stopped = self.forget_stale().map_err(Stop::Error).and_then(|()| work(self, sink));
+        let stopped = if self.is_killed() {
+            Err(Stop::Cancelled)
+        } else {
+            self.forget_stale().map_err(Stop::Error).and_then(|()| work(self, sink))
+        };
         self.try_depth = 0;
         self.catching.clear();
         self.nest_level = 0;
@@ -89,6 +102,11 @@ impl Session {
         state.activity = Activity::Sleeping;
         state.last_request_end = now_datetime();
         state.row_count = self.row_count;
+        state.thread = None;
+        if self.tran.count == 0 {
+            state.using.clear();
+            self.using.clear();
+        }
         outcome
     }
 
@@ -105,14 +123,19 @@ impl Session {
             }
             Err(Stop::Cancelled) => {
                 // An Attention ends the batch; the transaction goes on, unless XACT_ABORT is on.
-                if self.tran.count == 0 || self.settings.xact_abort {
+                if self.tran.count == 0 || self.settings.xact_abort || self.is_killed() {
                     let undone =
                         if self.tran.count > 0 { self.rollback_all(sink) } else { self.auto_rollback() };
                     if let Err(e) = undone {
                         sink.error(&e);
                     }
                 }
-                return if self.is_killed() { Outcome::Disconnect } else { Outcome::Cancelled };
+                if !self.is_killed() {
+                    return Outcome::Cancelled;
+                }
+                sink.error(&SqlError::killed());
+                sink.done(Done { kind: DoneKind::Statement, rows: None, command: Done::OTHER, error: true });
+                return Outcome::Disconnect;
             }
             Err(Stop::Closed) => return Outcome::Disconnect,
         }

@@ -63,6 +63,9 @@ impl Session {
         let missing = || SqlError::principal_not_found("database", &name.value);
         let found = server.database_named(&name.value).filter(|d| self.owns_database(d.id));
         let found = found.ok_or_else(missing)?;
+        if !found.replica().role.is_writable() {
+            return Err(SqlError::read_only_database(&found.name()).into());
+        }
         let login = server
             .login_named(&owner.value)
             .ok_or_else(|| SqlError::principal_not_found("principal", &owner.value))?;

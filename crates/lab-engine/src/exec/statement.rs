@@ -61,6 +61,14 @@ impl Session {
     ) -> Result<Flow, Stop> {
         // What a call's parameters did wrong is at line 0 of the procedure.
         let mut e = if e.procedure.is_some() { e } else { e.at(statement.pos.line) };
+        if e.number == 8630 && e.message.contains("no such ") {
+            // What a secondary's log has changed since this statement was bound is not an error of ours.
+            let secondary =
+                |id: &&i32| self.server.database(**id).is_some_and(|d| d.replica().role.is_secondary());
+            if let Some(id) = self.using.iter().find(secondary) {
+                e = SqlError::changed_beneath(&self.name_of(*id)).at(e.line);
+            }
+        }
         if e.number == 3960 {
             let (table, database) = &self.write_target;
             e.message = format!(

@@ -179,6 +179,9 @@ impl Session {
             }
             return Ok(());
         }
-        rows.iter().try_for_each(|row| writer.update(row.rowid, &columns, &row.new))
+        rows.iter().try_for_each(|row| {
+            self.unless_killed()?;
+            writer.update(row.rowid, &columns, &row.new)
+        })
     }
 }

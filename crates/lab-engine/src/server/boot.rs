@@ -95,6 +95,8 @@ impl Server {
             configuration: Mutex::new(BTreeMap::new()),
             checkpointer: Checkpointer::default(),
             always_on: RwLock::new(None),
+            hadr_views: RwLock::default(),
+            notices: Mutex::default(),
             config,
         };
         server.boot_databases(master, entries)?;
@@ -112,6 +114,7 @@ impl Server {
     fn boot_databases(&self, master: (Store, Catalog), entries: Vec<ServerEntry>) -> Result<(), OpenError> {
         let dir = &self.config.data_dir;
         let mut databases = BTreeMap::new();
+        let mut replicas = BTreeMap::new();
         for entry in entries {
             match entry {
                 ServerEntry::Database(entry) if entry.id > MSDB => {
@@ -127,6 +130,9 @@ impl Server {
                 }
                 ServerEntry::Setting(_, name, value) => {
                     lock(&self.configuration).insert(name, value);
+                }
+                ServerEntry::Replica(id, ids) => {
+                    replicas.insert(id, ids);
                 }
             }
         }
@@ -156,35 +162,51 @@ impl Server {
             catalog,
         )));
         for entry in databases.into_values() {
-            self.add_database(Arc::new(self.bring_up_entry(entry)));
+            if entry.seeding {
+                self.remove_unfinished(entry);
+                continue;
+            }
+            let database = self.bring_up_entry(entry);
+            if let Some(ids) = replicas.get(&database.id) {
+                // It must not be written, nor read, before it is known whose changes are the right ones.
+                database.set_replica(Replica { role: ReplicaRole::Resolving, ids: Some(*ids) });
+            }
+            self.add_database(Arc::new(database));
         }
         Ok(())
     }
 
+    /// A copy that a crash has cut off is of no use. One whose files cannot be removed stays, to be seen and dropped.
+    fn remove_unfinished(&self, entry: DatabaseEntry) {
+        let name = entry.name.clone();
+        let said = match self.remove_copy(&entry) {
+            Ok(()) => format!(
+                "The copy of database '{name}' was not complete when the server stopped; it has been removed."
+            ),
+            Err(e) => {
+                let why = e.message.clone();
+                let entry = DatabaseEntry { seeding: false, ..entry };
+                self.add_database(Arc::new(Database::down(entry, DatabaseState::Restoring, why)));
+                e.message
+            }
+        };
+        lock(&self.notices).push(said);
+    }
+
+    /// What the start has to say for the error log; said once.
+    pub fn take_notices(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.notices))
+    }
+
     /// Recovers a user database; a failure is kept as its state.
     pub(crate) fn bring_up_entry(&self, entry: DatabaseEntry) -> Database {
-        let dir = self.config.data_dir.join(&entry.folder);
         if entry.offline {
             return Database::down(entry, DatabaseState::Offline, "set offline".to_owned());
         }
         if entry.restoring {
             return Database::down(entry, DatabaseState::Restoring, "in the middle of a restore".to_owned());
         }
-        let opened = Store::open(Arc::clone(&self.disk), &dir)
-            .map_err(|e| (failure_state(&e), e.to_string()))
-            .and_then(|store| {
-                let catalog = load_catalog(&store, entry.id).map_err(|e| {
-                    let state = match e.sqlite_error_code() {
-                        Some(rusqlite::ErrorCode::SystemIoFailure | rusqlite::ErrorCode::DiskFull) => {
-                            DatabaseState::RecoveryPending
-                        }
-                        _ => DatabaseState::Suspect,
-                    };
-                    (state, e.to_string())
-                })?;
-                Ok((store, catalog))
-            });
-        match opened {
+        match self.open_files(&entry) {
             Ok((store, catalog)) => Database::online(entry, store, catalog),
             Err((state, why)) => Database::down(entry, state, why),
         }
@@ -341,6 +363,7 @@ fn system_entry(id: i32, name: &str, collation: Collation) -> DatabaseEntry {
         single_user: false,
         offline: false,
         restoring: false,
+        seeding: false,
         snapshot_isolation: id == MASTER || id == MSDB,
         read_committed_snapshot: false,
         switches: BTreeMap::new(),
@@ -401,6 +424,8 @@ pub(crate) fn load_catalog(store: &Store, id: i32) -> rusqlite::Result<Catalog> 
     let conn = connection()?;
     let alias = format!("db{id}");
     attach(&conn, store, &alias)?;
+    // One snapshot for all of it: the log of a primary may be changing the tables at this moment.
+    conn.execute_batch("BEGIN")?;
     catalog::load(&conn, &alias)
 }
 

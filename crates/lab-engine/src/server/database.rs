@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 use lab_store::{Database as Store, StoreError};
 use serde::{Deserialize, Serialize};
 
+use super::Replica;
 use crate::catalog::Catalog;
 use crate::error::SqlError;
 use crate::types::Collation;
@@ -24,6 +25,7 @@ pub(crate) const MSDB: i32 = 4;
 pub(crate) enum DatabaseState {
     Online,
     Restoring,
+    Recovering,
     RecoveryPending,
     Suspect,
     Offline,
@@ -34,6 +36,7 @@ impl DatabaseState {
         match self {
             DatabaseState::Online => 0,
             DatabaseState::Restoring => 1,
+            DatabaseState::Recovering => 2,
             DatabaseState::RecoveryPending => 3,
             DatabaseState::Suspect => 4,
             DatabaseState::Offline => 6,
@@ -44,6 +47,7 @@ impl DatabaseState {
         match self {
             DatabaseState::Online => "ONLINE",
             DatabaseState::Restoring => "RESTORING",
+            DatabaseState::Recovering => "RECOVERING",
             DatabaseState::RecoveryPending => "RECOVERY_PENDING",
             DatabaseState::Suspect => "SUSPECT",
             DatabaseState::Offline => "OFFLINE",
@@ -76,8 +80,28 @@ impl RecoveryModel {
     }
 }
 
+impl From<lab_store::RecoveryModel> for RecoveryModel {
+    fn from(model: lab_store::RecoveryModel) -> RecoveryModel {
+        match model {
+            lab_store::RecoveryModel::Simple => RecoveryModel::Simple,
+            lab_store::RecoveryModel::Full => RecoveryModel::Full,
+            lab_store::RecoveryModel::BulkLogged => RecoveryModel::BulkLogged,
+        }
+    }
+}
+
+impl From<RecoveryModel> for lab_store::RecoveryModel {
+    fn from(model: RecoveryModel) -> lab_store::RecoveryModel {
+        match model {
+            RecoveryModel::Simple => lab_store::RecoveryModel::Simple,
+            RecoveryModel::Full => lab_store::RecoveryModel::Full,
+            RecoveryModel::BulkLogged => lab_store::RecoveryModel::BulkLogged,
+        }
+    }
+}
+
 /// What master keeps about a database.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DatabaseEntry {
     pub(crate) id: i32,
     pub(crate) name: String,
@@ -92,6 +116,9 @@ pub(crate) struct DatabaseEntry {
     pub(crate) single_user: bool,
     pub(crate) offline: bool,
     pub(crate) restoring: bool,
+    /// Its folder is being filled with a copy of another instance's: one that a crash left behind is of no use.
+    #[serde(default)]
+    pub(crate) seeding: bool,
     pub(crate) snapshot_isolation: bool,
     pub(crate) read_committed_snapshot: bool,
     /// ON/OFF options that are stored and shown but change nothing here, by name as ALTER DATABASE spells it.
@@ -107,6 +134,7 @@ pub(crate) struct Database {
     /// What SQLite calls it in every session: `db5`.
     pub(crate) alias: String,
     entry: RwLock<DatabaseEntry>,
+    replica: RwLock<Replica>,
     live: RwLock<Live>,
 }
 
@@ -137,6 +165,7 @@ impl Database {
             id: entry.id,
             alias: format!("db{}", entry.id),
             entry: RwLock::new(entry),
+            replica: RwLock::default(),
             live: RwLock::new(live),
         }
     }
@@ -146,6 +175,7 @@ impl Database {
             id: entry.id,
             alias: format!("db{}", entry.id),
             entry: RwLock::new(entry),
+            replica: RwLock::default(),
             live: RwLock::new(Live::Down { state, why, former: Weak::new() }),
         }
     }
@@ -158,8 +188,31 @@ impl Database {
         *self.entry.write().unwrap_or_else(PoisonError::into_inner) = entry;
     }
 
+    pub(crate) fn replica(&self) -> Replica {
+        *self.replica.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_replica(&self, replica: Replica) {
+        *self.replica.write().unwrap_or_else(PoisonError::into_inner) = replica;
+    }
+
+    /// Whether a session may open it, as far as its role in a group decides.
+    ///
+    /// # Errors
+    /// 976, 978, 979, 983.
+    pub(crate) fn check_access(&self, read_intent: bool) -> Result<(), SqlError> {
+        let role = self.replica().role;
+        if role == super::ReplicaRole::Standalone {
+            Ok(())
+        } else {
+            role.check_access(&self.name(), read_intent)
+        }
+    }
+
+    /// Whether nobody may write: by its own option, or by its role in a group.
     pub(crate) fn is_read_only(&self) -> bool {
-        self.entry.read().unwrap_or_else(PoisonError::into_inner).read_only
+        !self.replica().role.is_writable()
+            || self.entry.read().unwrap_or_else(PoisonError::into_inner).read_only
     }
 
     pub(crate) fn allows_snapshot(&self) -> bool {
@@ -186,7 +239,7 @@ impl Database {
     /// The store of a database that is online.
     ///
     /// # Errors
-    /// 926/927/942/945 as SQL Server says why it cannot be opened.
+    /// 922/926/927/942/945 as SQL Server says why it cannot be opened.
     pub(crate) fn store(&self) -> Result<Arc<Store>, SqlError> {
         match self.live() {
             Live::Online { store, .. } => match store.failure() {
@@ -259,6 +312,7 @@ impl Database {
                 2,
                 format!("Database '{name}' cannot be opened. It is in the middle of a restore."),
             ),
+            DatabaseState::Recovering => SqlError::being_recovered(&name),
             DatabaseState::Offline | DatabaseState::Online => SqlError::new(
                 942,
                 14,

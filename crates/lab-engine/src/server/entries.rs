@@ -2,12 +2,13 @@
 
 use rusqlite::{Connection, params};
 
-use super::{DatabaseEntry, Login, MASTER, Server, lock};
+use super::{DatabaseEntry, Login, MASTER, ReplicaIds, Server, lock};
 use crate::error::SqlError;
 
 const DATABASE: i64 = 1;
 const LOGIN: i64 = 2;
 const SETTING: i64 = 3;
+const REPLICA: i64 = 20;
 
 /// A row of master's `_server`.
 #[derive(Debug, Clone)]
@@ -16,6 +17,8 @@ pub(crate) enum ServerEntry {
     Login(Box<Login>),
     /// A value of `sp_configure`.
     Setting(i64, String, i64),
+    /// A database is in a group: until somebody says which role it has, nobody may open it.
+    Replica(i32, ReplicaIds),
 }
 
 pub(crate) fn create_table(conn: &Connection) -> rusqlite::Result<()> {
@@ -41,6 +44,7 @@ pub(crate) fn load(conn: &Connection) -> rusqlite::Result<Vec<ServerEntry>> {
         out.push(match row.get::<_, i64>(0)? {
             DATABASE => ServerEntry::Database(serde_json::from_str(&body).map_err(corrupt)?),
             LOGIN => ServerEntry::Login(serde_json::from_str(&body).map_err(corrupt)?),
+            REPLICA => ServerEntry::Replica(id as i32, serde_json::from_str(&body).map_err(corrupt)?),
             _ => {
                 let (name, value): (String, i64) = serde_json::from_str(&body).map_err(corrupt)?;
                 ServerEntry::Setting(id, name, value)
@@ -55,6 +59,7 @@ pub(crate) fn put(conn: &Connection, entry: &ServerEntry) -> rusqlite::Result<()
         ServerEntry::Database(d) => (DATABASE, i64::from(d.id), serde_json::to_string(d)),
         ServerEntry::Login(l) => (LOGIN, i64::from(l.id), serde_json::to_string(l)),
         ServerEntry::Setting(id, name, value) => (SETTING, *id, serde_json::to_string(&(name, value))),
+        ServerEntry::Replica(id, ids) => (REPLICA, i64::from(*id), serde_json::to_string(ids)),
     };
     let body = body.expect("server entries hold no map with keys that JSON cannot write");
     conn.execute("INSERT OR REPLACE INTO db1._server VALUES(?1, ?2, ?3)", params![kind, id, body])?;
@@ -77,13 +82,22 @@ impl Server {
             ServerEntry::Setting(_, name, value) => {
                 lock(&self.configuration).insert(name, value);
             }
+            // Its role is what counts, and that is set by whoever saves this.
+            ServerEntry::Replica(..) => {}
         }
         Ok(())
     }
 
     pub(crate) fn remove_database_entry(&self, id: i32) -> Result<(), SqlError> {
         self.change_master(|conn| {
-            conn.execute("DELETE FROM db1._server WHERE kind = ?1 AND id = ?2", params![DATABASE, id])
+            let sql = "DELETE FROM db1._server WHERE kind IN (?1, ?2) AND id = ?3";
+            conn.execute(sql, params![DATABASE, REPLICA, id]).map(|_| ())
+        })
+    }
+
+    pub(super) fn remove_replica(&self, id: i32) -> Result<(), SqlError> {
+        self.change_master(|conn| {
+            conn.execute("DELETE FROM db1._server WHERE kind = ?1 AND id = ?2", params![REPLICA, id])
                 .map(|_| ())
         })
     }

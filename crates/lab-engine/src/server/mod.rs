@@ -3,9 +3,12 @@
 mod always_on;
 mod boot;
 mod checkpointer;
+mod copies;
 mod database;
 mod entries;
+mod facts;
 mod login;
+mod replica;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,7 +23,10 @@ pub(crate) use boot::{attach, connection, load_catalog, strong};
 pub(crate) use checkpointer::Checkpointer;
 pub(crate) use database::*;
 pub(crate) use entries::ServerEntry;
+pub use facts::DatabaseFacts;
 pub(crate) use login::*;
+pub(crate) use replica::Replica;
+pub use replica::{ReplicaIds, ReplicaRole, SecondaryConnections};
 
 use crate::catalog::same_name;
 use crate::session::Shared;
@@ -89,6 +95,9 @@ pub struct Server {
     pub(crate) configuration: Mutex<BTreeMap<String, i64>>,
     pub(crate) checkpointer: Checkpointer,
     always_on: RwLock<Option<Arc<dyn AlwaysOn>>>,
+    /// Lines for the error log that nobody has taken yet.
+    notices: Mutex<Vec<String>>,
+    pub(crate) hadr_views: RwLock<Option<Arc<dyn crate::system::HadrViews>>>,
 }
 
 impl std::fmt::Debug for Server {
@@ -115,12 +124,28 @@ impl Server {
         self.databases.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
+    /// The smallest id that no database has. The caller is [`Server::defining`].
+    pub(crate) fn next_database_id(&self) -> i32 {
+        let databases = self.databases.read().unwrap_or_else(PoisonError::into_inner);
+        (MSDB + 1..).find(|id| !databases.contains_key(id)).unwrap_or(MSDB + 1)
+    }
+
+    /// Adds a database, or puts it into the place of its former self, whose role in a group it keeps.
     pub(crate) fn add_database(&self, database: Arc<Database>) {
-        self.databases.write().unwrap_or_else(PoisonError::into_inner).insert(database.id, database);
+        let mut databases = self.databases.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(former) = databases.get(&database.id) {
+            database.set_replica(former.replica());
+        }
+        databases.insert(database.id, database);
     }
 
     pub(crate) fn forget_database(&self, id: i32) {
         self.databases.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.forget_identities(id);
+    }
+
+    /// Identity values of a database are read from its pages again.
+    pub(crate) fn forget_identities(&self, id: i32) {
         lock(&self.identities).retain(|(database, _), _| *database != id);
     }
 

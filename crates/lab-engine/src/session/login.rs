@@ -36,6 +36,8 @@ pub struct LoginRequest {
     pub tds_version: u32,
     /// The packet size agreed on.
     pub packet_size: u32,
+    /// ApplicationIntent=ReadOnly.
+    pub read_only_intent: bool,
 }
 
 /// Why a login was refused: the error that is sent before the connection is closed.
@@ -46,7 +48,7 @@ impl Server {
     ///
     /// # Errors
     /// 18456 whatever is wrong with name or password (its state says nothing to the client), 18470 for a disabled login,
-    /// 4060 for a database that cannot be opened, 17809 if there are too many sessions.
+    /// 4060 for a database that cannot be opened, 976, 978, 979, 983 for one whose role in a group does not allow it, 17809 if there are too many sessions.
     pub fn login(self: &Arc<Server>, request: &LoginRequest) -> Result<Session, LoginRefused> {
         let refused = || SqlError::new(18456, 14, 1, format!("Login failed for user '{}'.", request.user));
         let password = request.password.as_ref().ok_or_else(refused)?;
@@ -108,6 +110,8 @@ impl Server {
             ansi_nulls: true,
             context_info: Vec::new(),
             session_context: BTreeMap::new(),
+            using: std::collections::BTreeSet::new(),
+            thread: None,
             attached: std::collections::BTreeSet::new(),
             temp: Arc::clone(&temp),
             changed_catalogs: BTreeMap::new(),
@@ -120,7 +124,8 @@ impl Server {
                 "Could not connect because the maximum number of user connections has been reached.",
             )
         };
-        let shared = self.register(|id| Shared::new(id, Arc::clone(self), state)).ok_or_else(full)?;
+        let intent = request.read_only_intent;
+        let shared = self.register(|id| Shared::new(id, Arc::clone(self), intent, state)).ok_or_else(full)?;
         let sqlite = |e: rusqlite::Error| SqlError::sqlite(&e);
         let conn = match crate::server::connection() {
             Ok(conn) => conn,
@@ -141,6 +146,7 @@ impl Server {
             interrupt: interrupt.clone(),
             barrier: Barrier::new(Arc::clone(self)),
             attached: BTreeMap::new(),
+            using: Vec::new(),
             login_database: MASTER,
             row_count: 0,
             last_error: 0,
@@ -182,7 +188,11 @@ impl Session {
         let found = self.server.database_named(name).ok_or_else(|| SqlError::cannot_open_database(name))?;
         self.database(TEMPDB)?;
         self.enter_database(found.id)
-            .map_err(|e| if e.number == 916 { e } else { SqlError::cannot_open_database(name) })?;
+            // What a role in a group does not allow is said as it is: the client is to come back, or to go elsewhere.
+            .map_err(|e| match e.number {
+                916 | 976 | 978 | 979 | 983 => e,
+                _ => SqlError::cannot_open_database(name),
+            })?;
         self.login_database = found.id;
         Ok(())
     }

@@ -42,6 +42,8 @@ pub struct Session {
     pub(crate) barrier: Barrier,
     /// Databases attached to `conn`, with the store that was attached.
     attached: BTreeMap<i32, Arc<Store>>,
+    /// What the shared part says is in use.
+    pub(crate) using: Vec<i32>,
     /// The database to go back to when the session is reset.
     pub(crate) login_database: i32,
     pub(crate) row_count: i64,
@@ -121,7 +123,13 @@ impl Session {
     pub(crate) fn database(&mut self, id: i32) -> Result<Arc<Database>, SqlError> {
         let database =
             self.server.database(id).ok_or_else(|| SqlError::database_not_found(&id.to_string()))?;
+        if !self.using.contains(&id) {
+            self.using.push(id);
+            self.shared.state().using.insert(id);
+        }
         let store = database.store()?;
+        // After the mark: see `server::replica`.
+        database.check_access(self.shared.read_intent)?;
         if self.attached.get(&id).is_some_and(|known| Arc::ptr_eq(known, &store)) {
             return Ok(database);
         }

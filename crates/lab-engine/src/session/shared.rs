@@ -55,6 +55,10 @@ pub(crate) struct SharedState {
     pub(crate) session_context: BTreeMap<String, rusqlite::types::Value>,
     /// The temporary objects of this session.
     pub(crate) temp: Arc<Catalog>,
+    /// Databases that the running request or the open transaction uses.
+    pub(crate) using: std::collections::BTreeSet<i32>,
+    /// The thread that runs requests, which a wait is ended on.
+    pub(crate) thread: Option<std::thread::Thread>,
     /// Databases whose files the session's connection has open.
     pub(crate) attached: std::collections::BTreeSet<i32>,
     /// Catalogs that this session's open transaction has changed.
@@ -66,6 +70,8 @@ pub(crate) struct SharedState {
 pub(crate) struct Shared {
     pub(crate) id: u16,
     pub(crate) server: Arc<Server>,
+    /// ApplicationIntent=ReadOnly.
+    pub(crate) read_intent: bool,
     state: Mutex<SharedState>,
     /// Set by KILL.
     killed: std::sync::atomic::AtomicBool,
@@ -83,9 +89,9 @@ impl std::fmt::Debug for HangUp {
 }
 
 impl Shared {
-    pub(crate) fn new(id: u16, server: Arc<Server>, state: SharedState) -> Shared {
+    pub(crate) fn new(id: u16, server: Arc<Server>, read_intent: bool, state: SharedState) -> Shared {
         let killed = std::sync::atomic::AtomicBool::new(false);
-        Shared { id, server, state: Mutex::new(state), killed, hang_up: HangUp::default() }
+        Shared { id, server, read_intent, state: Mutex::new(state), killed, hang_up: HangUp::default() }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, SharedState> {
@@ -100,24 +106,41 @@ impl Shared {
         if let Some(catalog) = self.state().changed_catalogs.get(&database) {
             return Ok(Arc::clone(catalog));
         }
-        self.server
+        let database = self
+            .server
             .database(database)
-            .ok_or_else(|| SqlError::new(911, 16, 1, "Database does not exist."))?
-            .catalog()
+            .ok_or_else(|| SqlError::new(911, 16, 1, "Database does not exist."))?;
+        let catalog = database.catalog()?;
+        database.check_access(self.read_intent)?;
+        Ok(catalog)
     }
 
     pub(crate) fn kill(&self) {
         self.killed.store(true, std::sync::atomic::Ordering::Release);
-        // One that runs sees the mark by itself, and may have something to roll back first.
-        if self.state().activity == Activity::Sleeping
-            && let Some(hang_up) = &*self.hang_up.0.lock().unwrap_or_else(PoisonError::into_inner)
-        {
+        let state = self.state();
+        let sleeping = state.activity == Activity::Sleeping;
+        if let Some(thread) = state.thread.as_ref().filter(|_| !sleeping) {
+            // One that runs sees the mark by itself, and may have something to roll back first; one that waits looks now.
+            thread.unpark();
+        }
+        drop(state);
+        if sleeping {
+            self.hang_up();
+        }
+    }
+
+    fn hang_up(&self) {
+        if let Some(hang_up) = &*self.hang_up.0.lock().unwrap_or_else(PoisonError::into_inner) {
             hang_up();
         }
     }
 
     pub(crate) fn set_hang_up(&self, hang_up: Box<dyn Fn() + Send>) {
         *self.hang_up.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(hang_up);
+        if self.is_killed() {
+            // Between the login and now.
+            self.hang_up();
+        }
     }
 
     pub(crate) fn is_killed(&self) -> bool {

@@ -244,6 +244,11 @@ impl Session {
                 return Err(SqlError::read_only_database(&db.name()));
             }
             self.take_lock(database)?;
+            // It may have become so while the lock was waited for.
+            if db.is_read_only() {
+                self.give_back(database);
+                return Err(SqlError::read_only_database(&db.name()));
+            }
         }
         if !self.sqlite_open() {
             self.execute_control("BEGIN")?;
@@ -262,12 +267,7 @@ impl Session {
         match self.isolation {
             Isolation::ReadUncommitted | Isolation::ReadCommitted => Ok(()),
             Isolation::RepeatableRead | Isolation::Serializable => {
-                for database in databases.iter().filter(|d| **d > 0) {
-                    if !self.tran.locked.contains(database) {
-                        self.take_lock(*database)?;
-                    }
-                }
-                Ok(())
+                databases.iter().filter(|d| **d > 0).try_for_each(|database| self.lock_for_update(*database))
             }
             Isolation::Snapshot => {
                 for database in databases.iter().filter(|d| **d > TEMPDB) {
@@ -286,7 +286,19 @@ impl Session {
 
     /// Takes a database's write lock before reading it, as UPDLOCK asks.
     pub(crate) fn lock_for_update(&mut self, database: i32) -> Result<(), SqlError> {
-        if self.tran.locked.contains(&database) { Ok(()) } else { self.take_lock(database) }
+        // On a secondary the hints and levels that lock mean what SNAPSHOT does: its writer is the primary's log.
+        let secondary = self.server.database(database).is_some_and(|d| d.replica().role.is_secondary());
+        if secondary || self.tran.locked.contains(&database) { Ok(()) } else { self.take_lock(database) }
+    }
+
+    /// Lets go of a lock that was taken for nothing, unless others are held: a session lets go of all at once.
+    fn give_back(&mut self, database: i32) {
+        self.tran.locked.remove(&database);
+        if self.tran.locked.is_empty() {
+            self.server.locks.release_all(SessionId(u32::from(self.shared.id).into()));
+        } else {
+            self.tran.locked.insert(database);
+        }
     }
 
     fn take_lock(&mut self, database: i32) -> Result<(), SqlError> {

@@ -178,6 +178,7 @@ const FILES: &[(&str, SqlType, bool)] = &[
 ];
 
 fn databases(shared: &Shared, _: i32) -> Rows {
+    let guid = |bytes: [u8; 16]| Value::Blob(crate::types::guid_from_wire(bytes));
     let mut rows = Vec::new();
     for database in shared.server.databases() {
         let e = database.entry();
@@ -191,6 +192,7 @@ fn databases(shared: &Shared, _: i32) -> Rows {
             None => default,
         };
         let owner = shared.server.login_named(&e.owner).map_or(Value::Blob(vec![1]), |l| sid(&l.sid));
+        let ids = database.replica().ids;
         let mut row = vec![
             text(&e.name),
             int(e.id),
@@ -226,8 +228,8 @@ fn databases(shared: &Shared, _: i32) -> Rows {
             int(log_wait.0),
             text(log_wait.1),
             parse_hex(&e.guid).map_or_else(|| Value::Blob(vec![0; 16]), Value::Blob),
-            Value::Null,
-            Value::Null,
+            ids.map_or(Value::Null, |ids| guid(ids.replica_id)),
+            ids.map_or(Value::Null, |ids| guid(ids.group_database_id)),
             int(0),
             text("NONE"),
             bit(on("ACCELERATED_DATABASE_RECOVERY", false)),

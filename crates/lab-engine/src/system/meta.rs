@@ -8,7 +8,7 @@ use super::properties::{Subject, column_property, database_property, index_prope
 use super::{VERSION, bit, int, text};
 use crate::catalog::{Catalog, DBO, Object, same_name};
 use crate::error::SqlError;
-use crate::server::Database;
+use crate::server::{Database, ReplicaRole};
 use crate::session::Shared;
 use crate::types::{SqlType, parse_hex, variant_value};
 
@@ -58,6 +58,8 @@ pub(crate) const META_FUNCTIONS: &[(&str, SqlType)] = &[
     ("ident_seed", SqlType::Numeric { precision: 38, scale: 0 }),
     ("ident_incr", SqlType::Numeric { precision: 38, scale: 0 }),
     ("has_dbaccess", INT),
+    ("fn_hadr_is_primary_replica", SqlType::Bit),
+    ("fn_hadr_backup_is_preferred_replica", SqlType::Bit),
     ("has_perms_by_name", INT),
     ("is_member", INT),
     ("is_rolemember", INT),
@@ -101,8 +103,14 @@ pub(super) fn call(shared: &Shared, name: &str, database: i32, args: &[Value]) -
         | "filegroupproperty" => Ok(ask.file(name)),
         "typeproperty" => Ok(ask.type_property()),
         "has_perms_by_name" => ask.has_permission(),
-        "db_id" | "db_name" | "original_db_name" | "databaseproperty" | "databasepropertyex"
-        | "has_dbaccess" => ask.databases(name),
+        "db_id"
+        | "db_name"
+        | "original_db_name"
+        | "databaseproperty"
+        | "databasepropertyex"
+        | "has_dbaccess"
+        | "fn_hadr_is_primary_replica" => ask.databases(name),
+        "fn_hadr_backup_is_preferred_replica" => Ok(ask.backup_is_preferred()),
         "serverproperty" => Ok(ask.server_property()),
         "schema_id" | "schema_name" | "type_name" | "type_id" | "database_principal_id" => ask.names(name),
         _ => ask.session(name),
@@ -298,6 +306,10 @@ impl Ask<'_> {
         let Some(database) = self.database_argument() else { return Ok(Value::Null) };
         Ok(match name {
             "db_id" => int(database.id),
+            "fn_hadr_is_primary_replica" => match database.replica().role {
+                ReplicaRole::Standalone => Value::Null,
+                role => bit(role.is_writable()),
+            },
             "db_name" | "original_db_name" => text(database.name()),
             "has_dbaccess" => bit(database.state() == crate::server::DatabaseState::Online
                 && self.shared.principal_in(database.id).is_ok()),
@@ -311,6 +323,14 @@ impl Ask<'_> {
                 }
             }
         })
+    }
+
+    /// As documented: what is not in a group is backed up here.
+    fn backup_is_preferred(&self) -> Value {
+        let server = &self.shared.server;
+        let name = self.database_argument().filter(|d| d.replica().in_group()).map(|d| d.name());
+        let views = server.hadr_views();
+        bit(name.zip(views).is_none_or(|(name, views)| views.backup_is_preferred(&name)))
     }
 
     fn server_property(&self) -> Value {

@@ -6,6 +6,7 @@
 mod databases;
 mod dynamic;
 mod facts;
+mod hadr;
 mod meta;
 mod objects;
 mod properties;
@@ -22,6 +23,7 @@ use rusqlite::types::Value;
 pub(crate) use databases::sizes;
 pub(crate) use dynamic::SETTINGS;
 pub(crate) use facts::TABLE_ROWS;
+pub use hadr::{HadrViews, ViewRow, ViewValue};
 pub(crate) use meta::{META_FUNCTIONS, split_name};
 pub(crate) use scripts::{Empty, Script, script_function};
 
@@ -136,9 +138,12 @@ pub(crate) fn register(conn: &Connection, shared: &Arc<Shared>) -> rusqlite::Res
     let session = Arc::clone(shared);
     conn.create_scalar_function("t_view", 2, flags, move |c| {
         let (key, database): (String, i32) = (c.get(0)?, c.get(1)?);
-        let view =
-            all().find(|v| v.key() == key).ok_or_else(|| SqlError::invalid_object(&key).to_carrier())?;
-        let rows = (view.rows)(&session, database).map_err(|e| e.to_carrier())?;
+        let rows = match (all().find(|v| v.key() == key), scripts::empty_view_by_key(&key)) {
+            (Some(view), _) => (view.rows)(&session, database),
+            (None, Some(view)) => hadr::rows(&session, &view),
+            (None, None) => Err(SqlError::invalid_object(&key)),
+        };
+        let rows = rows.map_err(|e| e.to_carrier())?;
         let packed: Vec<String> = rows.iter().map(|r| crate::functions::pack(r)).collect();
         serde_json::to_string(&packed).map_err(|e| SqlError::internal(e).to_carrier())
     })?;

@@ -222,7 +222,7 @@ pub(super) fn database_property(database: &Database, property: &str) -> Option<V
         "status" => text(database.state().name()),
         "recovery" => text(e.recovery_model.name()),
         "collation" => text(e.collation.name()),
-        "updateability" => text(if e.read_only { "READ_ONLY" } else { "READ_WRITE" }),
+        "updateability" => text(if database.is_read_only() { "READ_ONLY" } else { "READ_WRITE" }),
         "useraccess" => text(if e.single_user { "SINGLE_USER" } else { "MULTI_USER" }),
         "isreadonly" => bit(e.read_only),
         "issingleuser" => bit(e.single_user),

@@ -29,6 +29,15 @@ pub(crate) struct Empty {
     pub(crate) schema: String,
     pub(crate) name: String,
     pub(crate) columns: Vec<(String, SqlType, bool)>,
+    /// It has rows where there are availability groups.
+    pub(crate) of_groups: bool,
+}
+
+impl Empty {
+    /// What `t_view` is told.
+    pub(crate) fn key(&self) -> String {
+        format!("{}.{}", self.schema, self.name).to_lowercase()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -49,8 +58,10 @@ fn scripts() -> &'static Scripts {
                 all.written.insert(key, Arc::new(script));
             }
         }
-        let empty = parse_batch(include_str!("sql/empty.sql"), &ParseOptions::default()).unwrap_or_default();
-        for statement in empty.statements {
+        let parse = |text: &str| parse_batch(text, &ParseOptions::default()).unwrap_or_default().statements;
+        let of_groups = parse(include_str!("sql/hadr.sql")).into_iter().map(|s| (s, true));
+        let empty = parse(include_str!("sql/empty.sql")).into_iter().map(|s| (s, false));
+        for (statement, of_groups) in of_groups.chain(empty) {
             let StatementKind::CreateTable(create) = statement.kind else { continue };
             let (key, schema, name) = key_of(&create.name);
             let mut columns = Vec::new();
@@ -59,7 +70,10 @@ fn scripts() -> &'static Scripts {
                 let Some(Ok(ty)) = def.data_type.as_ref().map(declared_type) else { continue };
                 columns.push((def.name.value.clone(), ty, def.nullable != Some(false)));
             }
-            all.empty.insert(key.clone(), Arc::new(Empty { id: system_id(&key), schema, name, columns }));
+            all.empty.insert(
+                key.clone(),
+                Arc::new(Empty { id: system_id(&key), schema, name, columns, of_groups }),
+            );
         }
         all
     })
@@ -89,6 +103,10 @@ pub(super) fn empty_view(schema: &str, name: &str) -> Option<Arc<Empty>> {
     scripts().empty.get(&format!("{schema}.{name}").to_lowercase()).map(Arc::clone)
 }
 
+pub(super) fn empty_view_by_key(key: &str) -> Option<Arc<Empty>> {
+    scripts().empty.get(key).map(Arc::clone)
+}
+
 /// The table function of that name; those called `fn_` are found without their schema, too.
 pub(crate) fn script_function(name: &ObjectName) -> Option<Arc<Script>> {
     let bare = name.name().get(..3).is_some_and(|p| p.eq_ignore_ascii_case("fn_"));
@@ -107,7 +125,9 @@ pub(super) fn listed() -> impl Iterator<Item = (i32, String, String, bool)> {
         let function = matches!(s.create.body, ModuleBody::InlineFunction { .. });
         (s.id, s.schema.clone(), s.name.clone(), function)
     });
-    written.chain(scripts().empty.values().map(|e| (e.id, e.schema.clone(), e.name.clone(), false)))
+    // The lab's own schema is none of SQL Server's.
+    let empty = scripts().empty.values().filter(|e| e.schema != "lab");
+    written.chain(empty.map(|e| (e.id, e.schema.clone(), e.name.clone(), false)))
 }
 
 #[cfg(test)]
@@ -123,9 +143,10 @@ mod tests {
             .collect();
         assert!(broken.is_empty(), "{broken:#?}");
         assert_eq!(scripts().written.len(), views.matches("\nCREATE ").count());
-        let empty = include_str!("sql/empty.sql");
-        assert!(parse_batch(empty, &ParseOptions::default()).is_ok());
-        assert_eq!(scripts().empty.len(), empty.matches("\nCREATE TABLE ").count());
+        let empty = [include_str!("sql/empty.sql"), include_str!("sql/hadr.sql")];
+        assert!(empty.iter().all(|text| parse_batch(text, &ParseOptions::default()).is_ok()));
+        let declared = empty.iter().map(|text| text.matches("\nCREATE TABLE ").count());
+        assert_eq!(scripts().empty.len(), declared.sum::<usize>());
         let mut ids: Vec<i32> = listed().map(|(id, ..)| id).collect();
         let count = ids.len();
         ids.sort_unstable();

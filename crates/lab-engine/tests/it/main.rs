@@ -9,6 +9,7 @@ mod corpus;
 mod ddl;
 mod language;
 mod procedures;
+mod replicas;
 mod scripts;
 mod security;
 mod storage;

@@ -14,10 +14,8 @@ use super::options::Options;
 use crate::catalog::Catalog;
 use crate::error::SqlError;
 use crate::exec::Stop;
-use crate::exec::database::random_hex;
-use crate::server::{
-    Database, DatabaseEntry, DatabaseState, MASTER, MSDB, RecoveryModel, ServerEntry, TEMPDB,
-};
+use crate::exec::random_hex;
+use crate::server::{Database, DatabaseEntry, DatabaseState, MASTER, MSDB, ServerEntry, TEMPDB};
 use crate::session::Session;
 use crate::sink::Sink;
 use crate::types::now_datetime;
@@ -60,6 +58,7 @@ impl Session {
         let _defining = server.defining();
         // Asked again: it may have been dropped, or made, before this statement had its turn.
         let existing = server.database_named(name);
+        existing.as_ref().map_or(Ok(()), |d| crate::exec::replica::may_restore(d))?;
         let Some(device) = device else {
             return self.recover_only(operation, name, existing.as_ref(), options, sink);
         };
@@ -174,9 +173,7 @@ impl Session {
         }
         let attributes: Attributes = serde_json::from_str(&source.set.header.attributes)
             .map_err(|_| SqlError::device_not_media(&source.device.shown))?;
-        let taken: Vec<i32> = self.server.databases().iter().map(|d| d.id).collect();
-        let id = existing
-            .map_or_else(|| (MSDB + 1..).find(|id| !taken.contains(id)).unwrap_or(MSDB + 1), |d| d.id);
+        let id = existing.map_or_else(|| self.server.next_database_id(), |d| d.id);
         let guid = random_hex()?;
         Ok(DatabaseEntry {
             id,
@@ -187,6 +184,7 @@ impl Session {
             single_user: false,
             offline: false,
             restoring: true,
+            seeding: false,
             guid,
             ..attributes.entry
         })
@@ -223,11 +221,7 @@ impl Session {
         let store =
             Store::open(Arc::clone(disk), dir).map_err(|e| SqlError::restored_damage(&e.to_string()))?;
         let catalog = crate::server::load_catalog(&store, entry.id).map_err(|e| SqlError::sqlite(&e))?;
-        let recovery_model = match store.recovery_model() {
-            lab_store::RecoveryModel::Simple => RecoveryModel::Simple,
-            lab_store::RecoveryModel::Full => RecoveryModel::Full,
-            lab_store::RecoveryModel::BulkLogged => RecoveryModel::BulkLogged,
-        };
+        let recovery_model = store.recovery_model().into();
         let entry = DatabaseEntry { restoring: false, recovery_model, ..entry.clone() };
         Ok((entry, store, catalog))
     }

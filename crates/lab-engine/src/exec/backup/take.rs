@@ -31,6 +31,7 @@ impl Session {
             return Err(SqlError::backup_not_allowed(&database.name()).into());
         }
         let store = database.store()?;
+        crate::exec::replica::may_back_up(&database, kind, options.copy_only, options.no_recovery)?;
         if kind == BackupKind::Log && database.id == MASTER {
             return Err(SqlError::log_backup_master().into());
         }
