@@ -42,7 +42,7 @@ impl Session {
             drop(writer);
             let changes: Vec<Changed> =
                 rows.into_iter().map(|(_, old, _)| Changed { old: Some(old), new: None }).collect();
-            target.judge(&s.conn, &changes, WriteKind::Delete)?;
+            s.written(&target, &changes, WriteKind::Delete, changes.len() as u64)?;
             if let Some(output) = &delete.output {
                 let beside = (plan.bound.beside.as_slice(), beside);
                 s.run_output(frame, output, &target, (&changes, WriteKind::Delete), beside, sink)?;
@@ -70,11 +70,12 @@ impl Session {
                 return Err(SqlError::truncate_referenced(name.name()).into());
             }
             let alias = alias_of(found.database);
-            let run = |sql: String| s.conn.execute_batch(&sql).map_err(|e| SqlError::sqlite(&e));
-            run(format!("DELETE FROM {}", table_name(&alias, found.object.id)))?;
+            let run = |sql: String| s.conn.execute(&sql, []).map_err(|e| SqlError::sqlite(&e));
+            let rows = run(format!("DELETE FROM {}", table_name(&alias, found.object.id)))?;
             if found.database != 0 {
                 run(format!("DELETE FROM {alias}._identity WHERE object_id={}", found.object.id))?;
             }
+            s.tran.touched.add(found.database, found.object.id, WriteKind::Delete, rows as u64);
             s.server.set_identity((found.database, found.object.id), None);
             Ok(())
         })

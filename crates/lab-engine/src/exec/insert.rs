@@ -382,7 +382,7 @@ impl Session {
             }
         }
         drop(writer);
-        target.judge(&self.conn, &changes, WriteKind::Insert)?;
+        self.written(target, &changes, WriteKind::Insert, count)?;
         if let Some(last) = last_identity {
             self.identity = Some(last);
             frame.scope_identity = Some(last);

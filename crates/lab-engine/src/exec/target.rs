@@ -1,5 +1,6 @@
 //! A table that a statement writes to, with everything that its rows must satisfy.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -10,7 +11,7 @@ use crate::bind::{Resolved, alias_of};
 use crate::catalog::{Catalog, DBO, Object, ObjectKind, Table};
 use crate::error::SqlError;
 use crate::session::Session;
-use crate::store::{Changed, ForeignKeys, LoweredCheck, RowWriter, WriteKind};
+use crate::store::{Cascaded, Changed, ForeignKeys, LoweredCheck, RowWriter, WriteKind};
 
 /// A table with its names and rules.
 pub(crate) struct WriteTarget {
@@ -56,6 +57,7 @@ impl WriteTarget {
             catalog: Arc::clone(&self.catalog),
             alias: &self.alias,
             database: &self.database_name,
+            cascaded: RefCell::default(),
         }
     }
 
@@ -65,17 +67,18 @@ impl WriteTarget {
     }
 
     /// Judges foreign keys after a statement's writing, and carries out cascades.
-    pub(crate) fn judge(
+    fn judge(
         &self,
         conn: &Connection,
         changes: &[Changed],
         kind: WriteKind,
-    ) -> Result<(), SqlError> {
-        if self.referenced {
-            self.foreign_keys(conn).judge(&self.object, changes, kind.name())
-        } else {
-            Ok(())
+    ) -> Result<Vec<Cascaded>, SqlError> {
+        if !self.referenced {
+            return Ok(Vec::new());
         }
+        let keys = self.foreign_keys(conn);
+        keys.judge(&self.object, changes, kind.name())?;
+        Ok(keys.cascaded.into_inner())
     }
 
     /// `dbo.t`, as messages name it.
@@ -129,6 +132,23 @@ impl Session {
         self.write_target = (format!("{}.{}", target.schema, object.name), target.database_name.clone());
         target.referenced = target.foreign_keys(&self.conn).concern(&object);
         Ok(target)
+    }
+
+    /// A statement has written `rows` rows: foreign keys judge them, cascades follow, and the transaction's note counts them.
+    /// `changes` are the rows themselves where foreign keys ask for them.
+    pub(crate) fn written(
+        &mut self,
+        target: &WriteTarget,
+        changes: &[Changed],
+        kind: WriteKind,
+        rows: u64,
+    ) -> Result<(), SqlError> {
+        let cascaded = target.judge(&self.conn, changes, kind)?;
+        self.tran.touched.add(target.database, target.object.id, kind, rows);
+        for c in cascaded {
+            self.tran.touched.add(target.database, c.table, c.kind, c.rows);
+        }
+        Ok(())
     }
 
     /// The catalog of a database, or of the temporary objects for 0.

@@ -79,7 +79,7 @@ impl Session {
             }
             let changes: Vec<Changed> =
                 rows.0.into_iter().map(|r| Changed { old: Some(r.old), new: Some(r.new) }).collect();
-            target.judge(&s.conn, &changes, WriteKind::Update)?;
+            s.written(&target, &changes, WriteKind::Update, changes.len() as u64)?;
             if let Some(output) = &update.output {
                 let beside = (plan.bound.beside.as_slice(), beside);
                 s.run_output(frame, output, &target, (&changes, WriteKind::Update), beside, sink)?;

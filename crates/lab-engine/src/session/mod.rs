@@ -6,6 +6,7 @@ mod login;
 mod settings;
 mod shared;
 mod survivors;
+mod touched;
 mod transaction;
 
 use std::collections::BTreeMap;

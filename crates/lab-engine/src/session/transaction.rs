@@ -11,9 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lab_store::{DbKey, LockError, PendingCommit, SessionId};
+use lab_store::{CommitNote, DbKey, LockError, PendingCommit, SessionId};
 
 use super::Session;
+use super::touched::Touched;
 use crate::catalog::{Catalog, CatalogChange};
 use crate::error::SqlError;
 use crate::request::Isolation;
@@ -33,6 +34,7 @@ pub(crate) struct Transaction {
     locked: BTreeSet<i32>,
     dirty: BTreeSet<i32>,
     catalogs: BTreeMap<i32, ChangedCatalog>,
+    pub(crate) touched: Touched,
     /// The temporary objects as they were when the transaction began.
     temp_before: Option<Arc<Catalog>>,
     savepoints: Vec<Savepoint>,
@@ -53,6 +55,7 @@ pub(crate) struct Savepoint {
     /// SQLite's savepoint, if its transaction was open by then.
     sqlite: Option<String>,
     catalogs: BTreeMap<i32, ChangedCatalog>,
+    touched: usize,
     temp: Arc<Catalog>,
 }
 
@@ -181,6 +184,8 @@ impl Session {
 
     /// The statement was good: its mark is no longer needed.
     pub(crate) fn statement_done(&mut self, point: Savepoint) -> Result<(), SqlError> {
+        let floor = self.tran.savepoints.last().map_or(0, |s| s.touched);
+        self.tran.touched.settle(floor, point.touched);
         if let Some(name) = &point.sqlite
             && self.sqlite_open()
         {
@@ -208,6 +213,7 @@ impl Session {
             name: name.to_owned(),
             sqlite,
             catalogs: self.tran.catalogs.clone(),
+            touched: self.tran.touched.mark(),
             temp: Arc::clone(&self.temp),
         })
     }
@@ -228,6 +234,7 @@ impl Session {
             }
         }
         self.tran.catalogs.clone_from(&point.catalogs);
+        self.tran.touched.undo_to(point.touched);
         self.set_temp(Arc::clone(&point.temp));
         self.show_catalogs();
         Ok(())
@@ -347,6 +354,7 @@ impl Session {
         }
         // Declared first: what is pending borrows from it.
         let mut stores = Vec::new();
+        let mut notes = Vec::new();
         let mut pending = Vec::new();
         for database in self.tran.dirty.clone() {
             let database = &database;
@@ -360,7 +368,13 @@ impl Session {
                     .save(&self.conn, &alias, &changed.changes)
                     .map_err(|e| SqlError::sqlite(&e))?;
             }
+            let note = CommitNote {
+                session: self.shared.id,
+                catalog_changed: self.tran.catalogs.get(database).is_some_and(|c| !c.changes.is_empty()),
+                rows: self.tran.touched.of(*database),
+            };
             stores.push((*database, store));
+            notes.push(note);
         }
         let name = |id: &i32| self.server.database_name(*id);
         // After an error none of the databases may keep anything of the transaction.
@@ -381,8 +395,8 @@ impl Session {
             return Err(abort(pending, e));
         }
         let mut outcome = Ok(());
-        for (p, (database, store)) in pending.into_iter().zip(&stores) {
-            match p.finish(lab_store::CommitNote::default()) {
+        for ((p, note), (database, store)) in pending.into_iter().zip(notes).zip(&stores) {
+            match p.finish(note) {
                 Ok(lsn) => {
                     self.barrier.note(*database, store, lsn);
                     if store.wal_is_large() {

@@ -9,6 +9,6 @@ mod unique;
 mod writer;
 
 pub(crate) use layout::{column_declaration, create_index_sql, create_table_sql, index_name, table_name};
-pub(crate) use references::{Changed, ForeignKeys};
+pub(crate) use references::{Cascaded, Changed, ForeignKeys};
 pub(crate) use unique::violated_index;
 pub(crate) use writer::{LoweredCheck, RowWriter, WriteKind};

@@ -2,13 +2,14 @@
 //!
 //! SQLite's own foreign keys are off: they cannot be disabled one by one, nor name the constraint they find violated.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
-use super::table_name;
+use super::{WriteKind, table_name};
 use crate::catalog::{Catalog, ForeignKey, Object, ObjectKind, ReferentialAction, Table};
 use crate::error::SqlError;
 
@@ -21,6 +22,16 @@ pub(crate) struct ForeignKeys<'a> {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) alias: &'a str,
     pub(crate) database: &'a str,
+    /// What cascades have done.
+    pub(crate) cascaded: RefCell<Vec<Cascaded>>,
+}
+
+/// Rows that a cascade has changed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cascaded {
+    pub(crate) table: i32,
+    pub(crate) kind: WriteKind,
+    pub(crate) rows: u64,
 }
 
 /// A row that a statement changed: what it was and what it is; neither is absent twice.
@@ -192,6 +203,10 @@ impl ForeignKeys<'_> {
             self.run(&format!("UPDATE {name} SET {} WHERE rowid=?1", sets.join(",")), values)?;
             done.push(Changed { old: Some(old), new: Some(new) });
         }
+        // One action for all rows of one cascade.
+        let deletes = action == ReferentialAction::Cascade && new_key.is_none();
+        let kind = if deletes { WriteKind::Delete } else { WriteKind::Update };
+        self.cascaded.borrow_mut().push(Cascaded { table: child.id, kind, rows: done.len() as u64 });
         Ok(done)
     }
 

@@ -418,3 +418,57 @@ fn views_of_groups_have_the_rows_of_whoever_holds_the_groups() {
     lab.server.set_replica_role("d", PRIMARY, Some(IDS)).unwrap();
     assert_eq!(rows(&mut s, "SELECT sys.fn_hadr_backup_is_preferred_replica('d')"), ["0"]);
 }
+
+/// The notes of the commits in a database's log.
+fn notes(lab: &Lab, database: &str) -> Vec<lab_store::CommitNote> {
+    let store = lab.server.store(database).unwrap();
+    store.wait_hardened(store.observe_lsn()).unwrap();
+    let (mut log, _pin) = store.read_log(lab_store::Lsn(0)).unwrap();
+    let mut notes = Vec::new();
+    while let Some(raw) = log.next_record().unwrap() {
+        notes.push(raw.record.note);
+    }
+    notes
+}
+
+#[test]
+fn a_commit_says_who_made_it_and_what_it_touched() {
+    let (lab, mut s) = with_database();
+    rows(&mut s, "USE d");
+    rows(&mut s, "CREATE TABLE p (id int PRIMARY KEY)");
+    rows(&mut s, "CREATE TABLE c (p int REFERENCES p (id) ON DELETE CASCADE)");
+    let id = |s: &mut Session, table: &str| {
+        rows(s, &format!("SELECT OBJECT_ID('{table}')"))[0].parse::<i32>().unwrap()
+    };
+    let (t, p, c) = (id(&mut s, "t"), id(&mut s, "p"), id(&mut s, "c"));
+    let table = |object_id, inserted, updated, deleted| lab_store::TableRows {
+        object_id,
+        inserted,
+        updated,
+        deleted,
+    };
+    let mut say = |text: &str| {
+        let before = notes(&lab, "d").len();
+        rows(&mut s, text);
+        let found = notes(&lab, "d").split_off(before);
+        assert!(found.iter().all(|n| n.session == s.id()), "{text}");
+        found.into_iter().map(|n| (n.catalog_changed, n.rows)).collect::<Vec<_>>()
+    };
+    assert_eq!(say("INSERT t VALUES (3), (4)"), [(false, vec![table(t, 2, 0, 0)])]);
+    assert_eq!(say("CREATE TABLE u (a int)"), [(true, vec![])]);
+    assert!(say("SELECT v INTO w FROM t")[0].0);
+    assert_eq!(say("UPDATE t SET v = v + 1 WHERE v > 2; SELECT 1"), [(false, vec![table(t, 0, 2, 0)])]);
+    let several =
+        "BEGIN TRAN; INSERT p VALUES (1), (2); INSERT c VALUES (1), (1), (2); SAVE TRAN s; DELETE t;
+        ROLLBACK TRAN s; DELETE p WHERE id = 1; UPDATE t SET v = 0; UPDATE t SET v = 1; COMMIT";
+    let expected = vec![table(p, 2, 0, 1), table(c, 3, 0, 2), table(t, 0, 8, 0)];
+    assert_eq!(say(several), [(false, expected)]);
+    assert_eq!(say("BEGIN TRAN; INSERT t VALUES (5); ROLLBACK"), []);
+    assert_eq!(
+        say(
+            "DECLARE @i int = 0; BEGIN TRAN; WHILE @i < 50 BEGIN INSERT t VALUES (@i); SET @i += 1 END; COMMIT"
+        ),
+        [(false, vec![table(t, 50, 0, 0)])]
+    );
+    assert_eq!(say("TRUNCATE TABLE t"), [(false, vec![table(t, 0, 0, 54)])]);
+}
