@@ -76,7 +76,7 @@ impl Database {
                 _ => start,
             }
         };
-        logged.log.truncate(logged.pins.hold(floor))?;
+        logged.log.truncate(floor, &logged.pins)?;
         self.restart_wal(&keeper)?;
         Ok(CheckpointReport { checkpoint_lsn: start, completed: true })
     }

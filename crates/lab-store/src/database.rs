@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::backup::Pins;
 use crate::control::Control;
 use crate::disk::DiskFile;
-use crate::log::{Departure, Log, SEGMENT};
+use crate::log::{Log, SEGMENT, Station};
 use crate::record::{change, cut_off, lock_page, page_hash};
+use crate::waiters::Departure;
 use crate::{CommitNote, Disk, ForkId, ForkPoint, History, Lsn, Record, StoreError, pages, recovery, wal};
 
 /// How long the log is kept.
@@ -287,13 +288,13 @@ impl Database {
 
     /// Hardens it if nobody else does so just now; whether [`Database::wait_hardened`] would return at once.
     pub fn is_settled(&self, lsn: Lsn) -> bool {
-        self.logged.as_ref().is_none_or(|l| l.log.is_settled(lsn))
+        self.logged.as_ref().is_none_or(|l| l.log.is_settled(Station::Hardened, lsn))
     }
 
     /// Does something once everything before `lsn` is durable, or cannot become so: now, or by whoever hardens it.
     pub fn when_hardened(&self, lsn: Lsn, departure: Departure) {
         match &self.logged {
-            Some(logged) => logged.log.then(lsn, departure),
+            Some(logged) => logged.log.then(Station::Hardened, lsn, departure),
             None => departure(Ok(())),
         }
     }

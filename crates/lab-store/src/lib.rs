@@ -27,7 +27,10 @@ mod record;
 mod recovery;
 mod redo;
 mod replay;
+mod ship;
+mod tail;
 mod verify;
+mod waiters;
 mod wal;
 
 pub use backup::{
@@ -43,11 +46,13 @@ pub use error::StoreError;
 pub use fork::{CommonPoint, ForkId, ForkPoint, History, common_point};
 pub use lab_vfs::connection;
 pub use locks::{DbKey, LockError, Locks, SessionId};
-pub use log::Departure;
+pub use log::HardenObserver;
 pub use lsn::Lsn;
 pub use note::{CommitNote, TableRows};
 pub use record::{PageChange, ParsedRecord, Record, apply, checksum, page_hash, read_record};
 pub use redo::{PageMap, Pages, redo};
+pub use ship::{Block, BlockError};
+pub use waiters::Departure;
 
 #[cfg(test)]
 mod tests;

@@ -9,14 +9,16 @@
 //! nothing is left (group commit). It also hardens what nobody asks for, and prepares segments ahead. Who needs a record
 //! hardened either sleeps, or leaves behind what is to be done then, and goes on.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{JoinHandle, Thread};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::backup::Pins;
 use crate::disk::DiskFile;
 use crate::record::{RECORD_MAX, record_length, stamp};
+use crate::tail::Tail;
+use crate::waiters::{Departure, Place, Waiter, Waiters};
 use crate::{Disk, Lsn, Record, StoreError};
 
 const MAGIC: &[u8; 8] = b"MLSEG001";
@@ -28,22 +30,16 @@ const SPARE: u64 = 4;
 /// How long a record may stay unhardened that nobody waits for.
 const LINGER: Duration = Duration::from_millis(5);
 
-/// What is done once a position is hardened, or never will be. It is run by whoever hardens: it must not take long.
-pub type Departure = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// Told how far the log is hardened.
+pub type HardenObserver = Arc<dyn Fn(Lsn) + Send + Sync>;
 
-enum Waiter {
-    Asleep(Thread),
-    Gone(Departure),
-}
-
-impl Waiter {
-    fn served(self, result: Result<(), StoreError>) {
-        match self {
-            // It looks for itself what has become of its position.
-            Waiter::Asleep(thread) => thread.unpark(),
-            Waiter::Gone(departure) => departure(result),
-        }
-    }
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Station {
+    /// That it is durable here.
+    Hardened,
+    /// That it is durable here, and not held back: a commit may be acknowledged.
+    Committed,
 }
 
 /// The log of one database.
@@ -78,9 +74,17 @@ struct State {
     writing: bool,
     /// The log's own thread writes until nothing is left.
     keeping: bool,
-    /// Who waits for which position. A number tells those apart who wait for the same.
-    waiters: BTreeMap<(Lsn, u64), Waiter>,
-    next_waiter: u64,
+    /// Who waits until a position is hardened.
+    waiters: Waiters,
+    /// Who waits until a commit may be acknowledged.
+    commits: Waiters,
+    /// Commits behind this are not acknowledged, however durable they are here.
+    hold: Option<Lsn>,
+    observer: Option<HardenObserver>,
+    /// What was hardened last.
+    tail: Tail,
+    /// Where the oldest segment begins.
+    oldest: Lsn,
     /// The log's own thread has nothing to do until it is told.
     idle: bool,
     spare_wanted: bool,
@@ -112,12 +116,33 @@ fn spare_path(dir: &Path) -> PathBuf {
 }
 
 impl State {
+    /// How far a station has got.
+    fn reached(&self, station: Station) -> Lsn {
+        match (station, self.hold) {
+            (Station::Committed, Some(hold)) => self.hardened.min(hold),
+            (Station::Committed, None) | (Station::Hardened, _) => self.hardened,
+        }
+    }
+
     /// What has become of a position, once that is known.
-    fn result(&self, lsn: Lsn) -> Option<Result<(), StoreError>> {
-        if self.hardened >= lsn && !self.parted {
+    fn result(&self, station: Station, lsn: Lsn) -> Option<Result<(), StoreError>> {
+        if self.reached(station) >= lsn && !self.parted {
             return Some(Ok(()));
         }
         self.failure.as_ref().map(|why| Err(StoreError::Failed(Box::new(why.clone()))))
+    }
+
+    /// Takes out everybody whose position is reached, or all if none will be any more.
+    fn take_served(&mut self) -> Vec<Waiter> {
+        let (hardened, committed) = (self.reached(Station::Hardened), self.reached(Station::Committed));
+        let mut served =
+            if self.failure.is_some() { self.waiters.take_all() } else { self.waiters.take_up_to(hardened) };
+        served.extend(if self.failure.is_some() {
+            self.commits.take_all()
+        } else {
+            self.commits.take_up_to(committed)
+        });
+        served
     }
 
     /// Whether a session may write by itself.
@@ -135,7 +160,9 @@ impl Log {
         segment_bytes: u64,
     ) -> Result<Log, StoreError> {
         // Recovery has synced their names.
-        let newest_segment = segments(&disk, dir)?.last().copied().unwrap_or_default();
+        let starts = segments(&disk, dir)?;
+        let newest_segment = starts.last().copied().unwrap_or_default();
+        let oldest = starts.first().copied().unwrap_or(end);
         let shared = Arc::new(Shared {
             disk,
             dir: dir.to_owned(),
@@ -149,8 +176,12 @@ impl Log {
                 newest_segment,
                 writing: false,
                 keeping: false,
-                waiters: BTreeMap::new(),
-                next_waiter: 0,
+                waiters: Waiters::default(),
+                commits: Waiters::default(),
+                hold: None,
+                observer: None,
+                tail: Tail::default(),
+                oldest,
                 idle: false,
                 spare_wanted: false,
                 stopping: false,
@@ -197,9 +228,21 @@ impl Log {
                 "a transaction of {len} bytes of log is longer than the {RECORD_MAX} that a log record can have"
             )));
         }
+        self.append_records(at, &bytes)
+    }
+
+    /// Appends whole records that begin at `at`, the log's end, and returns the position behind them. Nobody else appends
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// The log has failed.
+    pub(crate) fn append_records(&self, at: Lsn, bytes: &[u8]) -> Result<Lsn, StoreError> {
         let mut state = self.shared.lock();
+        if let Some(why) = &state.failure {
+            return Err(StoreError::Failed(Box::new(why.clone())));
+        }
         assert!(state.end == at, "two appended at once: {} is not {at}", state.end);
-        state.pending.extend_from_slice(&bytes);
+        state.pending.extend_from_slice(bytes);
         state.end = Lsn(at.0 + bytes.len() as u64);
         state.bytes += bytes.len() as u64;
         let end = state.end;
@@ -214,47 +257,89 @@ impl Log {
     /// # Errors
     /// The log has failed before that.
     pub(crate) fn wait(&self, lsn: Lsn) -> Result<(), StoreError> {
+        self.wait_at(Station::Hardened, lsn)
+    }
+
+    /// Waits until everything before `lsn` has reached a station, and helps.
+    ///
+    /// # Errors
+    /// The log has failed before that.
+    pub(crate) fn wait_at(&self, station: Station, lsn: Lsn) -> Result<(), StoreError> {
         let mut state = self.shared.lock();
         loop {
-            if let Some(result) = state.result(lsn) {
+            if let Some(result) = state.result(station, lsn) {
                 return result;
             }
             if state.may_write() {
                 state = self.shared.harden(state);
                 continue;
             }
-            let me = self.shared.enter(&mut state, lsn, Waiter::Asleep(std::thread::current()));
+            let asleep = Waiter::Asleep(std::thread::current());
+            let me = self.shared.enter(&mut state, station, lsn, asleep);
             drop(state);
             std::thread::park();
             state = self.shared.lock();
-            state.waiters.remove(&me);
+            match station {
+                Station::Hardened => state.waiters.leave(me),
+                Station::Committed => state.commits.leave(me),
+            }
         }
     }
 
     /// Whether it is known what has become of a position, after helping.
-    pub(crate) fn is_settled(&self, lsn: Lsn) -> bool {
+    pub(crate) fn is_settled(&self, station: Station, lsn: Lsn) -> bool {
         let mut state = self.shared.lock();
-        if state.result(lsn).is_none() && state.may_write() {
+        if state.result(station, lsn).is_none() && state.may_write() {
             state = self.shared.harden(state);
         }
-        state.result(lsn).is_some()
+        state.result(station, lsn).is_some()
     }
 
-    /// Does something once everything before `lsn` is durable, or the log has failed: now, or by whoever hardens it.
-    pub(crate) fn then(&self, lsn: Lsn, departure: Departure) {
+    /// Does something once everything before `lsn` has reached a station, or the log has failed: now, or by whoever brings
+    /// it there.
+    pub(crate) fn then(&self, station: Station, lsn: Lsn, departure: Departure) {
         let mut state = self.shared.lock();
-        if state.result(lsn).is_none() && state.may_write() {
+        if state.result(station, lsn).is_none() && state.may_write() {
             state = self.shared.harden(state);
         }
-        match state.result(lsn) {
+        match state.result(station, lsn) {
             Some(result) => {
                 drop(state);
                 departure(result);
             }
             None => {
-                self.shared.enter(&mut state, lsn, Waiter::Gone(departure));
+                self.shared.enter(&mut state, station, lsn, Waiter::Gone(departure));
             }
         }
+    }
+
+    /// From now on no commit behind `hold` is acknowledged; with nothing, none is held. Serves those who are free to go.
+    pub(crate) fn hold(&self, hold: Option<Lsn>) {
+        let mut state = self.shared.lock();
+        state.hold = hold;
+        if state.failure.is_some() {
+            return;
+        }
+        let served = state.take_served();
+        drop(state);
+        served.into_iter().for_each(|w| w.served(Ok(())));
+    }
+
+    pub(crate) fn observe(&self, observer: Option<HardenObserver>) {
+        self.shared.lock().observer = observer;
+    }
+
+    /// Chunks of log in memory from the one that holds `from` on, what is hardened, and where the oldest segment begins.
+    /// From now on the newest log is kept in memory.
+    pub(crate) fn in_memory(&self, from: Lsn, max: usize) -> (Vec<(Lsn, Arc<Vec<u8>>)>, Lsn, Lsn) {
+        let mut state = self.shared.lock();
+        state.tail.wanted = true;
+        (state.tail.from(from, max), state.hardened, state.oldest)
+    }
+
+    /// Where the oldest segment begins.
+    pub(crate) fn oldest(&self) -> Lsn {
+        self.shared.lock().oldest
     }
 
     pub(crate) fn end(&self) -> Lsn {
@@ -274,14 +359,18 @@ impl Log {
         let mut state = self.shared.lock();
         let why = state.failure.get_or_insert(why).clone();
         state.parted = true;
-        let waiters = std::mem::take(&mut state.waiters);
+        let waiters = state.take_served();
         drop(state);
-        waiters.into_values().for_each(|w| w.served(Err(StoreError::Failed(Box::new(why.clone())))));
+        waiters.into_iter().for_each(|w| w.served(Err(StoreError::Failed(Box::new(why.clone())))));
     }
 
-    /// Makes every later append fail. What is durable can still be told.
+    /// Makes every later append fail. What is durable can still be told; commits that are held back fail.
     pub(crate) fn close(&self, why: StoreError) {
-        self.shared.lock().failure.get_or_insert(why);
+        let mut state = self.shared.lock();
+        let why = state.failure.get_or_insert(why).clone();
+        let held = state.commits.take_all();
+        drop(state);
+        held.into_iter().for_each(|w| w.served(Err(StoreError::Failed(Box::new(why.clone())))));
     }
 
     /// Syncs and bytes since the start.
@@ -290,11 +379,16 @@ impl Log {
         (state.syncs, state.bytes)
     }
 
-    /// Removes segments that lie wholly before `floor`; the newest stays in any case.
-    pub(crate) fn truncate(&self, floor: Lsn) -> Result<(), StoreError> {
+    /// Removes segments that lie wholly before `floor` and before what is pinned; the newest stays in any case.
+    pub(crate) fn truncate(&self, floor: Lsn, pins: &Pins) -> Result<(), StoreError> {
         let io = |e: std::io::Error| StoreError::io("truncate the log", &e);
         let starts = segments(&self.shared.disk, &self.shared.dir)?;
-        let floor = floor.min(self.shared.lock().newest_segment);
+        // Who pins a position asks for the oldest one after that: it is held back here, or is told that it comes too late.
+        let mut state = self.shared.lock();
+        let floor = pins.hold(floor).min(state.newest_segment);
+        state.oldest =
+            starts.iter().rfind(|start| **start <= floor).map_or(state.oldest, |s| state.oldest.max(*s));
+        drop(state);
         let mut removed = false;
         for pair in starts.windows(2) {
             if let [start, next] = pair
@@ -348,6 +442,7 @@ impl Shared {
         match written {
             Ok(used) => {
                 state.hardened = Lsn(at.0 + bytes.len() as u64);
+                state.tail.push(at, bytes);
                 state.syncs += 1;
                 if used && !state.spare_wanted {
                     state.spare_wanted = true;
@@ -359,29 +454,34 @@ impl Shared {
                 state.failure.get_or_insert(e);
             }
         }
-        let (result, later) = match &state.failure {
-            Some(why) => (Err(StoreError::Failed(Box::new(why.clone()))), BTreeMap::new()),
-            None => {
-                let behind = (Lsn(state.hardened.0.saturating_add(1)), 0);
-                (Ok(()), state.waiters.split_off(&behind))
-            }
+        let result = match &state.failure {
+            Some(why) => Err(StoreError::Failed(Box::new(why.clone()))),
+            None => Ok(()),
         };
-        let served = std::mem::replace(&mut state.waiters, later);
-        if !state.waiters.is_empty() {
+        let served = state.take_served();
+        if !state.waiters.is_empty() || (!state.commits.is_empty() && !state.pending.is_empty()) {
             // The disk should not wait until all the others are served.
             self.call_keeper(&mut state);
         }
+        let observer = state.observer.clone().filter(|_| result.is_ok());
+        let hardened = state.hardened;
         drop(state);
-        served.into_values().for_each(|w| w.served(result.clone()));
+        // The way to the peer and back is longer than the one to the sessions here.
+        if let Some(observer) = observer {
+            observer(hardened);
+        }
+        served.into_iter().for_each(|w| w.served(result.clone()));
         self.lock()
     }
 
     /// A waiter's place. If nobody writes, the log's own thread does; who writes now looks for waiters when it is done.
-    fn enter(&self, state: &mut State, lsn: Lsn, waiter: Waiter) -> (Lsn, u64) {
-        let place = (lsn, state.next_waiter);
-        state.next_waiter += 1;
-        state.waiters.insert(place, waiter);
-        if !state.writing {
+    fn enter(&self, state: &mut State, station: Station, lsn: Lsn, waiter: Waiter) -> Place {
+        let place = match station {
+            Station::Hardened => state.waiters.enter(lsn, waiter),
+            Station::Committed => state.commits.enter(lsn, waiter),
+        };
+        // One that is held back has nothing left to be written.
+        if !state.writing && state.hardened < lsn {
             self.call_keeper(state);
         }
         place

@@ -1,4 +1,4 @@
-//! What must be hardened before an answer may leave.
+//! What must be hardened, here and where it must be besides, before an answer may leave.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -33,21 +33,21 @@ impl Barrier {
         }
     }
 
-    /// Waits until all of it is hardened.
+    /// Waits until all of it is hardened, and acknowledged by whoever has to.
     ///
     /// # Errors
     /// The log of a database has failed: the answer must not leave.
     pub fn wait(&self) -> Result<(), SqlError> {
         let waits = std::mem::take(&mut *self.waits.lock().unwrap_or_else(PoisonError::into_inner));
         waits.into_iter().try_for_each(|(id, (store, lsn))| {
-            store.wait_hardened(lsn).map_err(|e| SqlError::storage(&self.server.database_name(id), &e))
+            store.wait_committed(lsn).map_err(|e| SqlError::storage(&self.server.database_name(id), &e))
         })
     }
 
     /// Hardens what nobody else hardens just now; whether [`Barrier::wait`] would return at once.
     pub fn is_settled(&self) -> bool {
         let waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
-        waits.values().all(|(store, lsn)| store.is_settled(*lsn))
+        waits.values().all(|(store, lsn)| store.is_committed_settled(*lsn))
     }
 
     /// Does something once all of it is hardened, or cannot be: now, or on the thread of whoever hardens the last of it.
@@ -61,7 +61,7 @@ type Departure = Box<dyn FnOnce(Result<(), SqlError>) + Send>;
 
 fn depart(server: Weak<Server>, mut waits: Vec<(i32, (Arc<Store>, Lsn))>, departure: Departure) {
     let Some((id, (store, lsn))) = waits.pop() else { return departure(Ok(())) };
-    store.when_hardened(
+    store.when_committed(
         lsn,
         Box::new(move |hardened| match hardened {
             Ok(()) => depart(server, waits, departure),

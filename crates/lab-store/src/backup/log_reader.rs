@@ -42,6 +42,18 @@ pub struct LogPin {
     key: u64,
 }
 
+impl LogPin {
+    /// Keeps the log from `to` on only. Going back keeps nothing that was let go already.
+    pub fn advance(&self, to: Lsn) {
+        self.pins.lock().1.insert(self.key, to);
+    }
+
+    /// From where the log is kept.
+    pub fn position(&self) -> Lsn {
+        self.pins.lock().1.get(&self.key).copied().unwrap_or_default()
+    }
+}
+
 impl Drop for LogPin {
     fn drop(&mut self) {
         self.pins.lock().1.remove(&self.key);
@@ -92,6 +104,17 @@ impl LogReader {
     pub(crate) fn new(disk: Arc<dyn Disk>, dir: &Path, from: Lsn, history: History) -> LogReader {
         let (dir, to) = (dir.to_owned(), history.end);
         LogReader { disk, dir, at: from, to, history, open: None, buffer: Vec::new(), used: 0 }
+    }
+
+    /// Whether a record begins where reading begins.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub(crate) fn begins_record(&mut self) -> Result<bool, StoreError> {
+        if self.buffer.len() < 24 {
+            self.fill(CHUNK)?;
+        }
+        Ok(self.buffer.get(16..24) == Some(&self.at.0.to_le_bytes()))
     }
 
     /// The next record.

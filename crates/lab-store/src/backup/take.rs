@@ -211,7 +211,7 @@ impl Database {
                 }
             })?;
             if control.log_backed_up == Some(to) {
-                logged.log.truncate(logged.pins.hold(control.checkpoint_lsn.min(to)))?;
+                logged.log.truncate(control.checkpoint_lsn.min(to), &logged.pins)?;
             }
         }
         Ok(report)

@@ -6,6 +6,7 @@ mod crash;
 mod flips;
 mod restores;
 mod scenarios;
+mod ship;
 mod sim_disk;
 
 use std::sync::Arc;

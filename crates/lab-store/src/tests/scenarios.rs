@@ -377,7 +377,7 @@ fn the_log_is_not_cut_down_to_a_segment_that_is_being_made() {
         let (cutter, cut_short) = (Arc::clone(&log), sim.clone());
         sim.at("segment zero", move || {
             cut_short.arm_site("log folder");
-            let _failed = cutter.truncate(first);
+            let _failed = cutter.truncate(first, &crate::backup::Pins::default());
         });
         let second = log.append(record(2, 2000)).unwrap();
         assert!(log.wait(second).is_err(), "the folder cannot be synced");
