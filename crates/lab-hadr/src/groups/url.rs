@@ -49,7 +49,28 @@ impl ListenerUrl {
         }
         Some(url)
     }
+
+    /// Whether it is a managed instance's, as far as the text tells.
+    pub fn is_managed(&self) -> bool {
+        self.server.is_some() || self.database.is_some() || self.has_managed_host()
+    }
+
+    /// Whether a managed instance's gateway could not tell where to redirect to ("redirect string is empty" in its log):
+    /// the statement takes such a URL, and the link ends in 41976. Whether the peer is managed is not always to be seen in
+    /// the URL, so a caller that knows says so.
+    pub fn lacks_server(&self, peer_is_managed: bool) -> bool {
+        self.server.is_none() && (peer_is_managed || self.has_managed_host())
+    }
+
+    fn has_managed_host(&self) -> bool {
+        let host = self.host.to_ascii_lowercase();
+        MANAGED_SUFFIXES.iter().any(|suffix| host.ends_with(suffix))
+    }
 }
+
+/// The DNS suffixes of the clouds.
+const MANAGED_SUFFIXES: [&str; 3] =
+    [".database.windows.net", ".database.usgovcloudapi.net", ".database.chinacloudapi.cn"];
 
 #[cfg(test)]
 mod tests {
@@ -61,7 +82,13 @@ mod tests {
         let url = url.expect("the documents write it so");
         assert_eq!((url.host.as_str(), url.port), ("mi.zone.database.windows.net", 5022));
         assert_eq!((url.server.as_deref(), url.database.as_deref()), (Some("mi"), Some("Db")));
-        assert!(ListenerUrl::parse("TCP://10.0.0.4:5022").is_some_and(|u| u.server.is_none()));
+        assert!(url.is_managed() && !url.lacks_server(true));
+        let url = ListenerUrl::parse("TCP://10.0.0.4:5022").expect("an address is a host");
+        assert!(
+            url.server.is_none() && !url.is_managed() && !url.lacks_server(false) && url.lacks_server(true)
+        );
+        let url = ListenerUrl::parse("tcp://mi.zone.Database.Windows.net:5022").expect("the suffix may lack");
+        assert!(url.is_managed() && url.lacks_server(false));
         for bad in [
             "",
             "http://a:1",
