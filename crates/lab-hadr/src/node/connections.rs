@@ -1,6 +1,6 @@
 //! Finding the peer: dialing, greeting, choosing one of several connections, and noticing that it is gone.
 
-use super::{ConnId, ConnectError, Effect, Node, Partner, PartnerKey, Tick};
+use super::{ConnId, Effect, LinkError, Node, Partner, PartnerKey, Tick};
 use crate::same_name;
 use crate::wire::{Hello, Message, VERSION, VERSION_MIN};
 
@@ -80,7 +80,7 @@ impl Node {
         let now = self.now;
         let Some(partner) = self.partners.get_mut(&key) else { return };
         let news = partner.last_error.as_ref().is_none_or(|e| (e.number, &e.text) != (number, &text));
-        partner.last_error = Some(ConnectError { number, text: text.clone(), at: now });
+        partner.last_error = Some(LinkError { number, text: text.clone(), at: now });
         if !matches!(partner.link, Link::Up { .. }) {
             partner.link.fail(now);
         }
@@ -123,7 +123,7 @@ impl Node {
         if let Some(partner) = self.partners.get_mut(&key)
             && matches!(partner.link, Link::Dialing { .. })
         {
-            partner.last_error = Some(ConnectError { number, text: text.to_owned(), at: now });
+            partner.last_error = Some(LinkError { number, text: text.to_owned(), at: now });
             partner.link.fail(now);
         }
     }
@@ -133,7 +133,7 @@ impl Node {
         let now = self.now;
         let Some(partner) = self.partners.get_mut(&key) else { return };
         partner.link = Link::Down { retry_at: now.after(BACKOFF_MS[0]), attempts: 0 };
-        partner.last_error = Some(ConnectError { number, text: text.to_owned(), at: now });
+        partner.last_error = Some(LinkError { number, text: text.to_owned(), at: now });
         partner.peer = None;
         partner.told = None;
         let (here, there) = (partner.spec.here.clone(), partner.spec.there.clone());

@@ -5,6 +5,7 @@
 //! this side is to have; [`seeding`] makes the first copy; [`primary`] ships log and says when commits may be
 //! acknowledged; [`secondary`] receives it, and finds out where copies have parted.
 
+mod config;
 mod connections;
 mod event;
 mod primary;
@@ -90,7 +91,7 @@ struct Partner {
     peer: Option<Status>,
     /// The format of its databases.
     peer_format: u16,
-    last_error: Option<ConnectError>,
+    last_error: Option<LinkError>,
     /// Log on its way to the peer.
     outs: BTreeMap<DbName, OutStream>,
     /// Log on its way here.
@@ -104,7 +105,7 @@ struct Partner {
 
 /// Why there is no connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConnectError {
+pub struct LinkError {
     /// `last_connect_error_number`.
     pub number: u32,
     /// `last_connect_error_description`.

@@ -4,7 +4,7 @@ use lab_store::Lsn;
 
 use super::connections::Link;
 use super::secondary::InState;
-use super::{ConnectError, LocalCopy, Node, Partner, PartnerKey, SeedIn};
+use super::{LinkError, LocalCopy, Node, Partner, PartnerKey, SeedIn};
 use crate::wire::{PrimaryState, Progress, Status};
 use crate::{DbName, Role};
 
@@ -58,7 +58,7 @@ pub struct PartnerView {
     /// What the peer has said of itself.
     pub peer: Option<Status>,
     /// Why there was no connection, last.
-    pub last_error: Option<ConnectError>,
+    pub last_error: Option<LinkError>,
     /// A planned failover is under way.
     pub failing_over: bool,
     /// The databases of both sides.
