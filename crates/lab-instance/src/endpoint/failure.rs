@@ -85,7 +85,7 @@ impl Failure {
                 severity: 16,
                 text: format!(
                     "Database mirroring connection error 2 '{}' for 'TCP://{host}:{port}'.",
-                    self.text.trim_end_matches('.')
+                    self.text
                 ),
             },
             (_, far) => {

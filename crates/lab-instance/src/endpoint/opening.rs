@@ -22,13 +22,16 @@ enum Broken {
     Io(io::Error),
     Tls(rustls::Error),
     TooMuch,
-    Frame(String),
+    /// What came cannot be anything that an endpoint sends.
+    Nonsense(String),
 }
 
 impl From<io::Error> for Broken {
     fn from(e: io::Error) -> Broken {
         match e.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Broken::Timeout,
+            // TLS holds no more than a handshake may need.
+            io::ErrorKind::InvalidData => Broken::Nonsense(e.to_string()),
             _ => Broken::Io(e),
         }
     }
@@ -239,7 +242,7 @@ impl<'a> Opening<'a> {
             }
             Broken::Tls(e) => self.verifier.failure(&e),
             Broken::TooMuch => self.stranger(hop, "too many bytes before the handshake was done"),
-            Broken::Frame(detail) => self.stranger(hop, detail),
+            Broken::Nonsense(detail) => self.stranger(hop, detail),
         }
     }
 
@@ -262,7 +265,7 @@ fn plaintext(tls: &mut Connection, decoder: &mut FrameDecoder) -> Result<Option<
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(None),
             Err(e) => return Err(Broken::Io(e)),
         };
-        let (taken, frame) = decoder.feed(chunk).map_err(|e| Broken::Frame(e.to_string()))?;
+        let (taken, frame) = decoder.feed(chunk).map_err(|e| Broken::Nonsense(e.to_string()))?;
         reader.consume(taken);
         if frame.is_some() {
             return Ok(frame);
