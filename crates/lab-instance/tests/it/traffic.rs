@@ -120,14 +120,14 @@ fn what_was_cut_arrives_once_it_is_healed() {
     let (from, _) = dialer.opened();
     acceptor.opened();
     proxy.cut();
-    for number in 0..20 {
+    for number in 0..48 {
         dialer.endpoint.send(from, contents(number, 1 << 20)).unwrap();
     }
     // Sent by the writer thread, since the socket takes no more.
     assert!(dialer.endpoint.connections()[0].bytes_queued > 0);
     assert!(acceptor.events.try_recv().is_err());
     proxy.heal();
-    for number in 0..20 {
+    for number in 0..48 {
         assert!(acceptor.frame() == contents(number, 1 << 20));
     }
     let until = Instant::now() + PATIENCE;
