@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 
 use rusqlite::Connection;
 
-use crate::control::Control;
+use crate::control::Position;
 use crate::{Database, Lsn, RecoveryModel, StoreError};
 
 /// Bytes of WAL that are worth a checkpoint; half of what `lab-vfs` keeps in memory.
@@ -25,6 +25,8 @@ pub struct CheckpointReport {
 
 impl Database {
     /// Moves what is hardened into the data file, and lets go of the log that nobody needs.
+    ///
+    /// On a secondary it is completed only if a restart point has been redone since the last one: recovery begins there.
     pub fn checkpoint(&self) -> Result<CheckpointReport, StoreError> {
         let sqlite = |e: rusqlite::Error| StoreError::sqlite("checkpoint", &e);
         let Some(logged) = &self.logged else {
@@ -39,12 +41,19 @@ impl Database {
         if let Some(why) = logged.log.failure() {
             return Err(StoreError::Failed(Box::new(why)));
         }
-        let (start, checksum, pages, frames) = {
+        let (start, as_primary, frames) = {
             let mut capture = logged.gate.lock().unwrap_or_else(PoisonError::into_inner);
-            // From here on the first change of a page logs an image: redo from `start` must not rely on the data file,
-            // which is being written.
-            capture.log_images();
-            (logged.log.end(), capture.checksum, capture.database_pages, capture.cursor.frames)
+            let as_primary = !logged.progress.is_secondary();
+            let start = if as_primary {
+                // From here on the first change of a page logs an image: redo from `start` must not rely on the data file,
+                // which is being written.
+                capture.log_images();
+                Some(capture.at)
+            } else {
+                // Only where the primary says so do images begin.
+                capture.restart
+            };
+            (start, as_primary, capture.cursor.frames)
         };
         let snapshot = self.connect()?;
         snapshot.execute_batch("BEGIN; SELECT lsn FROM _lsn;").map_err(sqlite)?;
@@ -56,36 +65,41 @@ impl Database {
         // NB: of a page that has a newer frame than the snapshot's, SQLite copies none, for it has that one to come back to.
         // The log must have it, too, before redo may begin here: its record is an image.
         self.wait_hardened(self.observe_lsn())?;
-        let before = logged.control.lock().unwrap_or_else(PoisonError::into_inner).checkpoint_lsn;
+        let control = logged.control.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let open = CheckpointReport { checkpoint_lsn: control.checkpoint_lsn, completed: false };
         // SQLite says -1 if it could not even begin. With nothing in its WAL, all of it is moved.
         if u64::try_from(moved).unwrap_or(0) < frames {
-            return Ok(CheckpointReport { checkpoint_lsn: before, completed: false });
+            return Ok(open);
         }
+        // NB: the role may have changed since; the newest restart point of a secondary may lie before its checkpoint.
+        let is_ahead = |start: &Position| {
+            start.lsn > control.checkpoint_lsn || as_primary && start.lsn == control.checkpoint_lsn
+        };
+        let Some(start) = start.filter(is_ahead) else {
+            // The WAL is in the data file, and redo still begins where it did: that does no harm to a newer data file.
+            self.restart_wal(&keeper)?;
+            return Ok(open);
+        };
         logged.data.sync("data sync").map_err(|e| {
             let error = StoreError::sync("sync the data file", &e);
             logged.log.fail(error.clone());
             error
         })?;
-        let floor = {
-            let control = self.change_control(logged, |control| {
-                *control =
-                    Control { checkpoint_lsn: start, checksum, database_pages: pages, ..control.clone() };
-            })?;
-            match (control.recovery_model, control.log_backed_up) {
-                (RecoveryModel::Full | RecoveryModel::BulkLogged, Some(backed_up)) => start.min(backed_up),
-                _ => start,
-            }
+        let control = self.change_control(logged, |control| control.set_checkpoint(&start))?;
+        let floor = match (control.recovery_model, control.log_backed_up) {
+            (RecoveryModel::Full | RecoveryModel::BulkLogged, Some(backed_up)) => start.lsn.min(backed_up),
+            _ => start.lsn,
         };
         logged.log.truncate(floor, &logged.pins)?;
         self.restart_wal(&keeper)?;
-        Ok(CheckpointReport { checkpoint_lsn: start, completed: true })
+        Ok(CheckpointReport { checkpoint_lsn: start.lsn, completed: true })
     }
 
     /// With no commit in flight, moves the last few frames, so that the next writer begins the WAL anew.
     fn restart_wal(&self, keeper: &Connection) -> Result<(), StoreError> {
         let Some(logged) = &self.logged else { return Ok(()) };
         let gate = logged.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        self.wait_hardened(logged.log.end())?;
+        self.wait_hardened(gate.at.lsn)?;
         let moved = keeper.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| r.get::<_, i64>(2));
         drop(gate);
         moved.map(|_| ()).map_err(|e| StoreError::sqlite("checkpoint", &e))
@@ -100,7 +114,9 @@ impl Database {
     pub fn needs_checkpoint(&self) -> bool {
         self.logged.as_ref().is_some_and(|l| {
             let from = l.control.lock().unwrap_or_else(PoisonError::into_inner).checkpoint_lsn;
-            l.log.failure().is_none() && l.log.end() > from
+            let is_secondary = l.progress.is_secondary();
+            let to = if is_secondary { l.progress.restart() } else { l.log.end() };
+            l.log.failure().is_none() && (to > from || is_secondary && self.wal_is_large())
         })
     }
 }

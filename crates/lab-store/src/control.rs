@@ -10,6 +10,26 @@ use crate::{Disk, ForkId, ForkPoint, History, Lsn, RecoveryModel, StoreError};
 const NAME: &str = "control";
 const FORMAT: u32 = 1;
 
+/// Which way a database changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Mode {
+    /// By commits, which make log.
+    #[default]
+    Primary,
+    /// By redo of log that was received.
+    Secondary,
+}
+
+/// A position, and what the database is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Position {
+    pub(crate) lsn: Lsn,
+    pub(crate) checksum: u64,
+    pub(crate) database_pages: u32,
+    /// When its last commit was, 100 ns since 0001-01-01, as far as is known.
+    pub(crate) time: i64,
+}
+
 /// What is known to be durable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Control {
@@ -31,9 +51,14 @@ pub(crate) struct Control {
     /// Where the last full backup of the chain stands.
     #[serde(default)]
     pub(crate) full_backup_lsn: Option<Lsn>,
-    /// The forks before `fork`, oldest first.
+    /// The forks before `fork`, oldest first. On a secondary they may be ahead of the log, which is about to follow.
     #[serde(default)]
     pub(crate) forks: Vec<ForkPoint>,
+    #[serde(default)]
+    pub(crate) mode: Mode,
+    /// When the last commit before `checkpoint_lsn` was.
+    #[serde(default)]
+    pub(crate) checkpoint_time: i64,
 }
 
 impl Control {
@@ -50,7 +75,27 @@ impl Control {
             hardened_lsn: Lsn(0),
             full_backup_lsn: None,
             forks: Vec::new(),
+            mode: Mode::Primary,
+            checkpoint_time: 0,
         }
+    }
+
+    /// Where redo begins.
+    pub(crate) fn checkpoint(&self) -> Position {
+        Position {
+            lsn: self.checkpoint_lsn,
+            checksum: self.checksum,
+            database_pages: self.database_pages,
+            time: self.checkpoint_time,
+        }
+    }
+
+    /// Redo begins there from now on.
+    pub(crate) fn set_checkpoint(&mut self, at: &Position) {
+        self.checkpoint_lsn = at.lsn;
+        self.checksum = at.checksum;
+        self.database_pages = at.database_pages;
+        self.checkpoint_time = at.time;
     }
 
     /// The forks that the log went through up to its end, which is given.

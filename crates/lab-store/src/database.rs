@@ -1,22 +1,23 @@
 //! A database's store: capture of commits, and what its users ask of it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lab_vfs::{Volume, Wal};
+use lab_vfs::Volume;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::backup::Pins;
-use crate::control::Control;
+use crate::capture::Capture;
+use crate::control::{Control, Mode};
 use crate::disk::DiskFile;
 use crate::log::{Log, SEGMENT, Station};
-use crate::record::{change, cut_off, lock_page, page_hash};
+use crate::mode::Progress;
+use crate::receive::Received;
 use crate::waiters::Departure;
-use crate::{CommitNote, Disk, ForkId, ForkPoint, History, Lsn, Record, StoreError, pages, recovery, wal};
+use crate::{CommitNote, Disk, ForkId, ForkPoint, History, Lsn, StoreError, pages, recovery};
 
 /// How long the log is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +60,7 @@ pub struct StoreStats {
     pub end: Lsn,
     /// What is hardened.
     pub hardened: Lsn,
-    /// The database's checksum.
+    /// The database's checksum, as far as SQLite shows it.
     pub checksum: u64,
 }
 
@@ -81,31 +82,17 @@ pub(crate) struct Logged {
     pub(crate) control: Mutex<Control>,
     /// Who else needs the log.
     pub(crate) pins: Arc<Pins>,
+    /// What a secondary has received.
+    pub(crate) received: Mutex<Received>,
+    /// The connection that a secondary redoes with.
+    pub(crate) redoer: Mutex<Option<Connection>>,
+    pub(crate) progress: Progress,
     /// A connection that stays open, so that SQLite never finds itself the last one and cleans its WAL up.
     pub(crate) keeper: Mutex<Connection>,
 }
 
-/// What capture remembers from commit to commit.
-pub(crate) struct Capture {
-    wal: Wal,
-    pub(crate) cursor: wal::Cursor,
-    /// Pages that the log holds an image of since the last checkpoint began.
-    imaged: BTreeSet<u32>,
-    /// The next record is the first since then.
-    restart_point: bool,
-    /// Recent pages with their hashes, to build deltas on.
-    recent: BTreeMap<u32, (Arc<[u8]>, u64)>,
-    pub(crate) checksum: u64,
-    pub(crate) database_pages: u32,
-    fork: ForkId,
-    pub(crate) page_size: u32,
-}
-
 /// Bytes of memory that a WAL keeps when it begins anew.
 const WAL_KEPT: u32 = 40 << 20;
-/// How many pages capture keeps in memory.
-const RECENT_MAX: usize = 1024;
-
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Database").field("dir", &self.dir).finish_non_exhaustive()
@@ -164,40 +151,35 @@ impl Database {
     ) -> Result<Database, StoreError> {
         let control = Control::load(&disk, dir)?;
         let recovered = recovery::recover(&disk, dir, &control)?;
-        let log = Log::start(Arc::clone(&disk), dir, recovered.end, segment_bytes)?;
+        let end = recovered.end;
+        let log = Log::start(Arc::clone(&disk), dir, end.lsn, segment_bytes)?;
         let volume = pages::mount(&disk, dir, &recovered.data);
-        let capture = Capture {
-            wal: volume.wal(),
-            cursor: wal::Cursor::default(),
-            imaged: BTreeSet::new(),
-            restart_point: true,
-            recent: BTreeMap::new(),
-            checksum: recovered.checksum,
-            database_pages: recovered.database_pages,
-            fork: control.fork,
-            page_size: control.page_size,
-        };
-        // Recovery has synced the data file, so this is a checkpoint: deltas may build on it.
-        let control = Control {
-            checkpoint_lsn: recovered.end,
-            checksum: recovered.checksum,
-            database_pages: recovered.database_pages,
-            hardened_lsn: recovered.end,
-            ..control
-        };
+        let fork = (control.fork, control.page_size);
+        let capture = Capture::new(volume.wal(), fork, end, recovered.restart);
+        let mut control = Control { hardened_lsn: end.lsn, ..control };
+        if control.mode == Mode::Primary {
+            // Recovery has synced the data file, so this is a checkpoint: deltas may build on it. Not so on a secondary: what
+            // it receives next may be deltas, and a crash while they are on their way into the data file must find their base
+            // in the log.
+            control.set_checkpoint(&end);
+        }
         control.save(&disk, dir)?;
         let mut database =
             Database { disk, dir: dir.to_owned(), volume, logged: None, commits: AtomicU64::new(0) };
         let keeper = database.begin_wal(control.page_size)?;
+        let is_new = control.mode == Mode::Primary && end.database_pages == 0;
         database.logged = Some(Logged {
             log,
             data: recovered.data,
             gate: Mutex::new(capture),
+            received: Mutex::new(Received::new(end, control.history(end.lsn))),
+            redoer: Mutex::default(),
+            progress: Progress::new(control.mode, &end, recovered.restart.as_ref()),
             control: Mutex::new(control),
             pins: Arc::default(),
             keeper: Mutex::new(keeper),
         });
-        if recovered.database_pages == 0 {
+        if is_new {
             // New, or its creation did not get this far.
             database.first_commit()?;
         }
@@ -258,12 +240,18 @@ impl Database {
     /// Begins the commit of the transaction that is open on `conn`. The caller holds the database's write lock.
     ///
     /// Writes the commit's LSN into the transaction: a copy of the pages says by itself how far it goes.
+    ///
+    /// # Errors
+    /// [`StoreError::ReadOnly`] on a secondary; otherwise the store has failed, or SQLite has. The transaction is still open.
     pub fn begin_commit(&self, conn: &Connection, alias: &str) -> Result<PendingCommit<'_>, StoreError> {
         let Some(logged) = &self.logged else { return Ok(PendingCommit { database: self, in_flight: None }) };
         let capture = lock(&logged.gate);
         // Asked while nobody else can be in the middle of a commit: one that fails there must be the last.
         if let Some(why) = logged.log.failure() {
             return Err(StoreError::Failed(Box::new(why)));
+        }
+        if logged.progress.is_secondary() {
+            return Err(StoreError::ReadOnly);
         }
         let lsn = logged.log.end();
         let sql = format!("UPDATE {alias}._lsn SET lsn = ?1 WHERE one = 1");
@@ -272,9 +260,13 @@ impl Database {
         Ok(PendingCommit { database: self, in_flight: Some(InFlight { capture, lsn }) })
     }
 
-    /// The end of the log, after waiting for a commit in flight: what an answer that has read the database depends on.
+    /// The end of the log, after waiting for a commit in flight: what an answer that has read the database depends on. On a
+    /// secondary, what is redone: nothing else can be read there.
     pub fn observe_lsn(&self) -> Lsn {
         let Some(logged) = &self.logged else { return Lsn(0) };
+        if logged.progress.is_secondary() {
+            return logged.progress.redone();
+        }
         let gate = lock(&logged.gate);
         let end = logged.log.end();
         drop(gate);
@@ -325,7 +317,7 @@ impl Database {
     /// The forks that the log went through, up to what is hardened: what a peer is told.
     pub fn history(&self) -> History {
         match &self.logged {
-            Some(logged) => lock(&logged.control).history(logged.log.hardened()),
+            Some(logged) => lock(&logged.control).history(logged.log.hardened()).reached(),
             None => History { fork: ForkId::default(), forks: Vec::new(), end: Lsn(0) },
         }
     }
@@ -382,7 +374,7 @@ impl Database {
     /// Counters.
     pub fn stats(&self) -> StoreStats {
         let Some(logged) = &self.logged else { return StoreStats::default() };
-        let checksum = lock(&logged.gate).checksum;
+        let checksum = lock(&logged.gate).at.checksum;
         let (syncs, log_bytes) = logged.log.counters();
         StoreStats {
             commits: self.commits.load(Ordering::Relaxed),
@@ -456,106 +448,4 @@ impl Drop for PendingCommit<'_> {
             logged.log.fail(StoreError::Io("a commit was left in the middle".to_owned()));
         }
     }
-}
-
-impl Capture {
-    /// From here on the first change of each page logs an image, and the next record says so.
-    pub(crate) fn log_images(&mut self) {
-        self.imaged.clear();
-        self.restart_point = true;
-    }
-
-    fn record(&mut self, logged: &Logged, note: CommitNote) -> Result<Lsn, StoreError> {
-        let page_size = self.page_size as usize;
-        let commit = self.cursor.read_commit(&self.wal, page_size)?;
-        // The cursor moves on only at the end: a page as it was is the newest one in the WAL so far, or in the data file.
-        // A restarted WAL has overwritten its old frames, and everything in them had been checkpointed by then.
-        if commit.restarted {
-            self.cursor = wal::Cursor::default();
-        }
-        let mut changes = Vec::with_capacity(commit.pages.len());
-        let checksum_before = self.checksum;
-        for (number, after) in &commit.pages {
-            let (before, hash_before) = self.page_before(logged, *number)?;
-            let image = !self.imaged.contains(number) || before.is_empty();
-            let change = change(*number, (&before, hash_before), after, image);
-            self.checksum ^= change.hash_before ^ change.hash_after;
-            self.imaged.insert(*number);
-            self.remember(*number, after, change.hash_after);
-            changes.push(change);
-        }
-        // SQLite does not write a page that it took and freed again in one transaction. It has no content yet; here its
-        // content is zeros.
-        for number in self.database_pages + 1..=commit.database_pages {
-            if !commit.pages.contains_key(&number) && number != lock_page(page_size) {
-                let change = change(number, (&[], 0), &vec![0; page_size], true);
-                self.checksum ^= change.hash_after;
-                self.imaged.insert(number);
-                changes.push(change);
-            }
-        }
-        for number in commit.database_pages + 1..=self.database_pages {
-            if number != lock_page(page_size) {
-                let change = cut_off(number, self.page_before(logged, number)?.1);
-                self.checksum ^= change.hash_before;
-                changes.push(change);
-            }
-            self.recent.remove(&number);
-        }
-        self.cursor.advance(&commit);
-        self.database_pages = commit.database_pages;
-        let (checksum_after, page_size, fork) = (self.checksum, self.page_size, self.fork);
-        let flags = if std::mem::take(&mut self.restart_point) { Record::RESTART_POINT } else { 0 };
-        logged.log.append(|lsn, hardened| Record {
-            lsn,
-            hardened,
-            checksum_before,
-            checksum_after,
-            time: now(),
-            database_pages: commit.database_pages,
-            page_size,
-            fork,
-            flags,
-            note,
-            pages: changes,
-        })
-    }
-
-    /// The page before this commit with its hash; empty if it did not exist.
-    fn page_before(&self, logged: &Logged, number: u32) -> Result<(Arc<[u8]>, u64), StoreError> {
-        if number > self.database_pages {
-            return Ok((Arc::from([]), 0));
-        }
-        if let Some((page, hash)) = self.recent.get(&number) {
-            return Ok((Arc::clone(page), *hash));
-        }
-        let page = match self.cursor.page(&self.wal, number, self.page_size as usize)? {
-            Some(page) => page,
-            None => {
-                // One that SQLite has never written may lie behind the end of the file: zeros.
-                let mut page = vec![0; self.page_size as usize];
-                let offset = u64::from(number - 1) * u64::from(self.page_size);
-                logged
-                    .data
-                    .read_at("page before", offset, &mut page)
-                    .map_err(|e| StoreError::io("read a page", &e))?;
-                page
-            }
-        };
-        let hash = page_hash(number, &page);
-        Ok((Arc::from(page), hash))
-    }
-
-    fn remember(&mut self, number: u32, page: &Arc<[u8]>, hash: u64) {
-        if self.recent.len() >= RECENT_MAX && !self.recent.contains_key(&number) {
-            self.recent.clear();
-        }
-        self.recent.insert(number, (Arc::clone(page), hash));
-    }
-}
-
-/// 100 ns since 0001-01-01.
-pub(crate) fn now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    719_162 * 864_000_000_000 + (since.as_nanos() / 100) as i64
 }

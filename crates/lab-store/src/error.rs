@@ -9,6 +9,10 @@ pub enum StoreError {
     Io(String),
     /// The disk has no room: as [`StoreError::Io`], and nothing is lost or in doubt once there is room again.
     Full(String),
+    /// The database is a secondary: it changes by redo alone. The store has not failed.
+    ReadOnly,
+    /// A change of role whose conditions do not hold, or no longer; nothing has changed, and the store has not failed.
+    NotReady(String),
     /// An earlier failure was final: the store answers nothing any more until it is opened again.
     Failed(Box<StoreError>),
 }
@@ -28,7 +32,11 @@ impl StoreError {
     pub fn cause(&self) -> &StoreError {
         match self {
             StoreError::Failed(first) => first.cause(),
-            StoreError::Corrupt(_) | StoreError::Io(_) | StoreError::Full(_) => self,
+            StoreError::Corrupt(_)
+            | StoreError::Io(_)
+            | StoreError::Full(_)
+            | StoreError::ReadOnly
+            | StoreError::NotReady(_) => self,
         }
     }
 
@@ -63,6 +71,8 @@ impl std::fmt::Display for StoreError {
             StoreError::Corrupt(what) => write!(f, "corrupt: {what}"),
             StoreError::Io(what) => write!(f, "disk: {what}"),
             StoreError::Full(what) => write!(f, "disk full: {what}"),
+            StoreError::ReadOnly => f.write_str("the database is a secondary"),
+            StoreError::NotReady(what) => write!(f, "not ready: {what}"),
             StoreError::Failed(what) => write!(f, "failed earlier: {what}"),
         }
     }

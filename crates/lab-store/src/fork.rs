@@ -85,6 +85,17 @@ impl History {
         History { fork, forks: kept.collect(), end: lsn.min(self.end) }
     }
 
+    /// The same without forks that begin behind the end: those that a log is only about to follow.
+    pub(crate) fn reached(self) -> History {
+        match self.forks.iter().position(|f| f.end > self.end) {
+            Some(n) => {
+                let fork = self.forks.get(n).map_or(self.fork, |f| f.fork);
+                History { fork, forks: self.forks.into_iter().take(n).collect(), end: self.end }
+            }
+            None => self,
+        }
+    }
+
     /// The forks with their ends, the newest one's being the log's.
     fn stretches(&self) -> impl Iterator<Item = ForkPoint> + '_ {
         self.forks.iter().copied().chain([ForkPoint { fork: self.fork, end: self.end }])

@@ -12,6 +12,7 @@
 //! on disk, now or after a later sync, so it is final, and recovery writes again whatever it may concern.
 
 mod backup;
+mod capture;
 mod checkpoint;
 mod control;
 mod database;
@@ -21,11 +22,14 @@ mod fork;
 mod locks;
 mod log;
 mod lsn;
+mod mode;
 mod note;
 mod pages;
+mod receive;
 mod record;
 mod recovery;
 mod redo;
+mod redo_group;
 mod replay;
 mod ship;
 mod tail;
@@ -40,6 +44,7 @@ pub use backup::{
     restored_lsn, verify_set,
 };
 pub use checkpoint::CheckpointReport;
+pub use control::Mode;
 pub use database::{CreateOptions, Database, PendingCommit, RecoveryModel, StoreStats};
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::StoreError;
@@ -49,8 +54,10 @@ pub use locks::{DbKey, LockError, Locks, SessionId};
 pub use log::HardenObserver;
 pub use lsn::Lsn;
 pub use note::{CommitNote, TableRows};
+pub use receive::ReceiveError;
 pub use record::{PageChange, ParsedRecord, Record, apply, checksum, page_hash, read_record};
 pub use redo::{PageMap, Pages, redo};
+pub use redo_group::Redone;
 pub use ship::{Block, BlockError};
 pub use waiters::Departure;
 

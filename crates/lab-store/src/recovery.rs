@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::control::Control;
+use crate::control::{Control, Position};
 use crate::disk::DiskFile;
 use crate::redo::{FilePages, Pages, redo};
 use crate::{Disk, Lsn, StoreError, pages, replay, verify};
@@ -18,9 +18,10 @@ const VERIFIED_BYTES_MAX: u64 = 256 << 20;
 pub(crate) struct Recovered {
     /// The data file, open.
     pub(crate) data: Arc<dyn DiskFile>,
-    pub(crate) end: Lsn,
-    pub(crate) checksum: u64,
-    pub(crate) database_pages: u32,
+    /// Where the log ends.
+    pub(crate) end: Position,
+    /// The newest restart point that was redone.
+    pub(crate) restart: Option<Position>,
 }
 
 /// Recovers the data file of a folder.
@@ -33,7 +34,7 @@ pub(crate) fn recover(disk: &Arc<dyn Disk>, dir: &Path, control: &Control) -> Re
     let file = disk.open("data open", &data, control.database_pages == 0).map_err(io)?;
     let page_size = control.page_size as usize;
     let mut pages = FilePages { file: Arc::clone(&file), page_size };
-    let (mut checksum, mut database_pages) = (control.checksum, control.database_pages);
+    let (mut at, mut restart) = (control.checkpoint(), None);
     let (from, proved) = (control.checkpoint_lsn, control.hardened_lsn);
     let replayed = replay::replay(disk, dir, from, proved, &control.history(Lsn(u64::MAX)), |record| {
         if record.page_size != control.page_size {
@@ -42,15 +43,20 @@ pub(crate) fn recover(disk: &Arc<dyn Disk>, dir: &Path, control: &Control) -> Re
                 record.lsn, record.page_size, control.page_size
             )));
         }
-        checksum = redo(&record, &mut pages, checksum)?;
-        database_pages = record.database_pages;
+        if record.is_restart_point() {
+            restart = Some(Position { lsn: record.lsn, ..at });
+        }
+        at.checksum = redo(&record, &mut pages, at.checksum)?;
+        at.database_pages = record.database_pages;
+        at.time = record.time;
         Ok(())
     })?;
-    pages.resize(database_pages)?;
-    if u64::from(database_pages) * page_size as u64 <= VERIFIED_BYTES_MAX {
-        verify::data_file(&data, file.as_ref(), page_size, database_pages, checksum)?;
+    at.lsn = replayed.end;
+    pages.resize(at.database_pages)?;
+    if u64::from(at.database_pages) * page_size as u64 <= VERIFIED_BYTES_MAX {
+        verify::data_file(&data, file.as_ref(), page_size, at.database_pages, at.checksum)?;
     }
     replay::harden(disk, dir, replayed.proved, replayed.end)?;
     file.sync("data sync").map_err(|e| StoreError::sync("sync the data file", &e))?;
-    Ok(Recovered { data: file, end: replayed.end, checksum, database_pages })
+    Ok(Recovered { data: file, end: at, restart })
 }

@@ -71,7 +71,7 @@ impl Database {
             }
             // No commit is in flight: the snapshot and the checksum are of the same state.
             conn.execute_batch("BEGIN; SELECT lsn FROM _lsn;").map_err(sqlite)?;
-            (capture.checksum, capture.page_size as usize)
+            (capture.at.checksum, capture.page_size as usize)
         };
         let mut sum = 0;
         let mut pages = conn.prepare("SELECT pgno, data FROM sqlite_dbpage").map_err(sqlite)?;

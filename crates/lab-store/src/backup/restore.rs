@@ -13,9 +13,10 @@ use super::format::BackupKind;
 use super::log_reader::RawRecord;
 use super::media::{Media, SetFacts};
 use super::read::{read_log, read_pages};
-use super::state::{DATA, Piece, Position, RestoreState};
-use crate::control::Control;
-use crate::database::{data_path, now};
+use super::state::{DATA, Piece, RestoreState};
+use crate::capture::now;
+use crate::control::{Control, Position};
+use crate::database::data_path;
 use crate::disk::DiskFile;
 use crate::log::Log;
 use crate::recovery;
@@ -204,15 +205,13 @@ pub fn recover(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), BackupError> {
     remove_pieces(disk, dir)?;
     let mut forks = state.forks;
     forks.push(ForkPoint { fork: state.fork, end: state.at.lsn });
-    let control = Control {
-        checkpoint_lsn: state.at.lsn,
-        checksum: state.at.checksum,
-        database_pages: state.at.database_pages,
+    let mut control = Control {
         log_backed_up: (state.recovery_model != RecoveryModel::Simple).then_some(state.at.lsn),
         full_backup_lsn: state.full_backup_lsn,
         forks,
         ..Control::new(state.page_size, ForkId::unique(), state.recovery_model)
     };
+    control.set_checkpoint(&state.at);
     // A log that has been truncated keeps a segment, and so does one that begins at another LSN than 0.
     Log::begin(disk, dir, state.at.lsn)?;
     control.save(disk, dir)?;
@@ -338,17 +337,12 @@ fn each_record(
 pub fn leave_restoring(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Lsn, BackupError> {
     let control = Control::load(disk, dir)?;
     let recovered = recovery::recover(disk, dir, &control)?;
-    let base = Position {
-        lsn: recovered.end,
-        checksum: recovered.checksum,
-        database_pages: recovered.database_pages,
-        time: now(),
-    };
+    let base = Position { time: now(), ..recovered.end };
     let state = RestoreState {
         recovery_model: control.recovery_model,
         full_backup_lsn: control.full_backup_lsn,
         ..RestoreState::new(control.page_size, base, control.fork, control.forks.clone())
     };
     state.save(disk, dir)?;
-    Ok(recovered.end)
+    Ok(recovered.end.lsn)
 }

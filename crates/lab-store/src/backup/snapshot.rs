@@ -10,8 +10,7 @@ use crate::{Database, ForkId, ForkPoint, Lsn, RecoveryModel, StoreError};
 /// A read transaction over every page, and the position in the log that it shows.
 ///
 /// Commits are held up only while it is taken, never while it is read; what SQLite's WAL grows by meanwhile cannot be
-/// checkpointed away before it is dropped. The log from `lsn` on begins with an image of each page that it changes, and is
-/// kept as long as the snapshot lives.
+/// checkpointed away before it is dropped. The log from `lsn` on is kept as long as the snapshot lives.
 pub struct Snapshot {
     conn: Connection,
     /// The pages hold everything before this.
@@ -28,6 +27,10 @@ pub struct Snapshot {
     pub forks: Vec<ForkPoint>,
     /// The recovery model at that time.
     pub recovery_model: RecoveryModel,
+    /// When the last commit in it was, 100 ns since 0001-01-01.
+    pub time: i64,
+    /// The log from `lsn` on begins with an image of each page that it changes. Not so on a secondary.
+    pub is_restart_point: bool,
     _pin: LogPin,
 }
 
@@ -51,18 +54,23 @@ impl Database {
         conn.execute_batch("BEGIN; SELECT lsn FROM _lsn;")
             .map_err(|e| StoreError::sqlite("take a snapshot", &e))?;
         // As behind a checkpoint: redo over these pages must be able to begin again at any time.
-        capture.log_images();
+        let is_restart_point = !logged.progress.is_secondary();
+        if is_restart_point {
+            capture.log_images();
+        }
         let control = lock(&logged.control).clone();
-        let lsn = logged.log.end();
+        let lsn = capture.at.lsn;
         let snapshot = Snapshot {
             conn,
             lsn,
-            checksum: capture.checksum,
-            database_pages: capture.database_pages,
+            checksum: capture.at.checksum,
+            database_pages: capture.at.database_pages,
             page_size: control.page_size,
             fork: control.fork,
             forks: control.forks,
             recovery_model: control.recovery_model,
+            time: capture.at.time,
+            is_restart_point,
             _pin: logged.pins.pin(lsn),
         };
         drop(capture);

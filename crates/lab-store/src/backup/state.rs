@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::error::BackupError;
+use crate::control::Position;
 use crate::{Disk, ForkId, ForkPoint, Lsn, RecoveryModel, StoreError};
 
 const NAME: &str = "restore";
@@ -14,16 +15,6 @@ const FORMAT: u32 = 1;
 pub(super) const DATA: &str = "data.db";
 /// No state is longer: a restore of ten thousand log backups has a megabyte of it.
 const STATE_MAX: u64 = 16 << 20;
-
-/// A position, and what the database is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Position {
-    pub(super) lsn: Lsn,
-    pub(super) checksum: u64,
-    pub(super) database_pages: u32,
-    /// When its last commit was, 100 ns since 0001-01-01, as far as is known.
-    pub(super) time: i64,
-}
 
 /// A stretch of log that stands beside the data file and is not yet redone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,8 +9,9 @@ use super::format::{BLOCK_MAX, BackupKind, BlockKind, MediaHeader, PagesFacts, S
 use super::log_reader::LogReader;
 use super::media::{Media, MediaWriter};
 use super::snapshot::Snapshot;
+use crate::capture::now;
 use crate::control::Control;
-use crate::database::{Logged, lock, now};
+use crate::database::{Logged, lock};
 use crate::fork::unique_id;
 use crate::{Database, ForkId, Lsn, RecoveryModel, StoreError};
 

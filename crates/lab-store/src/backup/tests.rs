@@ -385,7 +385,7 @@ fn a_gap_and_another_fork_are_refused() {
 
 /// Waits until the clock has gone on.
 fn later(than: i64) -> i64 {
-    std::iter::repeat_with(crate::database::now).find(|now| *now > than).unwrap()
+    std::iter::repeat_with(crate::capture::now).find(|now| *now > than).unwrap()
 }
 
 #[test]
@@ -393,7 +393,7 @@ fn a_restore_stops_at_a_point_in_time() {
     let lab = Lab::new();
     let full = lab.backup("full", BackupKind::Full);
     lab.insert(0..5);
-    let stop = later(crate::database::now());
+    let stop = later(crate::capture::now());
     later(stop);
     lab.insert(0..5);
     lab.backup("log", BackupKind::Log);

@@ -4,6 +4,7 @@
 
 mod crash;
 mod flips;
+mod replicas;
 mod restores;
 mod scenarios;
 mod ship;
