@@ -472,3 +472,56 @@ fn a_commit_says_who_made_it_and_what_it_touched() {
     );
     assert_eq!(say("TRUNCATE TABLE t"), [(false, vec![table(t, 0, 0, 54)])]);
 }
+
+/// Changes the pages of a database beneath the engine, as the primary's log does.
+fn redo(lab: &Lab, database: &str, sql: &str) {
+    let store = lab.server.store(database).unwrap();
+    let conn = store.connect().unwrap();
+    conn.execute_batch("BEGIN").unwrap();
+    conn.execute_batch(sql).unwrap();
+    let pending = store.begin_commit(&conn, "main").unwrap();
+    conn.execute_batch("COMMIT").unwrap();
+    pending.finish(lab_store::CommitNote::default()).unwrap();
+}
+
+#[test]
+fn what_the_log_changes_beneath_is_seen_once_the_catalog_is_loaded_anew() {
+    let (lab, mut s) = with_database();
+    lab.server.set_replica_role("d", secondary(SecondaryConnections::All), Some(IDS)).unwrap();
+    rows(&mut s, "USE d");
+    let id = &rows(&mut s, "SELECT OBJECT_ID('t')")[0];
+    let prepared = "DECLARE @h int; EXEC sp_prepare @h OUTPUT, N'', N'SELECT count(*) FROM u'; SELECT @h";
+    redo(
+        &lab,
+        "d",
+        &format!("UPDATE _catalog SET body = replace(body, '\"t\"', '\"u\"') WHERE kind = 1 AND id = {id}"),
+    );
+    assert_eq!(rows(&mut s, "SELECT count(*) FROM t"), ["2"], "what is there is what the engine knows");
+    assert_eq!(error(&mut s, "SELECT count(*) FROM u"), 208);
+    lab.server.reload_catalog("D").unwrap();
+    assert_eq!(error(&mut s, "SELECT count(*) FROM t"), 208);
+    assert_eq!(rows(&mut s, "SELECT count(*) FROM u"), ["2"]);
+    let handle = rows(&mut s, prepared);
+    let execute = format!("EXEC sp_execute {}", handle[0]);
+    assert_eq!(rows(&mut s, &execute), ["2"]);
+
+    // A reader between the change of the pages and the new catalog is told what has happened to it.
+    let table: String = lab
+        .server
+        .store("d")
+        .unwrap()
+        .connect()
+        .unwrap()
+        .query_row("SELECT name FROM sqlite_master WHERE name LIKE '%' || ?1", [id], |r| r.get(0))
+        .unwrap();
+    redo(&lab, "d", &format!("DROP TABLE {table}; DELETE FROM _catalog WHERE kind = 1 AND id = {id}"));
+    assert_eq!(error(&mut s, "SELECT count(*) FROM u"), 3961);
+    assert_eq!(error(&mut s, &execute), 3961);
+    lab.server.reload_catalog("d").unwrap();
+    assert_eq!(error(&mut s, &execute), 208);
+    // Ids go on behind those of the primary.
+    redo(&lab, "d", "UPDATE _catalog SET body = '999999' WHERE kind = 0 AND id = 3");
+    rows(&mut s, "USE master");
+    lab.server.set_replica_role("d", PRIMARY, None).unwrap();
+    assert_eq!(rows(&mut s, "USE d; CREATE TABLE n (a int); SELECT OBJECT_ID('n')"), ["999999"]);
+}
