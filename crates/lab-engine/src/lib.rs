@@ -22,8 +22,8 @@ pub use error::SqlError;
 pub use exec::{NextRow, RowsEnd};
 pub use request::*;
 pub use server::{
-    AlwaysOn, AlwaysOnCaller, AlwaysOnStatement, DatabaseFacts, OpenError, ReplicaIds, ReplicaRole,
-    SecondaryConnections, Secret, Server, ServerConfig,
+    AlwaysOn, AlwaysOnCaller, AlwaysOnStatement, DatabaseFacts, Flavor, OpenError, Release, ReplicaIds,
+    ReplicaRole, SecondaryConnections, Secret, Server, ServerConfig, UpdatePolicy,
 };
 pub use session::{Barrier, LoginRefused, LoginRequest, Session};
 pub use sink::*;

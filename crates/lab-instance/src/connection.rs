@@ -37,7 +37,11 @@ pub(crate) struct Shared {
 pub(crate) fn serve(tcp: TcpStream, shared: &Shared) {
     let address = tcp.peer_addr().map_or_else(|_| String::new(), |a| a.ip().to_string());
     let mut channel = Channel::new(tcp, Instant::now() + LOGIN_TIME);
-    let Ok(entered) = handshake::enter(&mut channel, &shared.tls, shared.encryption) else { return };
+    let Ok(entered) =
+        handshake::enter(&mut channel, &shared.tls, shared.encryption, shared.server.flavor().build())
+    else {
+        return;
+    };
     let Ok(request) = Login7::decode(&entered.login.payload) else { return };
     let strict = entered.strict;
     let Some(version) = TdsVersion::negotiate(request.tds_version) else { return };

@@ -12,9 +12,6 @@ use crate::channel::{Channel, ChannelError};
 const TLS_HANDSHAKE: u8 = 0x16;
 /// Messages before login are short: a LOGIN7 with a token is the longest.
 const MESSAGE_MAX: usize = 12 * 1024;
-/// What PRELOGIN says: SQL Server 2022.
-const VERSION: [u8; 6] = [16, 0, 0x10, 0x1D, 0, 0];
-
 /// How the client has come in.
 pub(crate) struct Entered {
     /// The message after PRELOGIN: LOGIN7.
@@ -25,11 +22,18 @@ pub(crate) struct Entered {
     pub(crate) encrypted: bool,
 }
 
+/// A version as the wire has it: major, minor, build.
+pub(crate) fn wire_version([major, minor, build, _]: [u16; 4]) -> [u8; 4] {
+    let [high, low] = build.to_be_bytes();
+    [major as u8, minor as u8, high, low]
+}
+
 /// Brings a connection up to its LOGIN7 message.
 pub(crate) fn enter(
     channel: &mut Channel,
     tls: &Tls,
     encryption: ServerEncryption,
+    build: [u16; 4],
 ) -> Result<Entered, ChannelError> {
     let strict = channel.peek()? == TLS_HANDSHAKE;
     if strict {
@@ -55,8 +59,9 @@ pub(crate) fn enter(
     } else {
         (agreed.answer, agreed.wire)
     };
+    let [major, minor, high, low] = wire_version(build);
     let reply = Prelogin {
-        version: Some(VERSION),
+        version: Some([major, minor, high, low, 0, 0]),
         encryption: Some(answer),
         instance: Some(Vec::new()),
         thread_id: None,

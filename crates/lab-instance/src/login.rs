@@ -7,7 +7,7 @@ use lab_tds::token;
 use lab_tds::{Feature, Login7, TdsVersion};
 
 use crate::answer::Answer;
-use crate::handshake::Entered;
+use crate::handshake::{Entered, wire_version};
 
 /// What the server chooses, and the range a client may ask for.
 const PACKET_SIZE: u16 = 4096;
@@ -41,7 +41,7 @@ pub(crate) fn login(
             return None;
         }
     };
-    greet(&session, request, packet_size, answer);
+    greet(server, &session, request, packet_size, answer);
     answer.finish();
     answer.session(session.id(), packet_size, session.barrier());
     Some(session)
@@ -93,7 +93,7 @@ fn open(
     })
 }
 
-fn greet(session: &Session, request: &Login7, packet_size: u16, answer: &mut Answer) {
+fn greet(server: &Server, session: &Session, request: &Login7, packet_size: u16, answer: &mut Answer) {
     let database = session.database_name();
     let version = answer.version();
     answer.env(EnvChange::Database { new: database.clone(), old: "master".to_owned() });
@@ -102,7 +102,7 @@ fn greet(session: &Session, request: &Login7, packet_size: u16, answer: &mut Ans
     answer.env(EnvChange::Language { new: "us_english".to_owned(), old: String::new() });
     answer.info(&SqlError::new(5703, 0, 1, "Changed language setting to us_english."));
     let out = answer.tokens();
-    token::login_ack(out, version, "Microsoft SQL Server", [16, 0, 0x10, 0x1D]);
+    token::login_ack(out, version, "Microsoft SQL Server", wire_version(server.flavor().build()));
     token::env_change(out, version, token::EnvChange::PacketSize(packet_size, PACKET_SIZE));
     if version >= TdsVersion::V7_4 && !request.features.is_empty() {
         // Only what is served is acknowledged: clients turn off the rest.

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use clap::{Args, Subcommand, ValueEnum};
 use lab_engine::types::Collation;
+use lab_engine::{Flavor, Release, UpdatePolicy};
 use lab_instance::{Instance, InstanceConfig, Secret, ServerConfig, ServerEncryption};
 
 #[derive(Debug, Subcommand)]
@@ -36,6 +37,78 @@ pub(crate) struct ServeInstance {
     /// How many sessions may be open at once.
     #[arg(long, default_value_t = 1000)]
     max_sessions: usize,
+    /// Turn Always On availability groups on or off; without it, they are as they were last, and off at first.
+    #[arg(long, value_enum)]
+    hadr: Option<OnOff>,
+    /// What it imitates.
+    #[arg(long, value_enum, default_value = "sqlserver")]
+    flavor: FlavorName,
+    /// The release of SQL Server; of a managed instance, --policy decides.
+    #[arg(long, value_enum, default_value = "2022")]
+    version: ReleaseName,
+    /// The update policy of a managed instance.
+    #[arg(long, value_enum, default_value = "sql2022")]
+    policy: PolicyName,
+    /// A trace flag that is on from the start, for all sessions; may be repeated.
+    #[arg(short = 'T', value_name = "FLAG", value_parser = clap::value_parser!(u32).range(1..=32_767))]
+    trace_flags: Vec<u32>,
+}
+
+impl ServeInstance {
+    fn flavor(&self) -> Flavor {
+        match self.flavor {
+            FlavorName::Sqlserver => Flavor::SqlServer(match self.version {
+                ReleaseName::Sql2016 => Release::Sql2016,
+                ReleaseName::Sql2017 => Release::Sql2017,
+                ReleaseName::Sql2019 => Release::Sql2019,
+                ReleaseName::Sql2022 => Release::Sql2022,
+                ReleaseName::Sql2025 => Release::Sql2025,
+            }),
+            FlavorName::Managed => Flavor::Managed(match self.policy {
+                PolicyName::Sql2022 => UpdatePolicy::Sql2022,
+                PolicyName::Sql2025 => UpdatePolicy::Sql2025,
+                PolicyName::AlwaysUpToDate => UpdatePolicy::AlwaysUpToDate,
+            }),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OnOff {
+    On,
+    Off,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FlavorName {
+    /// SQL Server.
+    Sqlserver,
+    /// Azure SQL Managed Instance.
+    Managed,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ReleaseName {
+    #[value(name = "2016")]
+    Sql2016,
+    #[value(name = "2017")]
+    Sql2017,
+    #[value(name = "2019")]
+    Sql2019,
+    #[value(name = "2022")]
+    Sql2022,
+    #[value(name = "2025")]
+    Sql2025,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PolicyName {
+    /// The database format of SQL Server 2022.
+    Sql2022,
+    /// The database format of SQL Server 2025.
+    Sql2025,
+    /// The newest format.
+    AlwaysUpToDate,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -78,11 +151,14 @@ fn serve(arguments: &ServeInstance) -> Result<(), String> {
             Encryption::Required => ServerEncryption::Required,
         },
         server: ServerConfig {
-            data_dir: arguments.data.clone(),
             sa_password: password,
             collation,
             server_name: arguments.name.clone(),
             max_sessions: arguments.max_sessions,
+            flavor: arguments.flavor(),
+            hadr_enabled: arguments.hadr.map(|hadr| hadr == OnOff::On),
+            trace_flags: arguments.trace_flags.clone(),
+            ..ServerConfig::new(&arguments.data)
         },
     };
     let instance = Instance::start(config).map_err(|e| e.to_string())?;

@@ -43,7 +43,10 @@ impl Binder<'_> {
             }
             "@@dbts" => Ok(self.system(SystemValue::DbTs, SqlType::RowVersion, false)),
             "@@spid" => number(i64::from(self.env.shared.id), SqlType::SmallInt),
-            "@@version" => Ok(text(self, crate::system::VERSION_TEXT)),
+            "@@version" => {
+                let version = self.env.shared.server.config.flavor.version_text();
+                Ok(text(self, &version))
+            }
             "@@servername" => {
                 let name = self.env.shared.server.config.server_name.clone();
                 Ok(text(self, &name))
@@ -58,7 +61,9 @@ impl Binder<'_> {
             "@@lock_timeout" => number(self.env.settings.lock_timeout_ms, SqlType::Int),
             "@@max_precision" => number(38, SqlType::TinyInt),
             "@@max_connections" => number(32_767, SqlType::Int),
-            "@@microsoftversion" => number(0x1000_101D, SqlType::Int),
+            "@@microsoftversion" => {
+                number(self.env.shared.server.config.flavor.microsoft_version(), SqlType::Int)
+            }
             "@@cpu_busy" | "@@io_busy" | "@@idle" | "@@pack_sent" | "@@pack_received" | "@@connections"
             | "@@total_errors" => number(0, SqlType::Int),
             "@@remserver" => Ok(Bound { is_null_literal: false, ty: NAME, ..Bound::null() }),

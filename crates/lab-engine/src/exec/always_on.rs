@@ -59,7 +59,8 @@ impl Session {
     }
 
     fn always_on(&mut self, statement: &AlwaysOnStatement<'_>, sink: &mut dyn Sink) -> Result<(), Stop> {
-        let always_on = self.server.always_on().ok_or_else(SqlError::hadr_disabled)?;
+        let always_on = self.server.always_on().filter(|_| self.server.hadr_enabled());
+        let always_on = always_on.ok_or_else(SqlError::hadr_disabled)?;
         let caller = {
             let state = self.shared.state();
             AlwaysOnCaller {

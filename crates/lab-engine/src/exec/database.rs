@@ -110,7 +110,7 @@ impl Session {
             owner: self.shared.state().login.clone(),
             collation,
             recovery_model: RecoveryModel::Full,
-            compatibility_level: 160,
+            compatibility_level: server.config.flavor.compatibility_level(),
             read_only: false,
             single_user: false,
             offline: false,
@@ -268,7 +268,10 @@ impl Session {
             "ALLOW_SNAPSHOT_ISOLATION" => entry.snapshot_isolation = on,
             "READ_COMMITTED_SNAPSHOT" => entry.read_committed_snapshot = on,
             "COMPATIBILITY_LEVEL" => {
-                let level = value.parse().ok().filter(|l| [100, 110, 120, 130, 140, 150, 160].contains(l));
+                let level = value.parse().ok().filter(|l| {
+                    [100, 110, 120, 130, 140, 150, 160, 170].contains(l)
+                        && *l <= self.server.config.flavor.compatibility_level()
+                });
                 entry.compatibility_level = level.ok_or_else(|| SqlError::new(15048, 16, 3, "Valid values of the database compatibility level are 100, 110, 120, 130, 140, 150, or 160."))?;
             }
             other if SWITCHES.contains(&other) => {

@@ -23,36 +23,11 @@ impl Session {
     ) -> Result<bool, Stop> {
         match command {
             "USEROPTIONS" => self.user_options(frame, sink)?,
-            "TRACEON" | "TRACEOFF" => {
-                for flag in values {
-                    match flag {
-                        Value::Integer(flag) if *flag > 0 && command == "TRACEON" => {
-                            self.trace_flags.insert(*flag);
-                        }
-                        Value::Integer(flag) => {
-                            self.trace_flags.remove(flag);
-                        }
-                        _ => {
-                            return Err(SqlError::new(
-                                2560,
-                                16,
-                                9,
-                                "Parameter 1 is incorrect for this DBCC statement.",
-                            )
-                            .into());
-                        }
-                    }
-                }
-            }
+            "TRACEON" | "TRACEOFF" => self.set_trace_flags(command == "TRACEON", values)?,
             "TRACESTATUS" => {
                 let columns =
                     ["TraceFlag", "Status", "Global", "Session"].map(|name| ColumnMeta::new(name, SMALL));
-                let rows: Vec<Vec<Value>> = self
-                    .trace_flags
-                    .iter()
-                    .map(|flag| [*flag, 1, 0, 1].map(Value::Integer).to_vec())
-                    .collect();
-                report(frame, &columns, rows, sink)?;
+                report(frame, &columns, self.trace_status(values)?, sink)?;
             }
             "INPUTBUFFER" => self.input_buffer(frame, values, sink)?,
             "OPENTRAN" => self.open_transaction(sink),

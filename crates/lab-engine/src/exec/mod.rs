@@ -32,6 +32,7 @@ mod sinks;
 mod statement;
 mod table;
 mod target;
+mod trace_flags;
 mod update;
 
 pub(crate) use bulk::BulkTarget;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
@@ -97,9 +97,12 @@ impl Server {
             always_on: RwLock::new(None),
             hadr_views: RwLock::default(),
             notices: Mutex::default(),
+            hadr_enabled: AtomicBool::new(false),
+            trace_flags: Mutex::new(config.trace_flags.iter().copied().collect()),
             config,
         };
         server.boot_databases(master, entries)?;
+        server.settle_hadr()?;
         server.set_sa_password()?;
         let server = Arc::new(server);
         if first {
@@ -113,6 +116,7 @@ impl Server {
 
     fn boot_databases(&self, master: (Store, Catalog), entries: Vec<ServerEntry>) -> Result<(), OpenError> {
         let dir = &self.config.data_dir;
+        let level = self.config.flavor.compatibility_level();
         let mut databases = BTreeMap::new();
         let mut replicas = BTreeMap::new();
         for entry in entries {
@@ -138,14 +142,14 @@ impl Server {
         }
         let (store, catalog) = master;
         self.add_database(Arc::new(Database::online(
-            system_entry(MASTER, "master", self.collation),
+            system_entry(MASTER, "master", self.collation, level),
             store,
             catalog,
         )));
         for (id, name) in [(MODEL, "model"), (MSDB, "msdb")] {
             let (store, catalog) = open_or_create(&self.disk, &dir.join(name), id, self.collation, true)?;
             self.add_database(Arc::new(Database::online(
-                system_entry(id, name, self.collation),
+                system_entry(id, name, self.collation, level),
                 store,
                 catalog,
             )));
@@ -157,7 +161,7 @@ impl Server {
         }
         let (store, catalog) = open_or_create(&self.disk, &temp, TEMPDB, self.collation, false)?;
         self.add_database(Arc::new(Database::online(
-            system_entry(TEMPDB, "tempdb", self.collation),
+            system_entry(TEMPDB, "tempdb", self.collation, level),
             store,
             catalog,
         )));
@@ -348,7 +352,7 @@ fn write_marker(disk: &Arc<dyn Disk>, dir: &Path, complete: bool) -> Result<(), 
     write().map_err(|e| OpenError::Storage(format!("{}: {e}", marker.display())))
 }
 
-fn system_entry(id: i32, name: &str, collation: Collation) -> DatabaseEntry {
+fn system_entry(id: i32, name: &str, collation: Collation, compatibility_level: i64) -> DatabaseEntry {
     DatabaseEntry {
         id,
         name: name.to_owned(),
@@ -358,7 +362,7 @@ fn system_entry(id: i32, name: &str, collation: Collation) -> DatabaseEntry {
         owner: "sa".to_owned(),
         collation,
         recovery_model: if id == MODEL { RecoveryModel::Full } else { RecoveryModel::Simple },
-        compatibility_level: 160,
+        compatibility_level,
         read_only: false,
         single_user: false,
         offline: false,

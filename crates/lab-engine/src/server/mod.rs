@@ -8,11 +8,13 @@ mod database;
 mod entries;
 mod facts;
 mod login;
+mod options;
+mod release;
 mod replica;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use lab_store::{Disk, Locks};
@@ -25,6 +27,8 @@ pub(crate) use database::*;
 pub(crate) use entries::ServerEntry;
 pub use facts::DatabaseFacts;
 pub(crate) use login::*;
+pub(crate) use options::TRACE_FLAG_MAX;
+pub use release::{Flavor, Release, UpdatePolicy};
 pub(crate) use replica::Replica;
 pub use replica::{ReplicaIds, ReplicaRole, SecondaryConnections};
 
@@ -48,6 +52,28 @@ pub struct ServerConfig {
     pub server_name: String,
     /// How many sessions may be open at once.
     pub max_sessions: usize,
+    /// Which SQL Server it is, or which managed instance.
+    pub flavor: Flavor,
+    /// Turns the Always On feature on or off; without, it is what it was last, and off at first.
+    pub hadr_enabled: Option<bool>,
+    /// Trace flags that are on for all sessions from the start (`-T`).
+    pub trace_flags: Vec<u32>,
+}
+
+impl ServerConfig {
+    /// The defaults, for a folder of databases.
+    pub fn new(data_dir: impl Into<PathBuf>) -> ServerConfig {
+        ServerConfig {
+            data_dir: data_dir.into(),
+            sa_password: None,
+            collation: Collation::default(),
+            server_name: "MILINK-LAB".to_owned(),
+            max_sessions: 1000,
+            flavor: Flavor::default(),
+            hadr_enabled: None,
+            trace_flags: Vec::new(),
+        }
+    }
 }
 
 /// A password on its way to where it is hashed. It prints as `***`.
@@ -98,6 +124,8 @@ pub struct Server {
     /// Lines for the error log that nobody has taken yet.
     notices: Mutex<Vec<String>>,
     pub(crate) hadr_views: RwLock<Option<Arc<dyn crate::system::HadrViews>>>,
+    hadr_enabled: AtomicBool,
+    trace_flags: Mutex<BTreeSet<u32>>,
 }
 
 impl std::fmt::Debug for Server {

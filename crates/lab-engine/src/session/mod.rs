@@ -68,8 +68,8 @@ pub struct Session {
     pub(crate) next_handle: i32,
     pub(crate) cursors: Cursors,
     pub(crate) bulk: Option<BulkTarget>,
-    /// `DBCC TRACEON`.
-    pub(crate) trace_flags: std::collections::BTreeSet<i64>,
+    /// Flags of `DBCC TRACEON` without -1.
+    pub(crate) trace_flags: std::collections::BTreeSet<u32>,
     /// Trees of the procedures called last: by database and object, with when they were changed and how long they are.
     pub(crate) modules: BTreeMap<(i32, i32), (i64, usize, Arc<lab_tsql::ast::CreateModule>)>,
 }

@@ -344,7 +344,7 @@ fn sysdatabases(shared: &Shared, _: i32) -> Rows {
                 int(e.created),
                 int(e.compatibility_level),
                 text(path.to_string_lossy()),
-                int(957),
+                int(shared.server.config.flavor.database_version()),
             ]
         })
         .collect())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::types::Value;
 
 use super::properties::{Subject, column_property, database_property, index_property, object_property};
-use super::{VERSION, bit, int, text};
+use super::{bit, int, text};
 use crate::catalog::{Catalog, DBO, Object, same_name};
 use crate::error::SqlError;
 use crate::server::{Database, ReplicaRole};
@@ -315,7 +315,7 @@ impl Ask<'_> {
                 && self.shared.principal_in(database.id).is_ok()),
             _ => {
                 let property = self.text(1).unwrap_or_default().to_ascii_lowercase();
-                let found = database_property(&database, &property);
+                let found = database_property(&database, self.shared.server.config.flavor, &property);
                 match found {
                     Some(value) if name == "databasepropertyex" => variant(&value),
                     Some(value) => value,
@@ -335,26 +335,31 @@ impl Ask<'_> {
 
     fn server_property(&self) -> Value {
         let config = &self.shared.server.config;
+        let flavor = config.flavor;
+        let [major, minor, build, _] = flavor.build();
+        let hadr = self.shared.server.hadr_enabled();
+        let optional = |known: Option<&str>| known.map_or(Value::Null, text);
         let found = match self.text(0).unwrap_or_default().to_ascii_lowercase().as_str() {
-            "productversion" => text(VERSION),
-            "productlevel" => text("RTM"),
-            "productmajorversion" => text("16"),
-            "productminorversion" => text("0"),
-            "productbuild" => text("4125"),
-            "productupdatelevel" => text("CU13"),
-            "productupdatereference" => text("KB5036432"),
-            "edition" => text("Developer Edition (64-bit)"),
-            "editionid" => int(-2_117_995_310),
-            "engineedition" => int(3),
+            "productversion" => text(flavor.product_version()),
+            "productlevel" => text(flavor.product_level()),
+            "productmajorversion" => text(major.to_string()),
+            "productminorversion" => text(minor.to_string()),
+            "productbuild" => text(build.to_string()),
+            "productupdatelevel" => optional(flavor.update_level()),
+            "productupdatereference" => optional(flavor.update_reference()),
+            "productupdatetype" => optional(flavor.update_type()),
+            "edition" => text(flavor.edition().0),
+            "editionid" => int(flavor.edition().1),
+            "engineedition" => int(flavor.engine_edition()),
             "servername" | "machinename" | "computernamephysicalnetbios" => text(&config.server_name),
             "collation" => text(self.shared.server.collation.name()),
             "sqlcharsetname" => text("iso_1"),
             "sqlsortordername" => text("nocase_iso"),
             "comparisonstyle" => int(196_609),
             "lcid" => int(1033),
-            "ishadrenabled" => int(1),
+            "ishadrenabled" => bit(hadr),
             "isxtpsupported" => int(0),
-            "resourceversion" => text("16.00.4125"),
+            "resourceversion" => text(flavor.resource_version()),
             "resourcelastupdatedatetime" => text("2024-04-17 00:00:00"),
             "collationid" => int(872_468_488),
             "sqlcharset" => int(1),
@@ -367,7 +372,8 @@ impl Ask<'_> {
             | "isserversuspendedforsnapshotbackup"
             | "suspendeddatabasecount"
             | "isexternalgovernanceenabled" => int(0),
-            "hadrmanagerstatus" => int(1),
+            // 1 is started and running, 2 is not started.
+            "hadrmanagerstatus" => int(if hadr { 1 } else { 2 }),
             "isclustered"
             | "isfulltextinstalled"
             | "isintegratedsecurityonly"
@@ -387,7 +393,7 @@ impl Ask<'_> {
             // InstanceName of a default instance is NULL, as is what is not known.
             _ => return Value::Null,
         };
-        variant(&found)
+        if found == Value::Null { Value::Null } else { variant(&found) }
     }
 
     /// The two files that a database has: its data, 1, and its log, 2.

@@ -32,11 +32,6 @@ use crate::error::SqlError;
 use crate::session::Shared;
 use crate::types::SqlType;
 
-/// `@@VERSION`.
-pub(crate) const VERSION_TEXT: &str = "Microsoft SQL Server 2022 (RTM-CU13) (milink lab) - 16.0.4125.3 (X64) \n\tLab Instance (64-bit) on Linux";
-/// `SERVERPROPERTY('ProductVersion')`.
-pub(crate) const VERSION: &str = "16.0.4125.3";
-
 /// A system view: its columns, and where its rows come from.
 pub(crate) struct View {
     pub(crate) schema: &'static str,

@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 
 use super::{bit, int, text};
 use crate::catalog::{Catalog, Column, Index, IndexRole, Object, ObjectKind, Table};
-use crate::server::Database;
+use crate::server::{Database, Flavor};
 use crate::types::SqlType;
 
 /// A property of an object or of one of its constraints; `None` for what is not known.
@@ -213,7 +213,7 @@ pub(super) fn index_property(index: &Index, property: &str) -> Option<Value> {
     })
 }
 
-pub(super) fn database_property(database: &Database, property: &str) -> Option<Value> {
+pub(super) fn database_property(database: &Database, flavor: Flavor, property: &str) -> Option<Value> {
     let e = database.entry();
     let switch = |option: &str, default: bool| {
         bit(e.switches.get(option).map_or(default, |v| matches!(v.as_str(), "ON" | "LOCAL" | "FORCED")))
@@ -243,7 +243,7 @@ pub(super) fn database_property(database: &Database, property: &str) -> Option<V
         | "isclone"
         | "isverifiedclone"
         | "ismemoryoptimizedelevatetosnapshotenabled" => int(0),
-        "version" => int(957),
+        "version" => int(flavor.database_version()),
         "comparisonstyle" => int(196_609),
         "lcid" => int(1033),
         "sqlsortorder" => int(52),

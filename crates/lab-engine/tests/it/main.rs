@@ -8,6 +8,7 @@ mod catalog;
 mod corpus;
 mod ddl;
 mod language;
+mod preparation;
 mod procedures;
 mod replicas;
 mod scripts;
@@ -35,11 +36,10 @@ impl Lab {
 
     fn open(folder: &tempfile::TempDir) -> Arc<Server> {
         let config = ServerConfig {
-            data_dir: folder.path().join("data"),
             sa_password: Some(Secret::new("Lab#Pass123".into())),
-            collation: lab_engine::types::Collation::default(),
             server_name: "LAB".into(),
             max_sessions: 100,
+            ..ServerConfig::new(folder.path().join("data"))
         };
         Server::open(config).unwrap()
     }

@@ -140,11 +140,10 @@ impl Lab {
     fn start(&mut self) -> Result<(), lab_engine::OpenError> {
         self.server = None;
         let config = ServerConfig {
-            data_dir: self.data(),
             sa_password: Some(Secret::new(PASSWORD.into())),
-            collation: lab_engine::types::Collation::default(),
             server_name: "LAB".into(),
             max_sessions: 100,
+            ..ServerConfig::new(self.data())
         };
         self.server = Some(Server::open_on(config, Arc::new(self.disk.clone()))?);
         Ok(())

@@ -50,6 +50,7 @@ impl Session {
                 file_list(&set)?
             }
             "HEADERONLY" => {
+                let flavor = self.server.config.flavor;
                 let listing = media.list().map_err(failed)?;
                 if let Some(fault) = &listing.fault
                     && listing.sets.is_empty()
@@ -57,7 +58,12 @@ impl Session {
                     return Err(failed(fault.clone()).into());
                 }
                 let wanted = |set: &&SetFacts| options.file.is_none_or(|n| n == set.header.position);
-                listing.sets.iter().filter(wanted).map(header_row).collect::<Result<_, _>>()?
+                listing
+                    .sets
+                    .iter()
+                    .filter(wanted)
+                    .map(|set| header_row(set, flavor))
+                    .collect::<Result<_, _>>()?
             }
             _ => {
                 let set = media.set(options.file.unwrap_or(1)).map_err(failed)?;
@@ -108,13 +114,12 @@ fn size(bytes: u64) -> Result<Value, SqlError> {
 }
 
 /// The documented columns, in their order.
-fn header_row(set: &SetFacts) -> Result<Vec<Cell>, SqlError> {
+fn header_row(set: &SetFacts, flavor: crate::server::Flavor) -> Result<Vec<Cell>, SqlError> {
     let (header, trailer) = (&set.header, &set.trailer);
     let attributes: Option<Attributes> = serde_json::from_str(&header.attributes).ok();
     let entry = attributes.map(|a| a.entry);
     let of_entry = |f: &dyn Fn(&crate::server::DatabaseEntry) -> Value| entry.as_ref().map_or(Value::Null, f);
-    let version: Vec<i64> = crate::system::VERSION.split('.').filter_map(|p| p.parse().ok()).collect();
-    let part = |n: usize| int(version.get(n).copied().unwrap_or(0));
+    let [major, minor, build, _] = flavor.build();
     let (kind, description) = match header.kind {
         BackupKind::Full => (1, "Database"),
         BackupKind::Log => (2, "Transaction Log"),
@@ -136,7 +141,7 @@ fn header_row(set: &SetFacts) -> Result<Vec<Cell>, SqlError> {
         ("UserName", NAME, text(&header.user_name)),
         ("ServerName", NAME, text(&header.server_name)),
         ("DatabaseName", NAME, text(&header.database_name)),
-        ("DatabaseVersion", whole, int(957)),
+        ("DatabaseVersion", whole, int(flavor.database_version())),
         ("DatabaseCreationDate", WHEN, of_entry(&|e| int(e.created))),
         ("BackupSize", SIZE, size(trailer.content_bytes)?),
         ("FirstLSN", LSN, lsn(Some(header.first_lsn))?),
@@ -155,9 +160,9 @@ fn header_row(set: &SetFacts) -> Result<Vec<Cell>, SqlError> {
         ("UnicodeComparisonStyle", whole, int(196_609)),
         ("CompatibilityLevel", tiny, of_entry(&|e| int(e.compatibility_level))),
         ("SoftwareVendorId", whole, int(4608)),
-        ("SoftwareVersionMajor", whole, part(0)),
-        ("SoftwareVersionMinor", whole, part(1)),
-        ("SoftwareVersionBuild", whole, part(2)),
+        ("SoftwareVersionMajor", whole, int(i64::from(major))),
+        ("SoftwareVersionMinor", whole, int(i64::from(minor))),
+        ("SoftwareVersionBuild", whole, int(i64::from(build))),
         ("MachineName", NAME, text(&header.server_name)),
         ("Flags", whole, int(flags)),
         ("BindingID", GUID, of_entry(&|e| parse_hex(&e.guid).map_or(Value::Null, Value::Blob))),

@@ -90,8 +90,8 @@ impl Session {
     ) {
         let (header, trailer, media) = (&report.header, &report.trailer, &report.media);
         let entry = database.entry();
-        let version: Vec<&str> = crate::system::VERSION.split('.').collect();
-        let part = |n: usize| version.get(n).copied().unwrap_or("0").to_owned();
+        let flavor = self.server.config.flavor;
+        let [major, minor, build, _] = flavor.build();
         let bit = |b: bool| u8::from(b).to_string();
         let columns: Vec<(&str, String)> = vec![
             ("backup_set_uuid", guid(header.set)),
@@ -102,9 +102,9 @@ impl Session {
             ("name", optional(header.name.as_ref())),
             ("description", optional(header.description.as_ref())),
             ("user_name", quoted(&header.user_name)),
-            ("software_major_version", part(0)),
-            ("software_minor_version", part(1)),
-            ("software_build_version", part(2)),
+            ("software_major_version", major.to_string()),
+            ("software_minor_version", minor.to_string()),
+            ("software_build_version", build.to_string()),
             ("first_lsn", lsn(Some(header.first_lsn))),
             ("last_lsn", lsn(Some(header.last_lsn))),
             ("checkpoint_lsn", lsn(Some(header.checkpoint_lsn))),
@@ -115,7 +115,7 @@ impl Session {
             ("backup_finish_date", time(trailer.finished)),
             ("type", quoted(code(header.kind))),
             ("compatibility_level", entry.compatibility_level.to_string()),
-            ("database_version", "957".to_owned()),
+            ("database_version", flavor.database_version().to_string()),
             ("backup_size", trailer.content_bytes.to_string()),
             ("compressed_backup_size", report.stored_bytes.to_string()),
             ("database_name", quoted(&header.database_name)),

@@ -4,9 +4,9 @@ use lab_store::{BackupError, DeviceFault, StoreError};
 
 use super::device::os_error;
 use crate::error::SqlError;
+use crate::server::Flavor;
 use crate::session::Session;
 use crate::sink::{ColumnMeta, Done, EnvChange, ReturnValue, Sink, SinkClosed};
-use crate::system::VERSION;
 use crate::types::Value;
 
 /// What was done, for the last message of a statement.
@@ -117,7 +117,9 @@ pub(super) fn error_of(e: &BackupError, device: &str) -> SqlError {
         BackupError::Write(fault) => SqlError::device_write(device, &os(fault)),
         BackupError::Read(fault) => SqlError::device_read(device, &os(fault)),
         BackupError::NotMedia => SqlError::device_not_media(device),
-        BackupError::Newer(version) => SqlError::backup_newer(&version.to_string(), VERSION),
+        BackupError::Newer(version) => {
+            SqlError::backup_newer(&version.to_string(), &Flavor::default().product_version())
+        }
         BackupError::Damaged(_) => SqlError::backup_damaged(),
         BackupError::CutOff => SqlError::device_read(device, "38(Reached the end of the file.)"),
         BackupError::DamagedTail => SqlError::device_tail(device),

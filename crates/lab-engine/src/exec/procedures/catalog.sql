@@ -213,7 +213,7 @@ BEGIN
 END
 SELECT d.name, CAST(CAST(CAST((SELECT SUM(CAST(f.size AS bigint)) * 8 FROM sys.master_files AS f WHERE f.database_id = d.database_id) / 1024.0 AS decimal(15, 2)) AS varchar(15)) + ' MB' AS nvarchar(18)) AS db_size, SUSER_SNAME(d.owner_sid) AS owner, CAST(d.database_id AS smallint) AS dbid,
     CAST(CONVERT(varchar(11), d.create_date, 100) AS nvarchar(11)) AS created,
-    CAST('Status=' + d.state_desc + ', Updateability=' + CASE d.is_read_only WHEN 1 THEN 'READ_ONLY' ELSE 'READ_WRITE' END + ', UserAccess=' + d.user_access_desc + ', Recovery=' + d.recovery_model_desc + ', Version=957, Collation=' + COALESCE(d.collation_name, '') AS nvarchar(600)) AS status,
+    CAST('Status=' + d.state_desc + ', Updateability=' + CASE d.is_read_only WHEN 1 THEN 'READ_ONLY' ELSE 'READ_WRITE' END + ', UserAccess=' + d.user_access_desc + ', Recovery=' + d.recovery_model_desc + ', Version=' + CAST(DATABASEPROPERTYEX(d.name, 'Version') AS varchar(11)) + ', Collation=' + COALESCE(d.collation_name, '') AS nvarchar(600)) AS status,
     d.compatibility_level
 FROM sys.databases AS d WHERE @dbname IS NULL OR d.name = @dbname ORDER BY d.name
 IF @dbname IS NOT NULL

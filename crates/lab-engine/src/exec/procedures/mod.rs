@@ -3,6 +3,7 @@
 mod args;
 mod cursors;
 mod describe;
+mod link;
 mod prepare;
 mod properties;
 mod server;
@@ -60,6 +61,7 @@ const NATIVE: &[(&str, Native)] = &[
     ("sp_configure", server::configure),
     ("sp_set_session_context", server::set_session_context),
     ("sp_reset_connection", server::reset_connection),
+    ("sp_multidb_milink", link::multi_database),
 ];
 
 /// Procedures of SQL Server that are refused by their names, so that nobody looks for a mistake of his own.
