@@ -112,7 +112,7 @@ impl LogReader {
     /// The log cannot be read.
     pub(crate) fn begins_record(&mut self) -> Result<bool, StoreError> {
         if self.buffer.len() < 24 {
-            self.fill(CHUNK)?;
+            self.fill()?;
         }
         Ok(self.buffer.get(16..24) == Some(&self.at.0.to_le_bytes()))
     }
@@ -125,7 +125,6 @@ impl LogReader {
         if self.at >= self.to {
             return Ok(None);
         }
-        let mut wanted = CHUNK;
         loop {
             match read_record(self.buffer.get(self.used..).unwrap_or_default()) {
                 ParsedRecord::Record(record, len)
@@ -136,7 +135,7 @@ impl LogReader {
                     self.at = Lsn(self.at.0 + len as u64);
                     return Ok(Some(RawRecord { record: *record, bytes }));
                 }
-                ParsedRecord::NeedMore if self.fill(wanted)? => wanted = wanted.saturating_mul(2),
+                ParsedRecord::NeedMore if self.fill()? => {}
                 ParsedRecord::Record(..) | ParsedRecord::NeedMore | ParsedRecord::Malformed => {
                     return Err(self.corrupt("there is no record that verifies"));
                 }
@@ -144,8 +143,9 @@ impl LogReader {
         }
     }
 
-    /// Reads more of the log behind `at`; whether there was any.
-    fn fill(&mut self, wanted: u64) -> Result<bool, StoreError> {
+    /// Reads more of the log behind `at`; whether there was any. As much again as there is of a long record, so that it is
+    /// not looked at too often.
+    fn fill(&mut self) -> Result<bool, StoreError> {
         self.buffer.drain(..self.used.min(self.buffer.len()));
         self.used = 0;
         let have = self.buffer.len() as u64;
@@ -158,7 +158,7 @@ impl LogReader {
         let Some(open) = &self.open else { return Ok(false) };
         let from = self.at.0 + have;
         let end = self.to.min(open.end).0;
-        let n = end.saturating_sub(from).min(wanted.saturating_sub(have));
+        let n = end.saturating_sub(from).min(have.max(CHUNK));
         if n == 0 {
             return Ok(false);
         }

@@ -171,3 +171,21 @@ fn the_observer_is_told_before_departures() {
     db.wait_committed(insert(&db)).unwrap();
     assert_eq!(order.lock().unwrap().len(), 2);
 }
+
+/// Records that are longer than what is read at once, one behind the other.
+#[test]
+fn long_records_are_read_back() {
+    let (dir, db) = database(2 << 20);
+    let conn = connect(&db);
+    for k in [100_000, 600_000, 450_000, 700_000, 10, 550_000] {
+        commit(&db, &conn, &format!("INSERT INTO t(b) VALUES(randomblob({k}))"));
+    }
+    let (mut reader, _pin) = db.read_log(Lsn(0)).unwrap();
+    let mut at = Lsn(0);
+    while let Some(raw) = reader.next_record().unwrap() {
+        assert_eq!(db.read_block(at, 1).unwrap().bytes, raw.bytes);
+        at = Lsn(at.0 + raw.bytes.len() as u64);
+    }
+    assert_eq!(at, db.hardened_lsn());
+    drop(dir);
+}
