@@ -17,7 +17,7 @@ use crate::log::{Log, SEGMENT, Station};
 use crate::mode::Progress;
 use crate::receive::Received;
 use crate::waiters::Departure;
-use crate::{CommitNote, Disk, ForkId, ForkPoint, History, Lsn, StoreError, pages, recovery};
+use crate::{CommitNote, Disk, ForkId, ForkPoint, History, Lsn, StoreError, is_half_seeded, pages, recovery};
 
 /// How long the log is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,7 +138,8 @@ impl Database {
     /// Recovers a database.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] if its files contradict each other, [`StoreError::Io`] if they cannot be used now.
+    /// [`StoreError::Corrupt`] if its files contradict each other, [`StoreError::Io`] if they cannot be used now,
+    /// [`StoreError::NotReady`] if it [is half seeded](is_half_seeded).
     pub fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<Database, StoreError> {
         Database::open_with(disk, dir, SEGMENT)
     }
@@ -149,6 +150,9 @@ impl Database {
         dir: &Path,
         segment_bytes: u64,
     ) -> Result<Database, StoreError> {
+        if is_half_seeded(&disk, dir)? {
+            return Err(StoreError::NotReady(format!("the seeding of {} was not finished", dir.display())));
+        }
         let control = Control::load(&disk, dir)?;
         let recovered = recovery::recover(&disk, dir, &control)?;
         let end = recovered.end;

@@ -31,6 +31,7 @@ mod recovery;
 mod redo;
 mod redo_group;
 mod replay;
+mod seed;
 mod ship;
 mod tail;
 mod verify;
@@ -58,6 +59,7 @@ pub use receive::ReceiveError;
 pub use record::{PageChange, ParsedRecord, Record, apply, checksum, page_hash, read_record};
 pub use redo::{PageMap, Pages, redo};
 pub use redo_group::Redone;
+pub use seed::{SeedHeader, SeedWriter, is_half_seeded, remove_half_seeded};
 pub use ship::{Block, BlockError};
 pub use waiters::Departure;
 

@@ -21,6 +21,15 @@ impl Received {
     pub(crate) fn new(end: Position, history: History) -> Received {
         Received { end, history }
     }
+
+    /// A log that begins with these records at `lsn`: what the database was before, the first one says.
+    pub(crate) fn before(bytes: &[u8], lsn: Lsn, history: History) -> Received {
+        let checksum = match read_record(bytes) {
+            ParsedRecord::Record(record, _) => record.checksum_before,
+            ParsedRecord::NeedMore | ParsedRecord::Malformed => 0,
+        };
+        Received::new(Position { lsn, checksum, database_pages: 0, time: 0 }, history)
+    }
 }
 
 /// Why received log was not taken. Nothing of it was.
@@ -66,7 +75,7 @@ impl std::error::Error for ReceiveError {}
 
 impl Received {
     /// What the log's end is behind these records, if they are whole and go on where it ends.
-    fn check(&self, mut bytes: &[u8], page_size: u32) -> Result<Position, ReceiveError> {
+    pub(crate) fn check(&self, mut bytes: &[u8], page_size: u32) -> Result<Position, ReceiveError> {
         let mut at = self.end;
         while !bytes.is_empty() {
             let ParsedRecord::Record(record, len) = read_record(bytes) else {

@@ -112,4 +112,31 @@ impl Snapshot {
         }
         Ok(())
     }
+
+    /// Gives some of the pages, in the order that is asked for; those that the database does not have are left out, and so
+    /// is SQLite's lock page.
+    ///
+    /// # Errors
+    /// What `each` says, or that a page cannot be read.
+    pub fn read_pages<E: From<StoreError>>(
+        &self,
+        numbers: impl IntoIterator<Item = u32>,
+        mut each: impl FnMut(u32, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sqlite = |e: rusqlite::Error| E::from(StoreError::sqlite("read the pages", &e));
+        let lock_page = lock_page(self.page_size as usize);
+        let mut page = self.conn.prepare("SELECT data FROM sqlite_dbpage WHERE pgno = ?1").map_err(sqlite)?;
+        for number in numbers {
+            if number == lock_page || number == 0 || number > self.database_pages {
+                continue;
+            }
+            let mut rows = page.query([number]).map_err(sqlite)?;
+            let row = rows.next().map_err(sqlite)?.ok_or_else(|| {
+                StoreError::Corrupt(format!("page {number} of {} is not there", self.database_pages))
+            })?;
+            let content = row.get_ref(0).map_err(sqlite)?.as_blob().unwrap_or_default();
+            each(number, &page_content(number, content))?;
+        }
+        Ok(())
+    }
 }

@@ -7,6 +7,7 @@ mod flips;
 mod replicas;
 mod restores;
 mod scenarios;
+mod seeds;
 mod ship;
 mod sim_disk;
 
