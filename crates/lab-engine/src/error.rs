@@ -268,6 +268,10 @@ impl SqlError {
     /// What a store says, as the error of the statement that met it. A store that has no room refuses and goes on; after
     /// any other failure it answers nothing any more, and the session ends.
     pub(crate) fn storage(database: &str, e: &StoreError) -> SqlError {
+        if *e.cause() == StoreError::ReadOnly {
+            // Its role says so, too, but the store has the last word.
+            return SqlError::read_only_database(database);
+        }
         if let StoreError::Full(why) = e {
             return SqlError::new(
                 9002,

@@ -174,6 +174,8 @@ impl Server {
             if let Some(ids) = replicas.get(&database.id) {
                 // It must not be written, nor read, before it is known whose changes are the right ones.
                 database.set_replica(Replica { role: ReplicaRole::Resolving, ids: Some(*ids) });
+            } else if database.store().is_ok_and(|s| s.mode() == lab_store::Mode::Secondary) {
+                database.set_replica(Replica { role: ReplicaRole::Resolving, ids: None });
             }
             self.add_database(Arc::new(database));
         }

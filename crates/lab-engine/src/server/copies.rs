@@ -61,7 +61,7 @@ impl Server {
         Some(self.config.data_dir.join(entry.folder))
     }
 
-    /// Brings a copy up whose folder is complete. A database that has no role yet is RESOLVING from then on: nobody writes
+    /// Brings a copy up whose folder is complete, as a secondary: its store takes log and no commits. A database that has no role yet is RESOLVING from then on: nobody writes
     /// to a copy by accident.
     ///
     /// # Errors
@@ -72,6 +72,8 @@ impl Server {
         let database = self.seeding(name)?;
         let entry = DatabaseEntry { restoring: false, seeding: false, ..database.entry() };
         let (store, catalog) = self.open_files(&entry).map_err(|(_, why)| SqlError::restored_damage(&why))?;
+        // From before anybody can see it.
+        store.demote().map_err(|e| SqlError::storage(name, &e))?;
         let recovery_model = store.recovery_model().into();
         let entry = DatabaseEntry { collation: catalog.collation, recovery_model, ..entry };
         self.save_entry(ServerEntry::Database(Box::new(entry)))?;

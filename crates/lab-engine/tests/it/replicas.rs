@@ -525,3 +525,106 @@ fn what_the_log_changes_beneath_is_seen_once_the_catalog_is_loaded_anew() {
     lab.server.set_replica_role("d", PRIMARY, None).unwrap();
     assert_eq!(rows(&mut s, "USE d; CREATE TABLE n (a int); SELECT OBJECT_ID('n')"), ["999999"]);
 }
+
+/// Ships what one instance has hardened of `d` to another and redoes it there, as the link does.
+fn ship(from: &Lab, to: &Lab) {
+    let (primary, secondary) = (from.server.store("d").unwrap(), to.server.store("d").unwrap());
+    primary.wait_hardened(primary.observe_lsn()).unwrap();
+    loop {
+        let block = primary.read_block(secondary.end_lsn(), 1 << 20).unwrap();
+        if block.bytes.is_empty() {
+            return;
+        }
+        let end = secondary.receive(&block.bytes).unwrap();
+        secondary.wait_hardened(end).unwrap();
+        loop {
+            let redone = secondary.redo(1 << 20).unwrap();
+            if redone.catalog_changed {
+                to.server.reload_catalog("d").unwrap();
+            }
+            if redone.records == 0 {
+                break;
+            }
+        }
+    }
+}
+
+/// A planned change of roles.
+fn change_roles(from: &Lab, to: &Lab) {
+    from.server.set_replica_role("d", secondary(SecondaryConnections::All), Some(IDS)).unwrap();
+    let end = from.server.store("d").unwrap().demote().unwrap();
+    ship(from, to);
+    let promoted = to.server.store("d").unwrap();
+    assert_eq!(promoted.redone_lsn(), end);
+    promoted.promote().unwrap();
+    to.server.set_replica_role("d", PRIMARY, Some(IDS)).unwrap();
+    let history = promoted.history();
+    from.server.store("d").unwrap().enter_fork(&history).unwrap();
+}
+
+#[test]
+fn roles_move_there_and_back_without_losing_a_row() {
+    let (one, mut a) = with_database();
+    rows(&mut a, "ALTER DATABASE d SET COMPATIBILITY_LEVEL = 140; BACKUP DATABASE d TO DISK = 'd.bak'");
+    drop(a);
+    let two = Lab::new();
+    two.server.attach_seeding("d").unwrap();
+    let files = one.server.close_for_rewind("d").unwrap();
+    copy_files(&files, &two.server.seeding_folder("d").unwrap());
+    one.server.reopen("d").unwrap();
+    two.server.apply_traits("d", &one.server.database_traits("d").unwrap()).unwrap();
+    two.server.finish_seeding("d").unwrap();
+    one.server.set_replica_role("d", PRIMARY, Some(IDS)).unwrap();
+    two.server.set_replica_role("d", secondary(SecondaryConnections::All), Some(IDS)).unwrap();
+    let pins = [&one, &two].map(|lab| lab.server.store("d").unwrap().pin_oldest().unwrap());
+
+    let (mut a, mut b) = (one.session(), two.session());
+    rows(&mut a, "USE d");
+    rows(&mut b, "USE d; CREATE TABLE #mine (v int)");
+    rows(&mut a, "INSERT t VALUES (3); CREATE TABLE u (id int IDENTITY(10, 10), v rowversion)");
+    assert_eq!(error(&mut b, "SELECT * FROM u"), 208);
+    ship(&one, &two);
+    assert_eq!(rows(&mut b, "SELECT v FROM t ORDER BY id"), ["1", "2", "3"]);
+    // A reader keeps what it began with, and a change of the primary's does not wait for it.
+    rows(&mut b, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; BEGIN TRAN; SELECT count(*) FROM u");
+    rows(
+        &mut a,
+        "INSERT u DEFAULT VALUES; INSERT u DEFAULT VALUES; EXEC('CREATE VIEW w AS SELECT id FROM u')",
+    );
+    ship(&one, &two);
+    rows(&mut b, "COMMIT; SET TRANSACTION ISOLATION LEVEL READ COMMITTED");
+    assert_eq!(rows(&mut b, "SELECT id FROM w ORDER BY id"), ["10", "20"]);
+    assert_eq!(error(&mut b, "INSERT u DEFAULT VALUES"), 3906);
+    assert_eq!(error(&mut b, "DBCC CHECKDB WITH NO_INFOMSGS"), 0);
+
+    rows(&mut a, "BEGIN TRAN; INSERT u DEFAULT VALUES");
+    drop(a);
+    change_roles(&one, &two);
+    assert_eq!(rows(&mut b, "INSERT u DEFAULT VALUES; SELECT max(id), count(*) FROM u"), ["30|3"]);
+    rows(&mut b, "CREATE TABLE x (a int); INSERT x VALUES (1)");
+    let object = rows(&mut b, "SELECT OBJECT_ID('x')");
+    ship(&two, &one);
+    let mut a = one.session();
+    assert_eq!(rows(&mut a, "USE d; SELECT a FROM x"), ["1"]);
+    assert_eq!(rows(&mut a, "SELECT OBJECT_ID('x')"), object);
+    assert_eq!(error(&mut a, "INSERT x VALUES (2)"), 3906);
+    drop((a, b));
+    change_roles(&two, &one);
+    let mut a = one.session();
+    assert_eq!(rows(&mut a, "USE d; INSERT u DEFAULT VALUES; SELECT max(id), count(*) FROM u"), ["40|4"]);
+    assert_eq!(rows(&mut a, "SELECT compatibility_level FROM sys.databases WHERE name = 'd'"), ["140"]);
+    let mut b = two.session();
+    assert_eq!(rows(&mut b, "SELECT compatibility_level FROM sys.databases WHERE name = 'd'"), ["140"]);
+    let forks = "SELECT recovery_fork_guid, first_recovery_fork_guid FROM sys.database_recovery_status WHERE database_id = DB_ID('d')";
+    assert_eq!(rows(&mut a, forks).len(), 1);
+    ship(&one, &two);
+    assert_eq!(rows(&mut b, forks), rows(&mut a, forks), "both know the same history");
+
+    // A restart changes nothing about who may write, even if nobody says what the role is.
+    drop((a, b, pins));
+    let two = two.restart();
+    assert_eq!(two.server.replica_role("d"), Some(ReplicaRole::Resolving));
+    two.server.set_replica_role("d", ReplicaRole::Standalone, None).unwrap();
+    let mut b = two.session();
+    assert_eq!(error(&mut b, "DELETE d.dbo.t"), 3906, "its store is a secondary still");
+}
