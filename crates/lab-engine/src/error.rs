@@ -48,6 +48,7 @@ macro_rules! errors {
     };
 }
 
+mod managed;
 mod preparation;
 mod replica;
 

@@ -88,7 +88,7 @@ impl Session {
             None => self.server.collation,
         };
         let server = Arc::clone(&self.server);
-        let _defining = server.defining();
+        let defining = server.defining();
         if server.database_named(&name.value).is_some() {
             return Err(SqlError::database_exists(&name.value).at(name.pos.line).into());
         }
@@ -122,7 +122,10 @@ impl Session {
             guid,
         };
         server.save_entry(ServerEntry::Database(Box::new(entry.clone())))?;
-        server.add_database(Arc::new(Database::online(entry, store, catalog)));
+        let database = Arc::new(Database::online(entry, store, catalog));
+        server.add_database(Arc::clone(&database));
+        drop(defining);
+        server.back_up_first(&database);
         Ok(())
     }
 
@@ -154,22 +157,25 @@ impl Session {
         if server.sessions().iter().any(|s| s.state().database == database.id) {
             return Err(SqlError::database_in_use(&database.name()).at(name.line()).into());
         }
-        let folder = server.config.data_dir.join(&database.entry().folder);
+        let name = database.entry().folder;
+        let folder = server.config.data_dir.join(&name);
         server.remove_database_entry(database.id)?;
         database.take_down(DatabaseState::Offline, "dropped".to_owned());
         server.forget_database(database.id);
         self.let_go(database.id)?;
-        std::fs::remove_dir_all(&folder).map_err(|e| {
-            SqlError::new(
-                5009,
-                16,
-                3,
-                format!(
-                    "The database was dropped, but its files in {} could not be removed: {e}.",
-                    folder.display()
-                ),
-            )
-        })?;
+        std::fs::remove_dir_all(&folder).and_then(|()| server.remove_automatic_backups(&name)).map_err(
+            |e| {
+                SqlError::new(
+                    5009,
+                    16,
+                    3,
+                    format!(
+                        "The database was dropped, but its files in {} could not be removed: {e}.",
+                        folder.display()
+                    ),
+                )
+            },
+        )?;
         Ok(())
     }
 
@@ -229,6 +235,7 @@ impl Session {
         option: &str,
         value: &str,
     ) -> Result<(), Stop> {
+        self.refuse_option_on_managed(option, value)?;
         super::replica::may_alter(database, option, value)?;
         let on = value == "ON";
         let mut entry = database.entry();

@@ -17,6 +17,7 @@ mod drop;
 mod frame;
 mod index;
 mod insert;
+mod managed;
 mod module;
 mod output;
 mod permission;

@@ -214,6 +214,7 @@ impl Session {
     ) -> Result<i64, Stop> {
         use StatementKind as K;
         self.authorize(frame, kind)?;
+        self.refuse_on_managed(kind)?;
         match kind {
             K::Truncate(name) => self.run_truncate(frame, name, sink)?,
             K::CreateTable(create) => self.run_create_table(frame, create, sink)?,
@@ -226,7 +227,9 @@ impl Session {
             K::CreateModule(create) => self.run_create_module(frame, create, statement, sink)?,
             K::Drop { kind, names, if_exists } => self.run_drop(frame, *kind, names, *if_exists, sink)?,
             K::CreateSchema { name, owner } => self.run_create_schema(frame, name, owner.as_ref(), sink)?,
-            K::CreateDatabase { name, collation } => self.run_create_database(name, collation.as_ref())?,
+            K::CreateDatabase { name, collation, .. } => {
+                self.run_create_database(name, collation.as_ref())?
+            }
             K::AlterDatabase(name, alter) => self.run_alter_database(name.as_ref(), alter, sink)?,
             K::Login { create, name, options } => self.run_login(frame, *create, name, options)?,
             K::User { create, name, login, without_login, options } => {

@@ -96,6 +96,7 @@ impl Server {
             checkpointer: Checkpointer::default(),
             always_on: RwLock::new(None),
             hadr_views: RwLock::default(),
+            automatic_backups: AutomaticBackups::default(),
             notices: Mutex::default(),
             hadr_enabled: AtomicBool::new(false),
             trace_flags: Mutex::new(config.trace_flags.iter().copied().collect()),
@@ -111,6 +112,8 @@ impl Server {
         }
         Checkpointer::start(&server)
             .map_err(|e| OpenError::Storage(format!("start the checkpointer: {e}")))?;
+        AutomaticBackups::start(&server)
+            .map_err(|e| OpenError::Storage(format!("start the automatic backups: {e}")))?;
         Ok(server)
     }
 
@@ -196,10 +199,20 @@ impl Server {
                 e.message
             }
         };
-        lock(&self.notices).push(said);
+        self.notice(said);
     }
 
-    /// What the start has to say for the error log; said once.
+    /// Something for the error log.
+    pub(super) fn notice(&self, line: String) {
+        /// As many as are kept for somebody who does not come.
+        const NOTICES_MAX: usize = 1000;
+        let mut notices = lock(&self.notices);
+        if notices.len() < NOTICES_MAX {
+            notices.push(line);
+        }
+    }
+
+    /// What there is to say for the error log since it was last asked: about the start, about automatic backups.
     pub fn take_notices(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.notices))
     }

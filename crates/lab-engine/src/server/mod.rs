@@ -1,6 +1,7 @@
 //! The server: its databases, logins and sessions.
 
 mod always_on;
+mod automatic_backups;
 mod boot;
 mod checkpointer;
 mod copies;
@@ -20,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use lab_store::{Disk, Locks};
 
 pub use always_on::{AlwaysOn, AlwaysOnCaller, AlwaysOnStatement};
+pub(crate) use automatic_backups::{AUTOMATIC_FOLDER, AutomaticBackups};
 pub use boot::OpenError;
 pub(crate) use boot::{attach, connection, load_catalog, strong};
 pub(crate) use checkpointer::Checkpointer;
@@ -121,6 +123,7 @@ pub struct Server {
     pub(crate) configuration: Mutex<BTreeMap<String, i64>>,
     pub(crate) checkpointer: Checkpointer,
     always_on: RwLock<Option<Arc<dyn AlwaysOn>>>,
+    pub(crate) automatic_backups: AutomaticBackups,
     /// Lines for the error log that nobody has taken yet.
     notices: Mutex<Vec<String>>,
     pub(crate) hadr_views: RwLock<Option<Arc<dyn crate::system::HadrViews>>>,

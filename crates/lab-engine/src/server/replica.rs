@@ -141,6 +141,10 @@ impl Server {
         database.set_replica(Replica { role, ids });
         if role.is_writable() {
             self.cut(&database, false);
+            if !before.role.is_writable() && self.config.flavor.is_managed() {
+                // Its own backups begin with a full one.
+                self.automatic_backups.ask(database.id);
+            }
             return Ok(());
         }
         self.cut(&database, before.role.is_writable());

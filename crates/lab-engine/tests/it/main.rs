@@ -8,6 +8,7 @@ mod catalog;
 mod corpus;
 mod ddl;
 mod language;
+mod managed;
 mod preparation;
 mod procedures;
 mod replicas;

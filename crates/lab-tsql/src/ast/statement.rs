@@ -297,6 +297,8 @@ pub enum StatementKind {
         name: Ident,
         /// COLLATE.
         collation: Option<Ident>,
+        /// It says where its files are to be.
+        files: bool,
     },
     /// ALTER DATABASE; `None` is CURRENT.
     AlterDatabase(Option<Ident>, AlterDatabase),

@@ -69,6 +69,7 @@ impl Parser<'_> {
             self.any_word()?;
         }
         let mut collation = None;
+        let mut files = false;
         // Where files lie is the store's business: ON and LOG ON are read and left at that.
         loop {
             if self.is_words(&["LOG", "ON"]) {
@@ -77,6 +78,7 @@ impl Parser<'_> {
                 self.at += 1;
                 self.accept_word("PRIMARY");
             } else if self.is("(") {
+                files = true;
                 self.skip_parentheses()?;
             } else if self.is(",") || self.accept_words(&["FILEGROUP"]) {
                 self.at += 1;
@@ -97,7 +99,7 @@ impl Parser<'_> {
                     Ok(())
                 })?;
             } else {
-                return Ok(StatementKind::CreateDatabase { name, collation });
+                return Ok(StatementKind::CreateDatabase { name, collation, files });
             }
         }
     }

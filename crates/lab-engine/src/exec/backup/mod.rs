@@ -5,6 +5,7 @@
 //! ([`history`]). A database that is restored is complete in a folder of its own before master's entry names that folder, so
 //! a restore that fails leaves the old one.
 
+mod automatic;
 mod device;
 mod headers;
 mod history;
@@ -79,6 +80,7 @@ impl Session {
         operation: &str,
         sink: &mut dyn Sink,
     ) -> Result<Option<u64>, Stop> {
+        self.refuse_backup_on_managed(statement)?;
         let options = self.backup_options(frame, statement)?;
         if self.tran.count > 0 || self.sqlite_open() {
             return Err(SqlError::backup_in_transaction().into());

@@ -123,6 +123,7 @@ pub(super) fn configure(
             return Err(SqlError::no_permission().into());
         }
         session.outside_transactions("CONFIG")?;
+        session.refuse_setting_on_managed(setting.1)?;
         if !(setting.3..=setting.4).contains(&value) {
             return Err(SqlError::new(
                 15129,
