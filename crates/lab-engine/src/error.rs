@@ -262,7 +262,7 @@ impl SqlError {
     }
 
     /// Something that must not happen; the text says what did.
-    pub(crate) fn internal(what: impl std::fmt::Display) -> SqlError {
+    pub fn internal(what: impl std::fmt::Display) -> SqlError {
         SqlError::new(8630, 16, 1, format!("Internal Query Processor Error: {what}"))
     }
 

@@ -8,6 +8,7 @@ mod copies;
 mod database;
 mod entries;
 mod facts;
+mod identity;
 mod login;
 mod options;
 mod release;

@@ -381,12 +381,19 @@ fn peer(
     Ok(PeerInfo { certificate, thumbprint, address, dialed, server_name })
 }
 
+/// The addresses of a host. Names under `localhost` are the machine's own, whatever a name server says (RFC 6761, section
+/// 6.3): managed instances of a lab have such names.
+fn resolve(dial: &Dial) -> Result<Vec<SocketAddr>, Failure> {
+    if dial.host.to_ascii_lowercase().ends_with(".localhost") {
+        return Ok(vec![(Ipv4Addr::LOCALHOST, dial.port).into(), (Ipv6Addr::LOCALHOST, dial.port).into()]);
+    }
+    let found = (dial.host.as_str(), dial.port).to_socket_addrs();
+    Ok(found.map_err(|e| Failure::resolve(&dial.host, &e))?.collect())
+}
+
 /// The first address of a host that answers.
 fn connect(dial: &Dial, deadline: Instant) -> Result<(TcpStream, SocketAddr), Failure> {
-    let addresses: Vec<SocketAddr> = (dial.host.as_str(), dial.port)
-        .to_socket_addrs()
-        .map_err(|e| Failure::resolve(&dial.host, &e))?
-        .collect();
+    let addresses = resolve(dial)?;
     let mut last = None;
     for (index, address) in addresses.iter().enumerate() {
         // Each gets its share of the time, so that a dead first address does not hide a second that works.
