@@ -139,8 +139,9 @@ pub enum Event {
     Closed { conn: ConnId, number: u32, text: String },
     /// A frame.
     Frame { conn: ConnId, bytes: Vec<u8> },
-    /// The log of a database is durable up to there, on a primary and on a secondary alike.
-    Hardened { db: DbName, lsn: Lsn },
+    /// The log of a database is durable up to there, on a primary and on a secondary alike; and the commit time of the last
+    /// record in it, durable or not.
+    Hardened { db: DbName, lsn: Lsn, end_time: i64 },
     /// The [`Effect::Hold`] of that mark was carried out; the log ended there at that moment.
     Held { db: DbName, mark: u64, end: Lsn },
     /// [`Effect::Ship`] was carried out, up to there.

@@ -143,7 +143,7 @@ impl Node {
             Event::DialFailed { partner, number, text } => self.dial_failed(partner, number, text),
             Event::Closed { conn, number, text } => self.closed(conn, number, &text),
             Event::Frame { conn, bytes } => self.frame(conn, &bytes),
-            Event::Hardened { db, lsn } => self.hardened(&db, lsn),
+            Event::Hardened { db, lsn, end_time } => self.hardened(&db, lsn, end_time),
             Event::Held { db, mark, end } => self.held(&db, mark, end),
             Event::Shipped { conn, db, to } => self.shipped(conn, &db, to),
             Event::ShipFailed { conn, db, failure } => self.ship_failed(conn, &db, &failure),
@@ -323,8 +323,9 @@ impl Node {
         self.databases.get_mut(db)?.copy.as_mut()
     }
 
-    fn hardened(&mut self, db: &DbName, lsn: Lsn) {
+    fn hardened(&mut self, db: &DbName, lsn: Lsn, end_time: i64) {
         let Some(local) = self.local_mut(db) else { return };
+        local.end_time = local.end_time.max(end_time);
         let copy = &mut local.copy;
         copy.hardened = copy.hardened.max(lsn);
         copy.history.end = copy.history.end.max(lsn);
