@@ -11,6 +11,7 @@ mod exec;
 mod functions;
 mod request;
 mod rights;
+mod security;
 mod server;
 mod session;
 mod sink;
@@ -22,8 +23,9 @@ pub use error::SqlError;
 pub use exec::{NextRow, RowsEnd};
 pub use request::*;
 pub use server::{
-    AlwaysOn, AlwaysOnCaller, AlwaysOnStatement, DatabaseFacts, Flavor, OpenError, Release, ReplicaIds,
-    ReplicaRole, SecondaryConnections, Secret, Server, ServerConfig, UpdatePolicy,
+    AlwaysOn, AlwaysOnCaller, AlwaysOnStatement, DatabaseFacts, EndpointCertificate, Flavor,
+    MirroringEndpoint, OpenError, PrivateKey, Release, ReplicaIds, ReplicaRole, SecondaryConnections, Secret,
+    Server, ServerConfig, TrustedCertificate, UpdatePolicy,
 };
 pub use session::{Barrier, LoginRefused, LoginRequest, Session};
 pub use sink::*;

@@ -49,6 +49,9 @@ pub(crate) struct ServeInstance {
     /// The update policy of a managed instance.
     #[arg(long, value_enum, default_value = "sql2022")]
     policy: PolicyName,
+    /// The port of a managed instance's endpoint for links.
+    #[arg(long, default_value_t = 5022)]
+    mirroring_port: u16,
     /// A trace flag that is on from the start, for all sessions; may be repeated.
     #[arg(short = 'T', value_name = "FLAG", value_parser = clap::value_parser!(u32).range(1..=32_767))]
     trace_flags: Vec<u32>,
@@ -158,6 +161,7 @@ fn serve(arguments: &ServeInstance) -> Result<(), String> {
             flavor: arguments.flavor(),
             hadr_enabled: arguments.hadr.map(|hadr| hadr == OnOff::On),
             trace_flags: arguments.trace_flags.clone(),
+            mirroring_port: arguments.mirroring_port,
             ..ServerConfig::new(&arguments.data)
         },
     };

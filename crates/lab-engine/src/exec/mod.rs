@@ -5,6 +5,7 @@ mod always_on;
 mod backup;
 mod bulk;
 mod call;
+mod certificate;
 mod change;
 mod column;
 mod constraint;
@@ -14,10 +15,12 @@ mod database;
 mod dbcc;
 mod delete;
 mod drop;
+mod endpoint;
 mod frame;
 mod index;
 mod insert;
 mod managed;
+mod master_key;
 mod module;
 mod output;
 mod permission;
@@ -89,7 +92,7 @@ impl Session {
             state.activity = Activity::Running;
             state.last_request_start = now_datetime();
             command.clone_into(&mut state.command);
-            state.batch_text = Arc::from(text);
+            state.batch_text = shown_text(text);
         }
         let stopped = if self.is_killed() {
             Err(Stop::Cancelled)
@@ -265,6 +268,20 @@ impl Session {
         }
         self.begin(name, sink)
     }
+}
+
+/// The text of a batch as views of sessions show it: one that may hold a password or a key is replaced, as in SQL Server.
+fn shown_text(text: &str) -> Arc<str> {
+    let upper = text.to_ascii_uppercase();
+    for word in ["PASSWORD", "PRIVATE KEY"] {
+        if upper.contains(word) {
+            let word = word.to_ascii_lowercase();
+            return Arc::from(format!(
+                "-- '{word}' was found in the text of this event.\n-- The text has been replaced with this comment for security reasons."
+            ));
+        }
+    }
+    Arc::from(text)
 }
 
 /// `SET PARSEONLY OFF` takes effect while parsing, or there would be no way back.

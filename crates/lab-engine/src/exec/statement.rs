@@ -254,9 +254,9 @@ impl Session {
             K::Reconfigure => {}
             K::AvailabilityGroup(group) => self.run_availability_group(group, sink)?,
             K::SetHadr(database, set) => self.run_set_hadr(database.as_ref(), set, sink)?,
-            K::MasterKey(_) => return Err(SqlError::unsupported("MASTER KEY").into()),
-            K::Certificate(_) => return Err(SqlError::unsupported("CERTIFICATE").into()),
-            K::Endpoint(_) => return Err(SqlError::unsupported("ENDPOINT").into()),
+            K::MasterKey(key) => self.run_master_key(key, sink)?,
+            K::Certificate(certificate) => self.run_certificate(certificate, sink)?,
+            K::Endpoint(endpoint) => self.run_endpoint(endpoint)?,
             K::Permission(text) => return Err(SqlError::unsupported(&first_word(text)).into()),
             K::Shutdown => return Err(SqlError::unsupported("SHUTDOWN").into()),
             _ => return Err(SqlError::internal("a statement without anything that runs it").into()),

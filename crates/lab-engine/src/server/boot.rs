@@ -76,7 +76,9 @@ impl Server {
             in_transaction(&admin, &master.0, "master", "db1", super::entries::create_table)
                 .map_err(|e| OpenError::Storage(e.message))?;
         }
-        let entries = super::entries::load(&admin).map_err(storage)?;
+        let loaded = super::entries::load(&admin).map_err(storage)?;
+        let service_key =
+            crate::security::service_key::load_or_make(&config.data_dir).map_err(OpenError::Storage)?;
         let collation = master.1.collation;
         let server = Server {
             disk,
@@ -99,11 +101,16 @@ impl Server {
             automatic_backups: AutomaticBackups::default(),
             notices: Mutex::default(),
             hadr_enabled: AtomicBool::new(false),
+            security: RwLock::new(loaded.security),
+            service_key,
+            security_listeners: Mutex::new(Vec::new()),
+            documents: Mutex::new(loaded.documents),
             trace_flags: Mutex::new(config.trace_flags.iter().copied().collect()),
             config,
         };
-        server.boot_databases(master, entries)?;
+        server.boot_databases(master, loaded.entries)?;
         server.settle_hadr()?;
+        server.settle_managed()?;
         server.set_sa_password()?;
         let server = Arc::new(server);
         if first {

@@ -10,9 +10,11 @@ mod entries;
 mod facts;
 mod identity;
 mod login;
+mod managed;
 mod options;
 mod release;
 mod replica;
+mod security;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -34,8 +36,12 @@ pub(crate) use options::TRACE_FLAG_MAX;
 pub use release::{Flavor, Release, UpdatePolicy};
 pub(crate) use replica::Replica;
 pub use replica::{ReplicaIds, ReplicaRole, SecondaryConnections};
+use security::SecurityListener;
+pub use security::{EndpointCertificate, MirroringEndpoint, PrivateKey, TrustedCertificate};
 
 use crate::catalog::same_name;
+use crate::security::Security;
+use crate::security::crypt::Key;
 use crate::session::Shared;
 use crate::types::Collation;
 
@@ -61,6 +67,8 @@ pub struct ServerConfig {
     pub hadr_enabled: Option<bool>,
     /// Trace flags that are on for all sessions from the start (`-T`).
     pub trace_flags: Vec<u32>,
+    /// The port of a managed instance's endpoint; SQL Server's is what CREATE ENDPOINT says.
+    pub mirroring_port: u16,
 }
 
 impl ServerConfig {
@@ -75,6 +83,7 @@ impl ServerConfig {
             flavor: Flavor::default(),
             hadr_enabled: None,
             trace_flags: Vec::new(),
+            mirroring_port: 5022,
         }
     }
 }
@@ -130,6 +139,10 @@ pub struct Server {
     pub(crate) hadr_views: RwLock<Option<Arc<dyn crate::system::HadrViews>>>,
     hadr_enabled: AtomicBool,
     trace_flags: Mutex<BTreeSet<u32>>,
+    security: RwLock<Security>,
+    service_key: Key,
+    security_listeners: Mutex<Vec<SecurityListener>>,
+    documents: Mutex<BTreeMap<String, (i64, String)>>,
 }
 
 impl std::fmt::Debug for Server {

@@ -162,6 +162,7 @@ impl Server {
             cursors: Cursors::default(),
             bulk: None,
             trace_flags: std::collections::BTreeSet::new(),
+            master_key: None,
             modules: BTreeMap::new(),
         };
         // From here on the session's own end unregisters it.

@@ -70,6 +70,8 @@ pub struct Session {
     pub(crate) bulk: Option<BulkTarget>,
     /// Flags of `DBCC TRACEON` without -1.
     pub(crate) trace_flags: std::collections::BTreeSet<u32>,
+    /// `OPEN MASTER KEY`.
+    pub(crate) master_key: Option<crate::security::crypt::Key>,
     /// Trees of the procedures called last: by database and object, with when they were changed and how long they are.
     pub(crate) modules: BTreeMap<(i32, i32), (i64, usize, Arc<lab_tsql::ast::CreateModule>)>,
 }

@@ -87,6 +87,9 @@ pub(crate) const META_FUNCTIONS: &[(&str, SqlType)] = &[
     ("assemblyproperty", ANY),
     ("fulltextcatalogproperty", INT),
     ("stats_date", SqlType::DateTime),
+    ("cert_id", INT),
+    ("certencoded", SqlType::VarBinary { len: crate::types::Len::Max }),
+    ("certproperty", ANY),
 ];
 
 type Answer = Result<Value, SqlError>;
@@ -112,6 +115,9 @@ pub(super) fn call(shared: &Shared, name: &str, database: i32, args: &[Value]) -
         | "fn_hadr_is_primary_replica" => ask.databases(name),
         "fn_hadr_backup_is_preferred_replica" => Ok(ask.backup_is_preferred()),
         "serverproperty" => Ok(ask.server_property()),
+        "cert_id" | "certencoded" | "certproperty" => {
+            Ok(super::security::certificate_function(shared, name, database, args))
+        }
         "schema_id" | "schema_name" | "type_name" | "type_id" | "database_principal_id" => ask.names(name),
         _ => ask.session(name),
     }

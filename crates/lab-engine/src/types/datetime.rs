@@ -203,6 +203,18 @@ pub(crate) fn now_datetime() -> i64 {
     }
 }
 
+/// A `datetime` in whole seconds since 1970.
+pub(crate) fn unix_seconds(datetime: i64) -> i64 {
+    datetime.div_euclid(DATETIME_DAY / 86_400) - DAYS_1900_TO_1970 * 86_400
+}
+
+/// Seconds since 1970 as a `datetime`.
+pub(crate) fn datetime_from_unix(seconds: i64) -> i64 {
+    (seconds + DAYS_1900_TO_1970 * 86_400) * (DATETIME_DAY / 86_400)
+}
+
+const DAYS_1900_TO_1970: i64 = 25_567;
+
 /// Midnight of a date as `datetime`.
 pub(crate) fn datetime_from_ymd(year: i64, month: u32, day: u32) -> i64 {
     (days_of(year, month, day).unwrap_or(DAYS_1900) - DAYS_1900) * DATETIME_DAY

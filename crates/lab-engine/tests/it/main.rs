@@ -5,6 +5,7 @@
 mod answers;
 mod backup;
 mod catalog;
+mod certificates;
 mod corpus;
 mod ddl;
 mod language;

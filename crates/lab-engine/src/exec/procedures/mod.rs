@@ -62,6 +62,9 @@ const NATIVE: &[(&str, Native)] = &[
     ("sp_set_session_context", server::set_session_context),
     ("sp_reset_connection", server::reset_connection),
     ("sp_multidb_milink", link::multi_database),
+    ("sp_certificate_add_issuer", link::add_issuer),
+    ("sp_validate_certificate_ca_chain", link::validate_chain),
+    ("sp_get_endpoint_certificate", link::endpoint_certificate),
 ];
 
 /// Procedures of SQL Server that are refused by their names, so that nobody looks for a mistake of his own.

@@ -172,6 +172,10 @@ SELECT CAST(100 AS tinyint) AS class, CAST('SERVER' AS nvarchar(60)) AS class_de
 FROM sys.server_principals AS p WHERE p.type = 'S'
 UNION ALL
 SELECT CAST(100 AS tinyint), CAST('SERVER' AS nvarchar(60)), CAST(0 AS int), CAST(0 AS int), CAST(2 AS int), CAST(1 AS int), CAST('VWDB' AS char(4)), CAST('VIEW ANY DATABASE' AS nvarchar(128)), CAST('G' AS char(1)), CAST('GRANT' AS nvarchar(60))
+UNION ALL
+SELECT CAST(105 AS tinyint), CAST('ENDPOINT' AS nvarchar(60)), g.endpoint_id, CAST(0 AS int), g.grantee_principal_id, CAST(1 AS int), CAST('CO' AS char(4)), CAST('CONNECT' AS nvarchar(128)),
+    CAST(CASE g.is_denied WHEN 1 THEN 'D' ELSE 'G' END AS char(1)), CAST(CASE g.is_denied WHEN 1 THEN 'DENY' ELSE 'GRANT' END AS nvarchar(60))
+FROM sys.endpoint_grants AS g
 GO
 CREATE VIEW sys.login_token AS
 SELECT p.principal_id, p.sid, p.name, CAST('SQL LOGIN' AS nvarchar(128)) AS type, CAST('GRANT OR DENY' AS nvarchar(128)) AS usage FROM sys.server_principals AS p WHERE p.name = SUSER_SNAME()
@@ -344,14 +348,6 @@ CREATE VIEW sys.dm_db_file_space_usage AS
 SELECT CAST(DB_ID() AS int) AS database_id, f.file_id, CAST(1 AS int) AS filegroup_id, CAST(f.size AS bigint) AS total_page_count, CAST(f.size AS bigint) AS allocated_extent_page_count, CAST(0 AS bigint) AS unallocated_extent_page_count,
     CAST(0 AS bigint) AS version_store_reserved_page_count, CAST(0 AS bigint) AS user_object_reserved_page_count, CAST(0 AS bigint) AS internal_object_reserved_page_count, CAST(0 AS bigint) AS mixed_extent_page_count
 FROM sys.database_files AS f WHERE f.type = 0
-GO
-CREATE VIEW sys.tcp_endpoints AS
-SELECT e.name, e.endpoint_id, e.principal_id, e.protocol, e.protocol_desc, e.type, e.type_desc, e.state, e.state_desc, e.is_admin_endpoint, CAST(0 AS int) AS port, CAST(1 AS bit) AS is_dynamic_port, CAST(NULL AS nvarchar(45)) AS ip_address
-FROM sys.endpoints AS e WHERE e.protocol = 2
-GO
-CREATE VIEW sys.endpoints AS
-SELECT CAST('TSQL Default TCP' AS sysname) AS name, CAST(4 AS int) AS endpoint_id, CAST(1 AS int) AS principal_id, CAST(2 AS tinyint) AS protocol, CAST('TCP' AS nvarchar(60)) AS protocol_desc, CAST(2 AS tinyint) AS type,
-    CAST('TSQL' AS nvarchar(60)) AS type_desc, CAST(0 AS tinyint) AS state, CAST('STARTED' AS nvarchar(60)) AS state_desc, CAST(0 AS bit) AS is_admin_endpoint
 GO
 CREATE VIEW sys.resource_governor_configuration AS SELECT CAST(0 AS int) AS classifier_function_id, CAST(0 AS bit) AS is_enabled, CAST(0 AS int) AS max_outstanding_io_per_volume
 GO
