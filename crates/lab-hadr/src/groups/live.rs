@@ -314,6 +314,8 @@ pub struct LiveSeeding {
 pub struct LiveState {
     /// The groups, local and distributed.
     pub groups: BTreeMap<GroupId, LiveGroup>,
+    /// `database_id` of the databases.
+    pub database_ids: BTreeMap<DbName, i32>,
     /// The copies that are and were made.
     pub seedings: Vec<LiveSeeding>,
 }

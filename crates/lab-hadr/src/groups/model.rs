@@ -209,6 +209,9 @@ pub struct Group {
     pub role: Role,
     /// REQUIRED_SYNCHRONIZED_SECONDARIES_TO_COMMIT.
     pub required_synchronized: u32,
+    /// `sequence_number`: how often statements have changed it.
+    #[serde(default)]
+    pub sequence: u64,
     /// The rest.
     pub kind: Kind,
 }

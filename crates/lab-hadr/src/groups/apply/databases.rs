@@ -219,7 +219,7 @@ impl Work<'_> {
             Some(there) => there.joined = true,
             None => local.databases.push(GroupDatabase::new(&spelled)),
         });
-        self.actions.push(Action::JoinDatabase { group: through.id, database: DbName::new(&spelled) });
+        self.actions.push(Action::JoinDatabase { group: local_group.id, database: DbName::new(&spelled) });
         Ok(())
     }
 }

@@ -70,6 +70,7 @@ impl Work<'_> {
             name: name.to_owned(),
             role,
             required_synchronized: 0,
+            sequence: 0,
             kind: Kind::Distributed(Box::new(distributed)),
         });
     }

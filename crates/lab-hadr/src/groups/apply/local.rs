@@ -43,7 +43,8 @@ impl Work<'_> {
         if listener {
             return Err(Refusal::unsupported(&format!("{CREATE} ... LISTENER")));
         }
-        if self.groups.named(name).is_some() {
+        // The other group of a distributed one has its name, too: with a second one nobody could tell which is meant.
+        if self.groups.named(name).is_some() || self.is_there(name) {
             return Err(Refusal::group_exists(name));
         }
         let cluster_type = self.cluster_type(&mut options)?;
@@ -76,9 +77,15 @@ impl Work<'_> {
             name: name.to_owned(),
             role: Role::Primary,
             required_synchronized: required_synchronized as u32,
+            sequence: 0,
             kind: Kind::Local(local),
         });
         Ok(())
+    }
+
+    /// Whether the other side of a distributed group is called that.
+    fn is_there(&self, name: &str) -> bool {
+        self.groups.distributed().any(|(_, d)| same_name(&d.there.name, name))
     }
 
     fn new_replicas(
@@ -108,8 +115,8 @@ impl Work<'_> {
 
     /// The group takes over what the primary has said of it.
     pub(super) fn join(&mut self, name: &str, options: &[GivenOption]) -> Result<(), Refusal> {
-        if let Some(group) = self.groups.named(name) {
-            return Err(Refusal::replica_exists_here(&group.name));
+        if self.groups.named(name).is_some() || self.is_there(name) {
+            return Err(Refusal::replica_exists_here(name));
         }
         let mut options = Options::new(options)?;
         let cluster_type = self.cluster_type(&mut options)?;

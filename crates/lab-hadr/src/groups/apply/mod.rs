@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{DbName, GroupId, Refusal, ReplicaId};
 
-/// What has to happen beyond what the groups now say.
+/// What has to happen beyond what the groups now say. A database's group is the one that lists it, never the distributed
+/// one that stands on that; only DROP of a distributed group says [`Action::LeaveGroup`] of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "a field of a variant is what the variant says")]
 pub enum Action {
@@ -81,7 +82,12 @@ impl Groups {
             Command::Leave { database } => work.leave(database)?,
             Command::JoinDatabase { database, group } => work.join_database(database, group)?,
         }
-        let Work { groups, actions, notices, .. } = work;
+        let Work { mut groups, actions, notices, .. } = work;
+        for group in &mut groups.groups {
+            if self.groups.iter().all(|before| before != group) {
+                group.sequence += 1;
+            }
+        }
         Ok(Change { groups, actions, notices })
     }
 }

@@ -33,7 +33,7 @@ impl Work<'_> {
             return Err(if managed {
                 Refusal::role_change_running()
             } else {
-                Refusal::failover_in_progress()
+                Refusal::not_during_failover("ROLE")
             });
         }
         if group.role != Role::Primary {
