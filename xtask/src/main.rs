@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod fuzz;
+mod sim;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ enum Chore {
     Demo,
     /// Measure a lab instance beside PostgreSQL on this machine.
     Bench(bench::Arguments),
+    /// Simulate instances, disks and networks, and prove that nothing is lost.
+    Sim(sim::Arguments),
     /// Throw hostile bytes at whatever reads them.
     Fuzz(fuzz::Arguments),
 }
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().chore {
         Chore::Demo => demo::run(),
         Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::Sim(arguments) => sim::run(&arguments),
         Chore::Fuzz(arguments) => fuzz::run(&arguments),
     };
     match done {
