@@ -17,7 +17,9 @@ use crate::log::{Log, SEGMENT, Station};
 use crate::mode::Progress;
 use crate::receive::Received;
 use crate::waiters::Departure;
-use crate::{CommitNote, Disk, ForkId, ForkPoint, History, Lsn, StoreError, is_half_seeded, pages, recovery};
+use crate::{
+    CommitNote, Disk, ForkId, ForkPoint, History, Lsn, StoreError, is_half_seeded, pages, recovery, rewind,
+};
 
 /// How long the log is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,6 +155,7 @@ impl Database {
         if is_half_seeded(&disk, dir)? {
             return Err(StoreError::NotReady(format!("the seeding of {} was not finished", dir.display())));
         }
+        rewind::settle(&disk, dir)?;
         let control = Control::load(&disk, dir)?;
         let recovered = recovery::recover(&disk, dir, &control)?;
         let end = recovered.end;

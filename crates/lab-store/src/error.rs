@@ -11,7 +11,7 @@ pub enum StoreError {
     Full(String),
     /// The database is a secondary: it changes by redo alone. The store has not failed.
     ReadOnly,
-    /// A change of role whose conditions do not hold, or no longer; nothing has changed, and the store has not failed.
+    /// A change of role, or a copy, whose conditions do not hold; nothing has changed, and the store has not failed.
     NotReady(String),
     /// An earlier failure was final: the store answers nothing any more until it is opened again.
     Failed(Box<StoreError>),

@@ -31,8 +31,10 @@ mod recovery;
 mod redo;
 mod redo_group;
 mod replay;
+mod rewind;
 mod seed;
 mod ship;
+mod since;
 mod tail;
 mod verify;
 mod waiters;
@@ -59,8 +61,10 @@ pub use receive::ReceiveError;
 pub use record::{PageChange, ParsedRecord, Record, apply, checksum, page_hash, read_record};
 pub use redo::{PageMap, Pages, redo};
 pub use redo_group::Redone;
+pub use rewind::Rewind;
 pub use seed::{SeedHeader, SeedWriter, is_half_seeded, remove_half_seeded};
 pub use ship::{Block, BlockError};
+pub use since::ForkTransaction;
 pub use waiters::Departure;
 
 #[cfg(test)]

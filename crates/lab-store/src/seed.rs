@@ -91,11 +91,12 @@ impl Database {
     /// The log belongs to the copy from `log_from` on; if that is not given, from where the next log backup begins.
     ///
     /// # Errors
-    /// [`StoreError::NotReady`] on a secondary: its log does not begin with images behind the snapshot.
+    /// [`StoreError::NotReady`] if the log does not reach back to `log_from`, and on a secondary: its log does not begin with
+    /// images behind the snapshot.
     pub fn seed(&self, log_from: Option<Lsn>) -> Result<(SeedHeader, Snapshot, LogPin), StoreError> {
         let logged = self.logged()?;
         // Nothing goes away between asking and pinning.
-        let (pin, _) = self.pin_oldest().map_err(|e| StoreError::Io(e.to_string()))?;
+        let (pin, oldest) = self.pin_oldest().map_err(|e| StoreError::Io(e.to_string()))?;
         let snapshot = self.snapshot()?;
         if !snapshot.is_restart_point {
             return Err(StoreError::NotReady("a secondary seeds nobody".to_owned()));
@@ -104,6 +105,9 @@ impl Database {
         let keeps_log = control.recovery_model != RecoveryModel::Simple;
         let backed_up = control.log_backed_up.filter(|lsn| keeps_log && *lsn <= snapshot.lsn);
         let log_from = log_from.or(backed_up).unwrap_or(snapshot.lsn);
+        if log_from < oldest || log_from > snapshot.lsn {
+            return Err(StoreError::NotReady(format!("the log reaches from {oldest} to {}", snapshot.lsn)));
+        }
         pin.advance(log_from);
         let header = SeedHeader {
             page_size: snapshot.page_size,

@@ -6,6 +6,7 @@ mod crash;
 mod flips;
 mod replicas;
 mod restores;
+mod rewinds;
 mod scenarios;
 mod seeds;
 mod ship;
