@@ -1,6 +1,6 @@
 //! Availability groups as the statements make them: [`Command`] and [`Facts`] go in, and out come the [`Groups`] as they
 //! are from now on, with what has to be done beyond that ([`Action`]), or a [`crate::Refusal`].
-//! [`views`] shows them, with what is going on in them ([`LiveState`]).
+//! [`system_views`] shows them, with what is going on in them ([`LiveState`]).
 
 mod apply;
 mod command;

@@ -12,7 +12,7 @@ use lab_hadr::{
     Action, ConnectError, DatabaseFacts, DatabaseState, DbName, EndpointState, Facts, Flavor, Group, GroupId,
     Groups, Kind, ListenerUrl, LiveDatabase, LiveGroup, LivePeer, LiveSeeding, LiveState, ManagedFacts,
     Moment, Origin, Partnering, Recovery, ReplicaId, Role, SeedingFailure, SeedingRole, SeedingState, Shown,
-    SuspendReason, SynchronizationState, Value, Version, views,
+    SuspendReason, SynchronizationState, Value, Version, system_views,
 };
 use lab_store::Lsn;
 
@@ -319,7 +319,8 @@ impl Lab {
         let mut words = text.split([' ', '\n']);
         let name = words.next().unwrap();
         let wanted: Vec<&str> = words.collect();
-        let view = views().into_iter().find(|v| v.name == name).unwrap_or_else(|| panic!("no view {name}"));
+        let view =
+            system_views().into_iter().find(|v| v.name == name).unwrap_or_else(|| panic!("no view {name}"));
         let at: Vec<usize> = wanted
             .iter()
             .map(|w| {

@@ -1,7 +1,7 @@
 //! The rows of `sys.availability_*` and `sys.dm_hadr_*`: what the groups are, and what is going on in them, column for
 //! column as documented. Columns that the documents call internal are there and NULL.
 //!
-//! [`views`] lists all of them with columns and rows of [`Value`]s, so that whoever shows them needs one adapter only.
+//! [`system_views`] lists all of them with columns and rows of [`Value`]s, so that whoever shows them needs one adapter only.
 
 mod catalog;
 mod seeding;
@@ -178,7 +178,7 @@ pub struct Shown<'a> {
 
 /// A view.
 #[derive(Debug, Clone, Copy)]
-pub struct View {
+pub struct SystemView {
     /// Its name without its schema `sys`.
     pub name: &'static str,
     /// Its columns.
@@ -188,12 +188,12 @@ pub struct View {
 }
 
 /// All views.
-pub fn views() -> Vec<View> {
+pub fn system_views() -> Vec<SystemView> {
     fn all<R: ViewRow>(rows: Vec<R>) -> Vec<Vec<Value>> {
         rows.iter().map(ViewRow::values).collect()
     }
-    fn view<R: ViewRow>(rows: fn(Shown<'_>) -> Vec<Vec<Value>>) -> View {
-        View { name: R::VIEW, columns: R::columns(), rows }
+    fn view<R: ViewRow>(rows: fn(Shown<'_>) -> Vec<Vec<Value>>) -> SystemView {
+        SystemView { name: R::VIEW, columns: R::columns(), rows }
     }
     vec![
         view::<AvailabilityGroup>(|s| all(availability_groups(s))),
