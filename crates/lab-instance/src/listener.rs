@@ -12,6 +12,8 @@ use lab_tds::ServerEncryption;
 
 use crate::answer::lock;
 use crate::connection::{Shared, serve};
+use crate::control::Control;
+use crate::hadr::Hadr;
 
 /// What an instance is started with.
 #[derive(Debug, Clone)]
@@ -33,13 +35,15 @@ pub enum StartError {
     Certificate(String),
     /// The address.
     Listen(SocketAddr, io::Error),
+    /// The availability groups.
+    Hadr(String),
 }
 
 impl std::fmt::Display for StartError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             StartError::Open(e) => e.fmt(f),
-            StartError::Certificate(e) => f.write_str(e),
+            StartError::Certificate(e) | StartError::Hadr(e) => f.write_str(e),
             StartError::Listen(address, e) => write!(f, "cannot listen on {address}: {e}"),
         }
     }
@@ -51,6 +55,8 @@ impl std::error::Error for StartError {}
 #[derive(Debug)]
 pub struct Instance {
     address: SocketAddr,
+    hadr: Option<Arc<Hadr>>,
+    server: Arc<Server>,
     live: Arc<Live>,
     acceptor: std::thread::JoinHandle<()>,
 }
@@ -81,16 +87,27 @@ impl Instance {
         let server_name = config.server.server_name.clone();
         let most = config.server.max_sessions + LOGGING_IN;
         let server = Server::open(config.server).map_err(StartError::Open)?;
+        let hadr = match server.hadr_enabled() {
+            true => Some(Hadr::start(&server).map_err(StartError::Hadr)?),
+            false => None,
+        };
         let names = vec!["localhost".to_owned(), address.ip().to_string(), server_name.clone()];
         let tls = crate::certificate::load_or_make(&data_dir, &names).map_err(StartError::Certificate)?;
-        let shared = Arc::new(Shared { server, tls, encryption: config.encryption, server_name });
+        let shared =
+            Arc::new(Shared { server: Arc::clone(&server), tls, encryption: config.encryption, server_name });
         let live = Arc::new(Live::default());
         let accepting = Arc::clone(&live);
         let acceptor = std::thread::Builder::new()
             .name("accept".to_owned())
             .spawn(move || accept(&listener, &shared, &accepting, most))
             .map_err(|e| StartError::Listen(config.listen, e))?;
-        Ok(Instance { address, live, acceptor })
+        Ok(Instance { address, hadr, server, live, acceptor })
+    }
+
+    /// What the service that owns a managed instance does with it; nothing without Always On.
+    pub fn control(&self) -> Option<Control> {
+        let hadr = Arc::clone(self.hadr.as_ref()?);
+        Some(Control::new(Arc::clone(&self.server), hadr))
     }
 
     /// Where it listens.
@@ -112,6 +129,9 @@ impl Instance {
             std::thread::sleep(Duration::from_millis(10));
         }
         drop(self.acceptor.join());
+        if let Some(hadr) = self.hadr {
+            hadr.stop();
+        }
     }
 }
 

@@ -108,7 +108,7 @@ impl World {
         if !(secondary && lie) {
             self.is_durable(i, db, to);
         }
-        self.tell(i, Event::Hardened { db: db.clone(), lsn: told });
+        self.tell(i, Event::Hardened { db: db.clone(), lsn: told, end_time: 0 });
         self.answer_clients(i, db);
         self.harden(i, db);
         if self.has(Planted::RedoPastHardened) {

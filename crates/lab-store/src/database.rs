@@ -198,6 +198,11 @@ impl Database {
         self.volume.name()
     }
 
+    /// The folder that holds it.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// A connection whose `main` is this database.
     ///
     /// # Errors

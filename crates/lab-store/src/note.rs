@@ -5,8 +5,10 @@
 //! then for each table its object id (zigzag), and the rows inserted, updated and deleted. Each is a LEB128 number in its
 //! shortest form, so that a note has one form only.
 
+use serde::{Deserialize, Serialize};
+
 /// Rows of a table that a commit touched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableRows {
     /// The table.
     pub object_id: i32,
@@ -19,7 +21,7 @@ pub struct TableRows {
 }
 
 /// What a commit says about itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitNote {
     /// The session that committed; 0 if it was none of a user's.
     pub session: u16,

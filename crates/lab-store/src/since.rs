@@ -6,7 +6,7 @@ use crate::backup::RawRecord;
 use crate::{BlockError, CommitNote, Database, ForkId, Lsn};
 
 /// A transaction in the log: after a forced failover, one of those that exist on one side only.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ForkTransaction {
     /// Where it stands.
     pub lsn: Lsn,

@@ -12,6 +12,7 @@ mod identity;
 mod login;
 mod managed;
 mod options;
+mod partners;
 mod release;
 mod replica;
 mod security;

@@ -30,6 +30,8 @@ pub enum ViewValue {
     Time(i64),
     /// A position in a log.
     Lsn(Lsn),
+    /// A number with no places behind the point.
+    Numeric(i128),
     /// A table by its database's name and its id, shown as schema and name; NULL if it is gone.
     Table(String, i32),
 }
@@ -87,6 +89,7 @@ fn stored(shared: &Shared, value: &ViewValue, ty: SqlType) -> Result<Value, SqlE
         ViewValue::Guid(bytes) => Value::Blob(guid_from_wire(*bytes)),
         ViewValue::Binary(bytes) => Value::Blob(bytes.clone()),
         ViewValue::Time(ticks) => temporal_value(Moment::from_total(*ticks, 0), ty)?,
+        ViewValue::Numeric(n) => decimal_value(*n, ty.precision())?,
         ViewValue::Lsn(lsn) => decimal_value(lsn.numeric(), ty.precision())?,
         ViewValue::Table(database, id) => {
             table_name(&shared.server, database, *id).map_or(Value::Null, Value::Text)
