@@ -228,7 +228,7 @@ impl Session {
             K::Drop { kind, names, if_exists } => self.run_drop(frame, *kind, names, *if_exists, sink)?,
             K::CreateSchema { name, owner } => self.run_create_schema(frame, name, owner.as_ref(), sink)?,
             K::CreateDatabase { name, collation, .. } => {
-                self.run_create_database(name, collation.as_ref())?
+                self.run_create_database(name, collation.as_ref())?;
             }
             K::AlterDatabase(name, alter) => self.run_alter_database(name.as_ref(), alter, sink)?,
             K::Login { create, name, options } => self.run_login(frame, *create, name, options)?,

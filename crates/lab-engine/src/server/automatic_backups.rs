@@ -15,7 +15,7 @@ use crate::error::SqlError;
 /// Where automatic backups are, under the backup folder.
 pub(crate) const AUTOMATIC_FOLDER: &str = "automatic";
 /// How often the log is backed up: a managed instance does so every few minutes.
-const ROUND: Duration = Duration::from_secs(300);
+const ROUND: Duration = Duration::from_mins(5);
 
 /// The thread as its server holds it; on SQL Server there is none.
 #[derive(Debug, Default)]

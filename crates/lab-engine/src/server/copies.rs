@@ -38,7 +38,7 @@ impl Server {
             owner: "sa".to_owned(),
             collation: self.collation,
             recovery_model: RecoveryModel::Full,
-            compatibility_level: 160,
+            compatibility_level: self.config.flavor.compatibility_level(),
             read_only: false,
             single_user: false,
             offline: false,
