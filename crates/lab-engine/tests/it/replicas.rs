@@ -526,6 +526,25 @@ fn what_the_log_changes_beneath_is_seen_once_the_catalog_is_loaded_anew() {
     assert_eq!(rows(&mut s, "USE d; CREATE TABLE n (a int); SELECT OBJECT_ID('n')"), ["999999"]);
 }
 
+/// Seeds `d` from one instance to another, as the link does.
+fn seed(from: &Lab, to: &Lab) {
+    let source = from.server.store("d").unwrap();
+    to.server.attach_seeding("d").unwrap();
+    let folder = to.server.seeding_folder("d").unwrap();
+    let (header, snapshot, _pin) = source.seed(None).unwrap();
+    let mut writer = lab_store::SeedWriter::begin(Arc::new(lab_store::RealDisk), &folder, &header).unwrap();
+    snapshot.read(|number, page| writer.write_page(number, page)).unwrap();
+    let mut at = header.log_from;
+    while at < header.lsn {
+        let block = source.read_block(at, usize::try_from(header.lsn.0 - at.0).unwrap()).unwrap();
+        writer.append_log(&block.bytes).unwrap();
+        at = block.to;
+    }
+    writer.finish().unwrap();
+    to.server.apply_traits("d", &from.server.database_traits("d").unwrap()).unwrap();
+    to.server.finish_seeding("d").unwrap();
+}
+
 /// Ships what one instance has hardened of `d` to another and redoes it there, as the link does.
 fn ship(from: &Lab, to: &Lab) {
     let (primary, secondary) = (from.server.store("d").unwrap(), to.server.store("d").unwrap());
@@ -566,19 +585,13 @@ fn change_roles(from: &Lab, to: &Lab) {
 fn roles_move_there_and_back_without_losing_a_row() {
     let (one, mut a) = with_database();
     rows(&mut a, "ALTER DATABASE d SET COMPATIBILITY_LEVEL = 140; BACKUP DATABASE d TO DISK = 'd.bak'");
-    drop(a);
     let two = Lab::new();
-    two.server.attach_seeding("d").unwrap();
-    let files = one.server.close_for_rewind("d").unwrap();
-    copy_files(&files, &two.server.seeding_folder("d").unwrap());
-    one.server.reopen("d").unwrap();
-    two.server.apply_traits("d", &one.server.database_traits("d").unwrap()).unwrap();
-    two.server.finish_seeding("d").unwrap();
+    seed(&one, &two);
     one.server.set_replica_role("d", PRIMARY, Some(IDS)).unwrap();
     two.server.set_replica_role("d", secondary(SecondaryConnections::All), Some(IDS)).unwrap();
     let pins = [&one, &two].map(|lab| lab.server.store("d").unwrap().pin_oldest().unwrap());
 
-    let (mut a, mut b) = (one.session(), two.session());
+    let mut b = two.session();
     rows(&mut a, "USE d");
     rows(&mut b, "USE d; CREATE TABLE #mine (v int)");
     rows(&mut a, "INSERT t VALUES (3); CREATE TABLE u (id int IDENTITY(10, 10), v rowversion)");
