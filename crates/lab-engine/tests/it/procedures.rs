@@ -154,7 +154,8 @@ fn dbcc_reports() {
     rows(&mut s, "DBCC TRACEON (1222, 3604)");
     assert_eq!(rows(&mut s, "DBCC TRACESTATUS"), ["1222|1|0|1", "3604|1|0|1"]);
     rows(&mut s, "DBCC TRACEOFF (3604)");
-    assert_eq!(rows(&mut s, "DBCC TRACESTATUS (-1)"), ["1222|1|0|1"]);
+    assert_eq!(rows(&mut s, "DBCC TRACESTATUS"), ["1222|1|0|1"]);
+    assert!(rows(&mut s, "DBCC TRACESTATUS (-1)").is_empty(), "those of all sessions alone");
     assert_eq!(rows(&mut s, "DBCC INPUTBUFFER (51)").len(), 1);
     assert_eq!(error(&mut s, "DBCC INPUTBUFFER (999)"), 7955);
     assert_eq!(run(&mut s, "DBCC OPENTRAN").infos[0].message, "No active open transactions.");
