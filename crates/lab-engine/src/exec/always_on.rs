@@ -19,10 +19,6 @@ impl Session {
             AvailabilityGroupStatement::Alter(name, _) => ("ALTER", name),
             AvailabilityGroupStatement::Drop(name) => ("DROP", name),
         };
-        // Its groups are the service's.
-        if self.server.flavor().is_managed() && !matches!(statement, AvailabilityGroupStatement::Alter(..)) {
-            return Err(SqlError::unsupported(&format!("{verb} AVAILABILITY GROUP")).into());
-        }
         if !self.shared.state().sysadmin {
             let e = match statement {
                 AvailabilityGroupStatement::Create(_) => SqlError::no_permission(),

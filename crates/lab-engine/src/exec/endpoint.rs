@@ -22,9 +22,6 @@ impl Session {
             EndpointStatement::Drop(name) => ("DROP ENDPOINT", name),
             EndpointStatement::Connect { verb, endpoint, .. } => (verb.word(), endpoint),
         };
-        if self.server.flavor().is_managed() && !matches!(statement, EndpointStatement::Connect { .. }) {
-            return Err(SqlError::unsupported(what).into());
-        }
         if !self.shared.state().sysadmin {
             return Err(match statement {
                 EndpointStatement::Create(_) => SqlError::no_permission(),

@@ -77,12 +77,12 @@ impl Session {
             StatementKind::SetHadr(..) => {
                 Err(SqlError::alter_database_failed().after(SqlError::alter_database_unsupported()))
             }
-            StatementKind::Endpoint(endpoint) => refused(match endpoint {
-                EndpointStatement::Create(_) => "CREATE ENDPOINT",
-                EndpointStatement::Alter(_) => "ALTER ENDPOINT",
-                EndpointStatement::Drop(_) => "DROP ENDPOINT",
-                EndpointStatement::Connect { .. } => "GRANT CONNECT ON ENDPOINT",
-            }),
+            StatementKind::Endpoint(endpoint) => match endpoint {
+                EndpointStatement::Create(_) => refused("CREATE ENDPOINT"),
+                EndpointStatement::Alter(_) => refused("ALTER ENDPOINT"),
+                EndpointStatement::Drop(_) => refused("DROP ENDPOINT"),
+                EndpointStatement::Connect { .. } => Ok(()),
+            },
             StatementKind::Shutdown => refused("SHUTDOWN"),
             _ => Ok(()),
         }

@@ -106,7 +106,7 @@ fn a_managed_instance_has_a_certificate_that_its_root_vouches_for() {
     for refused in
         ["CREATE AVAILABILITY GROUP g FOR REPLICA ON 'x' WITH (ENDPOINT_URL = 'y')", "DROP ENDPOINT e"]
     {
-        assert_eq!(error(&mut managed.session(), refused), 40510, "{refused}");
+        assert_eq!(error(&mut managed.session(), refused), 41906, "{refused}");
     }
     drop(managed);
     let managed = open(5055);
