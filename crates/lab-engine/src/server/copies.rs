@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use lab_store::Database as Store;
+use lab_store::{Database as Store, Disk};
 
 use super::{
     Database, DatabaseEntry, DatabaseState, RecoveryModel, Replica, ReplicaRole, Server, ServerEntry,
@@ -180,6 +180,16 @@ impl Server {
     /// The store of a database that is online.
     pub fn store(&self, name: &str) -> Option<Arc<Store>> {
         self.database_named(name)?.store().ok()
+    }
+
+    /// The folder that holds a database's files, whatever state it is in.
+    pub fn database_folder(&self, name: &str) -> Option<PathBuf> {
+        Some(self.config.data_dir.join(self.database_named(name)?.entry().folder))
+    }
+
+    /// The disk that databases are on, for what is written beside them.
+    pub fn disk(&self) -> Arc<dyn Disk> {
+        Arc::clone(&self.disk)
     }
 
     fn seeding(&self, name: &str) -> Result<Arc<Database>, SqlError> {

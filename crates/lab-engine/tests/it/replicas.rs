@@ -345,6 +345,7 @@ fn a_copy_that_is_not_finished_leaves_nothing_behind() {
         assert_eq!(lab.server.database_facts("copy").is_none(), abandoned);
     }
     let folder = lab.server.seeding_folder("copy").unwrap();
+    assert_eq!(lab.server.database_folder("copy").as_ref(), Some(&folder));
     let lab = lab.restart();
     assert!(!folder.exists());
     assert!(lab.server.database_facts("copy").is_none());
@@ -532,7 +533,7 @@ fn seed(from: &Lab, to: &Lab) {
     to.server.attach_seeding("d").unwrap();
     let folder = to.server.seeding_folder("d").unwrap();
     let (header, snapshot, _pin) = source.seed(None).unwrap();
-    let mut writer = lab_store::SeedWriter::begin(Arc::new(lab_store::RealDisk), &folder, &header).unwrap();
+    let mut writer = lab_store::SeedWriter::begin(to.server.disk(), &folder, &header).unwrap();
     snapshot.read(|number, page| writer.write_page(number, page)).unwrap();
     let mut at = header.log_from;
     while at < header.lsn {
