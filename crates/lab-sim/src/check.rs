@@ -29,14 +29,17 @@ impl World {
         for entry in entries {
             let known = self.truth.commits.get(&entry.id);
             if known.is_none_or(|c| c.entry != *entry || c.db != *db) {
-                let text = format!("{} receives {entry:?} of {db}, which was never written", instance_name(i));
+                let text =
+                    format!("{} receives {entry:?} of {db}, which was never written", instance_name(i));
                 return self.broken(text);
             }
-            let harmless = self.instances.iter().enumerate().any(|(n, other)| {
-                n != i && other.copies.get(db).is_some_and(|c| c.content.contains(entry))
-            });
+            let harmless =
+                self.instances.iter().enumerate().any(|(n, other)| {
+                    n != i && other.copies.get(db).is_some_and(|c| c.content.contains(entry))
+                });
             if !harmless {
-                let text = format!("{} receives {entry:?} of {db}, which nobody has any more", instance_name(i));
+                let text =
+                    format!("{} receives {entry:?} of {db}, which nobody has any more", instance_name(i));
                 return self.broken(text);
             }
         }
@@ -125,13 +128,14 @@ impl World {
         let Some(mine) = self.instances[i].copies.get(db) else { return };
         let peer = self.instances.iter().enumerate().find(|(n, instance)| {
             let history = instance.copies.get(db).map(SimCopy::history);
-            *n != i && history.is_some_and(|h| h.fork == other.fork && h.forks == other.forks && h.end >= other.end)
+            *n != i
+                && history
+                    .is_some_and(|h| h.fork == other.fork && h.forks == other.forks && h.end >= other.end)
         });
         // It may have changed since it said what it has.
         let Some((n, peer)) = peer else { return };
         let theirs: &[Entry] = peer.copies.get(db).map(|c| c.content.as_slice()).unwrap_or_default();
-        let alone: Vec<i64> =
-            mine.content.iter().filter(|e| !theirs.contains(e)).map(|e| e.id).collect();
+        let alone: Vec<i64> = mine.content.iter().filter(|e| !theirs.contains(e)).map(|e| e.id).collect();
         self.counts.add("fork reports checked");
         if alone != ids {
             let text = format!(
@@ -157,11 +161,8 @@ impl World {
         };
         self.counts.add("diverged copies replaced");
         let reported = self.truth.reports.get(&(i, db.clone()));
-        let unreported: Vec<i64> = gone
-            .iter()
-            .map(|e| e.id)
-            .filter(|id| reported.is_none_or(|r| !r.contains(id)))
-            .collect();
+        let unreported: Vec<i64> =
+            gone.iter().map(|e| e.id).filter(|id| reported.is_none_or(|r| !r.contains(id))).collect();
         if !unreported.is_empty() && old.log_start <= first.lsn {
             let text = format!("{} throws {unreported:?} of {db} away without a note", instance_name(i));
             return self.broken(text);
@@ -231,7 +232,8 @@ impl World {
                 };
                 self.counts.add("synchronized copies compared");
                 let ends = mine.end().min(theirs.end());
-                let same = |c: &SimCopy| c.content.iter().take_while(|e| e.end <= ends).copied().collect::<Vec<_>>();
+                let same =
+                    |c: &SimCopy| c.content.iter().take_while(|e| e.end <= ends).copied().collect::<Vec<_>>();
                 // A peer that was forced to go its own way has not been heard of yet.
                 if theirs.control.mode == Mode::Secondary && same(mine) != same(theirs) {
                     let text = format!(

@@ -78,7 +78,9 @@ impl World {
             protected_by: Vec::new(),
         };
         self.truth.commits.insert(id, commit);
-        self.note(|_| format!("{} commits {id} to {db}, {} to {}", instance_name(i), entry.lsn.0, entry.end.0));
+        self.note(|_| {
+            format!("{} commits {id} to {db}, {} to {}", instance_name(i), entry.lsn.0, entry.end.0)
+        });
     }
 
     /// Answers those whose commits are hardened and not held back.
@@ -87,9 +89,8 @@ impl World {
         loop {
             let Some(copy) = self.instances[i].copies.get_mut(db) else { return };
             let (synced, hold) = (copy.synced, copy.hold);
-            let may_go = |p: &&Pending| {
-                (early || p.end <= synced) && (free || hold.is_none_or(|hold| p.end <= hold))
-            };
+            let may_go =
+                |p: &&Pending| (early || p.end <= synced) && (free || hold.is_none_or(|hold| p.end <= hold));
             let Some(next) = copy.pending.front().filter(may_go).copied() else { return };
             copy.pending.pop_front();
             self.acknowledge(i, db, next);
@@ -111,7 +112,8 @@ impl World {
         let mut protected_by = Vec::new();
         let view = self.instances[i].node.as_ref().map(lab_hadr::Node::view).unwrap_or_default();
         for partner in view.partners.iter().filter(|p| p.role == Role::Primary) {
-            let synchronized = partner.databases.iter().any(|d| d.db == *db && d.state == SyncState::Synchronized);
+            let synchronized =
+                partner.databases.iter().any(|d| d.db == *db && d.state == SyncState::Synchronized);
             let doc = self.instances[i].docs.groups.iter().find(|g| g.key() == partner.key);
             if let (true, Some(peer)) = (synchronized, doc.map(|d| d.peer)) {
                 if !has(peer) {

@@ -101,8 +101,14 @@ impl SimCopy {
     /// An empty primary.
     pub(crate) fn new(fork: ForkId) -> SimCopy {
         let base = Base { lsn: Lsn(0), pages: PageMap::new(), checksum: 0, restart: true };
-        let control =
-            Control { mode: Mode::Primary, fork, forks: Vec::new(), base, backed_up: None, full_backup: None };
+        let control = Control {
+            mode: Mode::Primary,
+            fork,
+            forks: Vec::new(),
+            base,
+            backed_up: None,
+            full_backup: None,
+        };
         SimCopy {
             control,
             log_start: Lsn(0),
@@ -364,8 +370,7 @@ impl SimCopy {
         }
         let is_whole = |e: &&Entry| {
             let bytes = |log: &[u8]| {
-                let range =
-                    (e.lsn.0 - self.log_start.0) as usize..(e.end.0 - self.log_start.0) as usize;
+                let range = (e.lsn.0 - self.log_start.0) as usize..(e.end.0 - self.log_start.0) as usize;
                 log.get(range).map(<[u8]>::to_vec)
             };
             bytes(&self.log) == bytes(&whole)

@@ -121,7 +121,8 @@ impl World {
         let Some(copy) = self.instances[i].copies.get_mut(db) else { return };
         let from = copy.synced;
         copy.synced = copy.synced.max(to);
-        let new = copy.content.iter().rev().take_while(|e| e.end > from).filter(|e| e.end <= to).map(|e| e.id);
+        let new =
+            copy.content.iter().rev().take_while(|e| e.end > from).filter(|e| e.end <= to).map(|e| e.id);
         self.truth.durable.entry(i).or_default().extend(new);
     }
 
@@ -395,12 +396,19 @@ impl World {
         let snapshot = copy.snapshot();
         let lsn = snapshot.lsn;
         let is_wanted = |n: &u32| {
-            wanted.as_ref().is_none_or(|ranges| ranges.iter().any(|(first, last)| (first..=last).contains(&n)))
+            wanted
+                .as_ref()
+                .is_none_or(|ranges| ranges.iter().any(|(first, last)| (first..=last).contains(&n)))
         };
         let chosen: Vec<(&u32, &Vec<u8>)> = snapshot.pages.iter().filter(|(n, _)| is_wanted(n)).collect();
         let chunks = chosen
             .chunks(self.options.chunk_pages)
-            .map(|pages| pages.iter().flat_map(|(n, page)| n.to_le_bytes().into_iter().chain(page.iter().copied())).collect())
+            .map(|pages| {
+                pages
+                    .iter()
+                    .flat_map(|(n, page)| n.to_le_bytes().into_iter().chain(page.iter().copied()))
+                    .collect()
+            })
             .collect();
         let bytes_total = chosen.iter().map(|(_, page)| page.len() as u64).sum();
         let id = self.new_snapshot(snapshot.clone());
@@ -421,9 +429,9 @@ impl World {
     /// Whether a copy that was opened may be told of.
     pub(crate) fn seed_is_ready(&self, i: usize, seed: u64) -> bool {
         let reading = self.instances[i].readings.get(&seed);
-        reading.and_then(|r| r.begin.as_ref()).is_none_or(|(db, lsn)| {
-            self.instances[i].copies.get(db).is_none_or(|c| c.synced >= *lsn)
-        })
+        reading
+            .and_then(|r| r.begin.as_ref())
+            .is_none_or(|(db, lsn)| self.instances[i].copies.get(db).is_none_or(|c| c.synced >= *lsn))
     }
 
     fn seed_read(&mut self, i: usize, seed: u64) {

@@ -12,7 +12,8 @@ impl World {
     pub(crate) fn fault(&mut self) {
         let Some(fault) = self.dice.pick(&self.options.faults) else { return };
         let i = self.dice.below(self.instances.len() as u64) as usize;
-        let other = (i + 1 + self.dice.below(self.instances.len() as u64 - 1) as usize) % self.instances.len();
+        let other =
+            (i + 1 + self.dice.below(self.instances.len() as u64 - 1) as usize) % self.instances.len();
         let long = self.dice.wait(4_000_000);
         let until = self.now + long;
         match fault {
@@ -57,7 +58,9 @@ impl World {
             }
             Fault::Wipe => self.wipe(i),
         }
-        self.note(|w| format!("fault {fault:?} at {} or to {}", w.instances[i].name, w.instances[other].name));
+        self.note(|w| {
+            format!("fault {fault:?} at {} or to {}", w.instances[i].name, w.instances[other].name)
+        });
     }
 
     /// A connection ends for both sides; what is on its way is lost.
@@ -77,9 +80,8 @@ impl World {
     /// the primary, the secondary is promoted, as the documents have it.
     fn wipe(&mut self, i: usize) {
         let names = self.databases.clone();
-        let has_all = |copies: &std::collections::BTreeMap<_, SimCopy>| {
-            names.iter().all(|db| copies.contains_key(db))
-        };
+        let has_all =
+            |copies: &std::collections::BTreeMap<_, SimCopy>| names.iter().all(|db| copies.contains_key(db));
         let was_primary = names.iter().any(|db| self.primaries(db).contains(&i));
         let heirs: Vec<usize> = (0..self.instances.len())
             .filter(|n| *n != i && has_all(&self.instances[*n].copies) && self.instances[*n].node.is_some())
@@ -114,8 +116,12 @@ impl World {
         self.options.latency_us = self.options.latency_us.min(5_000);
         self.net.cuts.clear();
         self.net.corrupt_next = None;
-        let pipes: Vec<(u64, usize)> =
-            self.net.connections.iter().flat_map(|(id, c)| (0..2).flat_map(move |n| c.pipes[n].iter().map(move |_| (*id, n)))).collect();
+        let pipes: Vec<(u64, usize)> = self
+            .net
+            .connections
+            .iter()
+            .flat_map(|(id, c)| (0..2).flat_map(move |n| c.pipes[n].iter().map(move |_| (*id, n))))
+            .collect();
         for (id, pipe) in pipes {
             self.at(1, Happening::Deliver { id, pipe });
         }
@@ -133,5 +139,4 @@ impl World {
     pub(crate) fn is_frozen(&self, i: usize) -> Option<u64> {
         self.instances[i].frozen_until.checked_sub(self.now).filter(|wait| *wait > 0)
     }
-
 }

@@ -84,9 +84,10 @@ impl World {
     /// FORCE_FAILOVER_ALLOW_DATA_LOSS, which needs a copy of everything.
     fn force(&mut self, i: usize, group: GroupId) {
         let Some(doc) = self.instances[i].docs.group(group) else { return };
-        let has_all = self.databases.iter().all(|db| {
-            self.instances[i].copies.contains_key(db) && doc.databases.contains(db)
-        });
+        let has_all = self
+            .databases
+            .iter()
+            .all(|db| self.instances[i].copies.contains_key(db) && doc.databases.contains(db));
         if doc.role == Role::Secondary && has_all {
             self.counts.add("forced failovers");
             self.write_role(i, group, Role::Primary, true);
@@ -107,13 +108,19 @@ impl World {
         let Some(doc) = self.instances[from].docs.group(group) else { return };
         let peer = doc.peer;
         let there = self.instances[peer].docs.group(group).map(|d| d.role);
-        if doc.role != Role::Secondary || there != Some(Role::Secondary) || self.instances[peer].node.is_none() {
+        if doc.role != Role::Secondary
+            || there != Some(Role::Secondary)
+            || self.instances[peer].node.is_none()
+        {
             return;
         }
-        let ends = |n: usize, db: &DbName| self.instances[n].copies.get(db).map(|c| (c.synced, c.end(), c.control.mode, c.history().fork));
+        let ends = |n: usize, db: &DbName| {
+            self.instances[n].copies.get(db).map(|c| (c.synced, c.end(), c.control.mode, c.history().fork))
+        };
         let ready = self.databases.iter().all(|db| {
             let end = ends(from, db);
-            end == ends(peer, db) && end.is_some_and(|(synced, end, mode, _)| synced == end && mode == Mode::Secondary)
+            end == ends(peer, db)
+                && end.is_some_and(|(synced, end, mode, _)| synced == end && mode == Mode::Secondary)
         });
         if ready {
             self.counts.add("failovers by hand done");
@@ -264,9 +271,10 @@ impl World {
         let complete = self.instances.iter().map(|i| i.docs.groups.len()).sum::<usize>() == groups.len() * 2;
         let pairs = self.instances.iter().flat_map(|i| i.docs.groups.iter().map(|g| (g, g.peer)));
         let agree = pairs.clone().all(|(g, peer)| {
-            self.instances[peer].docs.group(g.id).is_some_and(|other| {
-                (g.role == Role::Primary) != (other.role == Role::Primary)
-            })
+            self.instances[peer]
+                .docs
+                .group(g.id)
+                .is_some_and(|other| (g.role == Role::Primary) != (other.role == Role::Primary))
         });
         complete && agree && self.roots().len() == 1
     }
@@ -282,9 +290,8 @@ impl World {
         self.counts.add("role conflicts resolved");
         let leader = if roots.is_empty() {
             // The one with the most log.
-            let log = |i: &usize| -> u64 {
-                self.instances[*i].copies.values().map(|c: &SimCopy| c.end().0).sum()
-            };
+            let log =
+                |i: &usize| -> u64 { self.instances[*i].copies.values().map(|c: &SimCopy| c.end().0).sum() };
             (0..self.instances.len()).filter(has_all).max_by_key(log)
         } else {
             self.dice.pick(&roots)
@@ -302,7 +309,13 @@ impl World {
         while let Some(i) = known.get(at).copied() {
             at += 1;
             for (a, b) in self.options.topology.groups() {
-                let other = if *a == i { *b } else if *b == i { *a } else { continue };
+                let other = if *a == i {
+                    *b
+                } else if *b == i {
+                    *a
+                } else {
+                    continue;
+                };
                 if !known.contains(&other) {
                     known.push(other);
                     self.orient(i, other);
@@ -312,7 +325,8 @@ impl World {
     }
 
     fn orient(&mut self, leads: usize, follows: usize) {
-        let group = self.instances[leads].docs.groups.iter().find(|g| g.peer == follows).map(|g| (g.id, g.role));
+        let group =
+            self.instances[leads].docs.groups.iter().find(|g| g.peer == follows).map(|g| (g.id, g.role));
         let Some((group, role)) = group else { return };
         if self.instances[follows].docs.group(group).is_some_and(|d| d.role != Role::Secondary) {
             self.write_role(follows, group, Role::Secondary, false);
@@ -328,7 +342,9 @@ impl World {
             let Some(node) = &self.instances[i].node else { continue };
             let view = node.view();
             for partner in view.partners.iter().filter(|p| p.role == Role::Secondary && p.connected) {
-                let Some(doc) = self.instances[i].docs.groups.iter().find(|g| g.key() == partner.key) else { continue };
+                let Some(doc) = self.instances[i].docs.groups.iter().find(|g| g.key() == partner.key) else {
+                    continue;
+                };
                 let (peer, automatic) = (doc.peer, doc.automatic);
                 let stuck: Vec<DbName> = partner
                     .databases

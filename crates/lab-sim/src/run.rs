@@ -49,7 +49,13 @@ pub struct Report {
 }
 
 /// Runs seeds one after another on several threads, until all are run or so many have broken a rule.
-pub fn run_many(from: u64, seeds: u64, jobs: usize, planted: Option<Planted>, violations_max: usize) -> Report {
+pub fn run_many(
+    from: u64,
+    seeds: u64,
+    jobs: usize,
+    planted: Option<Planted>,
+    violations_max: usize,
+) -> Report {
     let next = AtomicU64::new(from);
     let report = Mutex::new(Report::default());
     let work = || {
@@ -255,17 +261,14 @@ impl World {
         else {
             return Some("one side has no copy".to_owned());
         };
-        let state = |c: &crate::copy::SimCopy| (c.history(), c.synced, c.applied, c.checksum, c.pages.clone());
+        let state =
+            |c: &crate::copy::SimCopy| (c.history(), c.synced, c.applied, c.checksum, c.pages.clone());
         if state(mine) != state(theirs) {
             return Some(format!("{:?} differs from {:?}", state(mine), state(theirs)));
         }
-        let peer_synchronous =
-            self.instances[peer].docs.groups.iter().any(|g| g.peer == i && g.synchronous);
-        let wanted = if synchronous && peer_synchronous {
-            SyncState::Synchronized
-        } else {
-            SyncState::Synchronizing
-        };
+        let peer_synchronous = self.instances[peer].docs.groups.iter().any(|g| g.peer == i && g.synchronous);
+        let wanted =
+            if synchronous && peer_synchronous { SyncState::Synchronized } else { SyncState::Synchronizing };
         let Some(view) = partner.databases.iter().find(|d| d.db == *db) else {
             return Some("it is not shown".to_owned());
         };

@@ -278,7 +278,12 @@ impl World {
         self.instances[i].life == life && self.instances[i].node.is_some()
     }
 
-    pub(crate) fn new_fork(&mut self, parent: Option<(ForkId, Lsn)>, forced: bool, instance: usize) -> ForkId {
+    pub(crate) fn new_fork(
+        &mut self,
+        parent: Option<(ForkId, Lsn)>,
+        forced: bool,
+        instance: usize,
+    ) -> ForkId {
         let [low, high] = [self.dice.any().to_le_bytes(), self.dice.any().to_le_bytes()];
         let mut id = [0; 16];
         id.iter_mut().zip(low.into_iter().chain(high)).for_each(|(to, from)| *to = from);
@@ -489,9 +494,12 @@ impl World {
 
     /// Usually the one that it came on.
     fn conn_of_frame(&self, to: End) -> ConnId {
-        let newest = self.net.connections.values().flat_map(|c| c.ends).filter(|e| {
-            e.instance == to.instance && e.open && e.conn > to.conn
-        });
+        let newest = self
+            .net
+            .connections
+            .values()
+            .flat_map(|c| c.ends)
+            .filter(|e| e.instance == to.instance && e.open && e.conn > to.conn);
         match newest.map(|e| e.conn).max() {
             Some(newest) if self.has(Planted::FramesOfOlderConnection) => newest,
             Some(_) | None => to.conn,
@@ -524,9 +532,10 @@ impl World {
     /// Instances whose copy says durably that it is the primary.
     pub(crate) fn primaries(&self, db: &DbName) -> Vec<usize> {
         let is = |i: &usize| {
-            self.instances[*i].copies.get(db).is_some_and(|c| {
-                c.mode_after_crash.unwrap_or(c.control.mode) == Mode::Primary
-            })
+            self.instances[*i]
+                .copies
+                .get(db)
+                .is_some_and(|c| c.mode_after_crash.unwrap_or(c.control.mode) == Mode::Primary)
         };
         (0..self.instances.len()).filter(is).collect()
     }

@@ -332,6 +332,7 @@ impl Session {
             return Err(SqlError::others_use_database(&entry.name).into());
         }
         let recovered = self.server.bring_up_entry(entry.clone());
+        self.server.log_database(&recovered);
         let state = recovered.state();
         let why = recovered.reason();
         self.server.add_database(Arc::new(recovered));

@@ -15,6 +15,8 @@ impl Session {
         for flag in flags {
             if global {
                 self.server.set_trace_flag(flag, on);
+                let (id, verb) = (self.id(), if on { "TRACEON" } else { "TRACEOFF" });
+                self.server.log_event(&format!("spid{id}"), &format!("DBCC {verb} {flag}, server process ID (SPID) {id}. This is an informational message only; no user action is required."));
             } else if on {
                 self.trace_flags.insert(flag);
             } else {

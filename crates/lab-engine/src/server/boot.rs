@@ -103,6 +103,7 @@ impl Server {
             hadr_enabled: AtomicBool::new(false),
             security: RwLock::new(loaded.security),
             service_key,
+            error_log: ErrorLog::start(&config.data_dir),
             security_listeners: Mutex::new(Vec::new()),
             documents: Mutex::new(loaded.documents),
             trace_flags: Mutex::new(config.trace_flags.iter().copied().collect()),
@@ -112,6 +113,7 @@ impl Server {
         server.settle_hadr()?;
         server.settle_managed()?;
         server.set_sa_password()?;
+        server.log_start();
         let server = Arc::new(server);
         if first {
             crate::session::run_first_start(&server).map_err(|e| OpenError::Storage(e.to_string()))?;

@@ -7,6 +7,7 @@ mod checkpointer;
 mod copies;
 mod database;
 mod entries;
+mod error_log;
 mod facts;
 mod identity;
 mod login;
@@ -31,6 +32,7 @@ pub(crate) use boot::{attach, connection, load_catalog, strong};
 pub(crate) use checkpointer::Checkpointer;
 pub(crate) use database::*;
 pub(crate) use entries::ServerEntry;
+use error_log::ErrorLog;
 pub use facts::DatabaseFacts;
 pub(crate) use login::*;
 pub(crate) use options::TRACE_FLAG_MAX;
@@ -142,6 +144,7 @@ pub struct Server {
     trace_flags: Mutex<BTreeSet<u32>>,
     security: RwLock<Security>,
     service_key: Key,
+    pub(crate) error_log: ErrorLog,
     security_listeners: Mutex<Vec<SecurityListener>>,
     documents: Mutex<BTreeMap<String, (i64, String)>>,
 }

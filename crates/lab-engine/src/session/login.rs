@@ -50,6 +50,14 @@ impl Server {
     /// 18456 whatever is wrong with name or password (its state says nothing to the client), 18470 for a disabled login,
     /// 4060 for a database that cannot be opened, 976, 978, 979, 983 for one whose role in a group does not allow it, 17809 if there are too many sessions.
     pub fn login(self: &Arc<Server>, request: &LoginRequest) -> Result<Session, LoginRefused> {
+        self.check_login(request).inspect_err(|e| {
+            let number = format!("Error: {}, Severity: {}, State: {}.", e.number, e.class, e.state);
+            self.log_event("Logon", &number);
+            self.log_event("Logon", &format!("{} [CLIENT: {}]", e.message, request.client_address));
+        })
+    }
+
+    fn check_login(self: &Arc<Server>, request: &LoginRequest) -> Result<Session, LoginRefused> {
         let refused = || SqlError::new(18456, 14, 1, format!("Login failed for user '{}'.", request.user));
         let password = request.password.as_ref().ok_or_else(refused)?;
         let login = match self.login_named(&request.user) {

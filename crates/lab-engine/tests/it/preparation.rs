@@ -124,3 +124,49 @@ fn statements_of_groups_reach_whoever_is_installed() {
     assert!(noted[0].starts_with("sa in master: AvailabilityGroup(Alter("), "{}", noted[0]);
     assert!(noted[1].contains("SetHadr { database: \"d\", set: Off }"), "{}", noted[1]);
 }
+
+#[test]
+fn the_error_log_tells_of_starts_and_is_moved_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = start(&folder, |c| c.trace_flags = vec![1800]);
+    let mut s = lab.session();
+    let log = rows(&mut s, "EXEC sp_readerrorlog").join("\n");
+    for wanted in [
+        "Server|Microsoft SQL Server 2022",
+        "\t -T 1800",
+        "Starting up database 'msdb'.",
+        "Recovery is complete.",
+    ] {
+        assert!(log.contains(wanted), "{wanted}: {log}");
+    }
+    rows(&mut s, "DBCC TRACEON(9567, -1)");
+    let wrong = lab_engine::LoginRequest {
+        user: "mallory\n2026-01-01 00:00:00.00 Server      forged".into(),
+        password: Some(Secret::new("Canary#Login1".into())),
+        client_address: "10.1.2.3".into(),
+        ..lab_engine::LoginRequest::default()
+    };
+    assert_eq!(lab.server.login(&wrong).unwrap_err().number, 18456);
+    rows(&mut s, "EXEC sp_cycle_errorlog");
+    assert_eq!(rows(&mut s, "EXEC sp_readerrorlog 0, 1, N'reinitialized'").len(), 1);
+    let old = "EXEC xp_readerrorlog 1, 1, N'login', N'FAILED', NULL, NULL, N'desc'";
+    let failed = rows(&mut s, old);
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert!(failed[0].contains("|Logon|Login failed for user 'mallory\n2026"), "{failed:?}");
+    assert!(failed[0].ends_with("[CLIENT: 10.1.2.3]"), "{failed:?}");
+    let flag = rows(&mut s, "EXEC sp_readerrorlog 1, 1, 'TRACEON 9567'");
+    assert!(flag[0].contains(&format!("|spid{}|DBCC TRACEON 9567", s.id())), "{flag:?}");
+    assert!(rows(&mut s, "EXEC xp_readerrorlog 1, 1, NULL, NULL, '2099-01-01'").is_empty());
+    assert_eq!(error(&mut s, "EXEC sp_readerrorlog 6"), 22004);
+    let written = std::fs::read_to_string(folder.path().join("data/log/ERRORLOG.1")).unwrap();
+    assert!(written.contains("mallory") && !written.contains("Canary"), "{written}");
+    rows(&mut s, "CREATE LOGIN low WITH PASSWORD = 'L0w-privilege'");
+    let mut low = lab.login("low", "L0w-privilege");
+    assert_eq!(error(&mut low, "EXEC sp_readerrorlog"), 15003);
+    assert_eq!(error(&mut low, "EXEC sp_cycle_errorlog"), 15003);
+    drop((s, low));
+    // The next start begins a new one.
+    drop(lab);
+    start(&folder, |_| {});
+    assert!(folder.path().join("data/log/ERRORLOG.2").exists());
+}

@@ -3,6 +3,7 @@
 mod args;
 mod cursors;
 mod describe;
+mod error_log;
 mod link;
 mod prepare;
 mod properties;
@@ -61,6 +62,9 @@ const NATIVE: &[(&str, Native)] = &[
     ("sp_configure", server::configure),
     ("sp_set_session_context", server::set_session_context),
     ("sp_reset_connection", server::reset_connection),
+    ("sp_readerrorlog", error_log::read),
+    ("xp_readerrorlog", error_log::read),
+    ("sp_cycle_errorlog", error_log::cycle),
     ("sp_multidb_milink", link::multi_database),
     ("sp_certificate_add_issuer", link::add_issuer),
     ("sp_validate_certificate_ca_chain", link::validate_chain),
@@ -85,7 +89,6 @@ const REFUSED: &[&str] = &[
     "sp_control_plan_guide",
     "sp_create_plan_guide",
     "sp_createstats",
-    "sp_cycle_errorlog",
     "sp_delete_backuphistory",
     "sp_detach_db",
     "sp_dropmessage",
@@ -101,7 +104,6 @@ const REFUSED: &[&str] = &[
     "sp_oacreate",
     "sp_oamethod",
     "sp_procoption",
-    "sp_readerrorlog",
     "sp_refreshsqlmodule",
     "sp_refreshview",
     "sp_releaseapplock",
@@ -130,7 +132,6 @@ const REFUSED: &[&str] = &[
     "xp_instance_regwrite",
     "xp_loginconfig",
     "xp_logevent",
-    "xp_readerrorlog",
     "xp_regread",
     "xp_regwrite",
     "xp_sscanf",

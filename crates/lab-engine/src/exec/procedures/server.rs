@@ -135,7 +135,12 @@ pub(super) fn configure(
         }
         let old = current(setting);
         session.server.save_entry(ServerEntry::Setting(setting.0, setting.1.to_owned(), value))?;
-        sink.info(&SqlError::new(15457, 0, 1, format!("Configuration option '{}' changed from {old} to {value}. Run the RECONFIGURE statement to install.", setting.1)));
+        let text = format!(
+            "Configuration option '{}' changed from {old} to {value}. Run the RECONFIGURE statement to install.",
+            setting.1
+        );
+        session.server.log_event(&format!("spid{}", session.id()), &text);
+        sink.info(&SqlError::new(15457, 0, 1, text));
         return done();
     }
     let columns =
