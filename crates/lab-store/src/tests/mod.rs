@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a run says how much it has really done")]
 
 mod crash;
+mod failovers;
 mod flips;
 mod replicas;
 mod restores;

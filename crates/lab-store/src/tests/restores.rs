@@ -52,7 +52,7 @@ fn database(root: &Path) -> Database {
 }
 
 /// Every k-th operation, once and from there on, until nothing fails any more.
-fn each_fault(mut run: impl FnMut(Faults, u64) -> (u64, BTreeMap<&'static str, u64>)) {
+pub(super) fn each_fault(mut run: impl FnMut(Faults, u64) -> (u64, BTreeMap<&'static str, u64>)) {
     let (mut hits, mut sites) = (0, BTreeMap::new());
     for faults in [Faults::Once as fn(u64) -> Faults, Faults::From] {
         for k in 1.. {

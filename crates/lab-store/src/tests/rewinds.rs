@@ -10,6 +10,13 @@ use crate::{
     BlockError, CommitNote, Database, Disk, Lsn, Mode, RealDisk, Rewind, StoreError, TableRows, common_point,
 };
 
+fn store(e: BlockError) -> StoreError {
+    match e {
+        BlockError::Store(e) => e,
+        other => panic!("{other}"),
+    }
+}
+
 /// What the winner sends for a rewind, written beside the loser, which may be open.
 pub(super) fn begin(
     loser: &Database,
@@ -18,7 +25,7 @@ pub(super) fn begin(
     dir: &Path,
 ) -> Result<Rewind, StoreError> {
     let common = common_point(&loser.history(), &winner.history()).unwrap().lsn;
-    let theirs = loser.pages_changed_since(common).unwrap();
+    let theirs = loser.pages_changed_since(common).map_err(store)?;
     let (header, snapshot, _pin) = winner.seed(Some(common))?;
     let mut pages = winner.pages_changed_since(common).unwrap();
     pages.extend(theirs);

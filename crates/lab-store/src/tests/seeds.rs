@@ -17,9 +17,19 @@ pub(super) fn source(path: &Path) -> Database {
     db
 }
 
-/// Seeds a folder, with writes to the source going on meanwhile.
+/// Seeds a folder.
 pub(super) fn seed(from: &Database, disk: Arc<dyn Disk>, dir: &Path) -> Result<SeedHeader, StoreError> {
-    let (header, snapshot, _pin) = from.seed(None)?;
+    seed_with_log(from, disk, dir, None)
+}
+
+/// Seeds a folder with the log from a position on.
+pub(super) fn seed_with_log(
+    from: &Database,
+    disk: Arc<dyn Disk>,
+    dir: &Path,
+    log_from: Option<Lsn>,
+) -> Result<SeedHeader, StoreError> {
+    let (header, snapshot, _pin) = from.seed(log_from)?;
     let mut writer = SeedWriter::begin(disk, dir, &header)?;
     let mut at = header.log_from;
     snapshot.read(|number, page| {
