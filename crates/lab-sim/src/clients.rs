@@ -149,6 +149,17 @@ impl World {
         }
     }
 
+    /// What was there before the database came into a group is there for good.
+    pub(crate) fn accept_all(&mut self, i: usize, db: &DbName) {
+        let Some(copy) = self.instances[i].copies.get_mut(db) else { return };
+        for pending in copy.pending.drain(..) {
+            if let Some(commit) = self.truth.commits.get_mut(&pending.id) {
+                commit.outcome = Outcome::Acknowledged;
+                commit.acknowledged_at = self.now;
+            }
+        }
+    }
+
     /// Connections are cut: nobody knows what became of their commits. Without a name those of all databases.
     pub(crate) fn lose_clients(&mut self, i: usize, db: Option<&DbName>) {
         let mut lost = Vec::new();

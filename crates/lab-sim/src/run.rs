@@ -11,6 +11,8 @@ use crate::{Counts, Planted};
 
 /// How long everything may take to come to rest once faults have stopped.
 const REST_US: u64 = 400_000_000;
+/// So much happens in no world that is in order.
+const HAPPENINGS_MAX: u64 = 500_000;
 const TICK_US: u64 = 250_000;
 
 /// What became of a seed.
@@ -90,7 +92,12 @@ pub fn run_many(
 impl World {
     fn run(&mut self) {
         let mut rest_by = None;
+        let mut happenings = 0_u64;
         while self.violation.is_none() {
+            happenings += 1;
+            if happenings > HAPPENINGS_MAX {
+                return self.broken(format!("{HAPPENINGS_MAX} things have happened: it goes round in circles"));
+            }
             let Some(what) = self.next() else { return };
             let sample = matches!(what, Happening::Sample);
             self.happen(what);

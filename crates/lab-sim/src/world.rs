@@ -214,6 +214,7 @@ impl World {
             self.write(0, &db);
         }
         self.harden_all(0, &db);
+        self.accept_all(0, &db);
         for (at, instance) in self.instances.iter_mut().enumerate() {
             let listed = at == 0 || self.options.listed_before_seeding || !self.options.automatic_seeding;
             for group in instance.docs.groups.iter_mut().filter(|_| listed) {
