@@ -18,9 +18,4 @@ impl Server {
     pub fn collation_name(&self) -> &'static str {
         self.collation.name()
     }
-
-    /// A line for the error log.
-    pub fn log_event(&self, source: &str, text: &str) {
-        self.notice(format!("{source} {text}"));
-    }
 }
