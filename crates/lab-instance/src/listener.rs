@@ -87,10 +87,8 @@ impl Instance {
         let server_name = config.server.server_name.clone();
         let most = config.server.max_sessions + LOGGING_IN;
         let server = Server::open(config.server).map_err(StartError::Open)?;
-        let hadr = match server.hadr_enabled() {
-            true => Some(Hadr::start(&server).map_err(StartError::Hadr)?),
-            false => None,
-        };
+        let hadr =
+            if server.hadr_enabled() { Some(Hadr::start(&server).map_err(StartError::Hadr)?) } else { None };
         let names = vec!["localhost".to_owned(), address.ip().to_string(), server_name.clone()];
         let tls = crate::certificate::load_or_make(&data_dir, &names).map_err(StartError::Certificate)?;
         let shared =

@@ -97,6 +97,8 @@ struct Partner {
     /// Log on its way here.
     ins: BTreeMap<DbName, InStream>,
     handover: Option<Handover>,
+    /// The role was changed, and is not kept yet: what the databases are to be is still that of the former one.
+    role_pending: bool,
     /// What the peer was told last.
     told: Option<Status>,
     /// Databases that both sides were found to be primary of, with the peer's fork.
@@ -206,7 +208,10 @@ impl Node {
                 }
             }
             match self.partners.get_mut(&spec.key) {
-                Some(partner) => partner.spec = spec,
+                Some(partner) => {
+                    partner.role_pending = false;
+                    partner.spec = spec;
+                }
                 None => {
                     self.partners.insert(spec.key, Partner::new(spec));
                 }
@@ -267,7 +272,8 @@ impl Node {
                 Role::Resolving => true,
             }
         };
-        if partner.spec.databases.iter().all(there) { partner.spec.role } else { Role::Resolving }
+        let all = !partner.role_pending && partner.spec.databases.iter().all(there);
+        if all { partner.spec.role } else { Role::Resolving }
     }
 
     fn status(&self, partner: &Partner) -> Status {
@@ -359,6 +365,7 @@ impl Partner {
             outs: BTreeMap::new(),
             ins: BTreeMap::new(),
             handover: None,
+            role_pending: false,
             told: None,
             parted: BTreeMap::new(),
         }

@@ -228,6 +228,7 @@ impl Node {
     fn set_role(&mut self, key: PartnerKey, role: Role) {
         if let Some(partner) = self.partners.get_mut(&key) {
             partner.spec.role = role;
+            partner.role_pending = true;
         }
         self.effects.push(Effect::SetRole { group: key.group, role });
         self.tell_status(key);

@@ -70,8 +70,10 @@ impl Hadr {
                 }
                 lock(&self.failovers).insert(group, result);
             }
+            // Those are for information.
+            Effect::Report { number: 35262..=35267 | 35278 | 35285, text } => self.log(&text),
             Effect::Report { number, text } => {
-                self.log(&format!("Error: {number}, Severity: 16, State: 1. {text}"))
+                self.log(&format!("Error: {number}, Severity: 16, State: 1. {text}"));
             }
         }
     }

@@ -153,7 +153,9 @@ impl Hadr {
 
     /// Hardens what was received. The store tells when that is done.
     fn harden(&self) {
-        for (db, store, end) in std::mem::take(&mut *lock(&self.runner.unhardened)) {
+        // Taken out first: a guard in the loop's head would be held through the loop, and hardening comes back here.
+        let unhardened = std::mem::take(&mut *lock(&self.runner.unhardened));
+        for (db, store, end) in unhardened {
             if let Err(e) = store.wait_hardened(end) {
                 self.tell(Event::AppendFailed { db, failure: super::failure(&e) });
             }

@@ -402,10 +402,10 @@ impl Hadr {
             return;
         }
         let group = self.groups().groups.iter().find(|g| self.is_seeding_group(g.id, db)).map(|g| g.id);
-        if let Some(group) = group {
-            if let Err(e) = self.change_groups(|groups| groups.add_seeded(group, db.as_str())) {
-                self.log(&format!("That '{db}' is in its group could not be kept: {}", e.message));
-            }
+        if let Some(group) = group
+            && let Err(e) = self.change_groups(|groups| groups.add_seeded(group, db.as_str()))
+        {
+            self.log(&format!("That '{db}' is in its group could not be kept: {}", e.message));
         }
         self.take_up(db);
     }

@@ -14,7 +14,7 @@ use crate::answer::lock;
 /// A planned failover ends by itself before that.
 const FAILOVER_TIME: Duration = Duration::from_secs(90);
 /// How long a role change may take that needs nobody else.
-const ROLE_TIME: Duration = Duration::from_secs(60);
+const ROLE_TIME: Duration = Duration::from_mins(1);
 
 fn refused(refusal: &Refusal) -> SqlError {
     SqlError::new(refusal.number(), refusal.severity(), refusal.state(), refusal.text().to_owned())
