@@ -7,6 +7,10 @@
 //! never past the hardened LSN. Recovery throws SQLite's WAL away and redoes the log from the last checkpoint
 //! ([`recovery`]). Backups are a snapshot of the pages or a stretch of the log ([`backup`]).
 //!
+//! A database is a primary, or a secondary that receives a primary's log ([`receive`]) and redoes it while it is read
+//! ([`redo_group`]); [`mode`] changes one into the other, each time on a [`fork`] of its own. The first copy is [`seed`]ed,
+//! and the loser of a forced failover [`rewind`]s. What a driver ships, and what it holds back, is in [`ship`].
+//!
 //! What is assumed of the disk: a sync makes what was written before it durable; what was not synced may be there in
 //! part, torn, and in any order; a rename is atomic once the folder is synced; a failed sync says nothing about what is
 //! on disk, now or after a later sync, so it is final, and recovery writes again whatever it may concern.
