@@ -18,6 +18,10 @@ impl World {
         let Some(db) = self.dice.pick(&(0..self.databases.len()).collect::<Vec<_>>()) else { return };
         let Some(db) = self.databases.get(db).cloned() else { return };
         let now = self.now;
+        // In the end clients rest, too.
+        if now > self.options.safety_us + 5_000_000 {
+            return;
+        }
         let instance = &self.instances[i];
         if instance.node.is_none() || instance.frozen_until > now || instance.full_until > now {
             return;
@@ -30,6 +34,9 @@ impl World {
         self.counts.add("commits");
         if hurry && self.dice.coin() {
             self.harden_all(i, &db);
+            if let Some(end) = self.instances[i].copies.get(&db).map(crate::copy::SimCopy::end) {
+                self.tell_hardened(i, &db, end);
+            }
             self.answer_clients(i, &db);
         } else {
             self.harden(i, &db);

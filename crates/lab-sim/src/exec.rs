@@ -108,12 +108,18 @@ impl World {
         if !(secondary && lie) {
             self.is_durable(i, db, to);
         }
-        self.tell(i, Event::Hardened { db: db.clone(), lsn: told, end_time: 0 });
+        self.tell_hardened(i, db, told);
         self.answer_clients(i, db);
         self.harden(i, db);
         if self.has(Planted::RedoPastHardened) {
             self.begin_redo(i, db);
         }
+    }
+
+    pub(crate) fn tell_hardened(&mut self, i: usize, db: &DbName, lsn: Lsn) {
+        let Some(copy) = self.instances[i].copies.get(db) else { return };
+        let end_time = copy.content.last().map_or(0, |e| e.id);
+        self.tell(i, Event::Hardened { db: db.clone(), lsn, end_time });
     }
 
     /// The log is durable up to there.
@@ -451,7 +457,7 @@ impl World {
             let failure = Failure::Full("There is not enough space on the disk".to_owned());
             return self.tell(i, Event::SeedWriteFailed { db, failure });
         }
-        let writing = Writing { snapshot, rewind, pages: PageMap::new(), group };
+        let writing = Writing { snapshot, rewind, pages: PageMap::new(), group, due: 0 };
         self.instances[i].writings.insert(db, writing);
     }
 
@@ -464,8 +470,12 @@ impl World {
             }
         }
         self.counts.add("chunks written");
-        let wait = self.dice.below(self.options.sync_us);
-        self.tell_later(wait, i, Event::SeedWritten { db, chunk });
+        // One after the other.
+        let due = writing.due.max(self.now) + self.dice.below(self.options.sync_us);
+        if let Some(writing) = self.instances[i].writings.get_mut(&db) {
+            writing.due = due;
+        }
+        self.tell_later(due - self.now, i, Event::SeedWritten { db, chunk });
     }
 
     fn seed_finish(&mut self, i: usize, db: &DbName) {

@@ -147,11 +147,8 @@ impl World {
             Happening::Commit => {
                 let i = self.dice.below(self.instances.len() as u64) as usize;
                 self.commit_somewhere(i, false);
-                // In the end clients rest, too.
-                if self.now < self.options.safety_us + 5_000_000 {
-                    let wait = self.dice.wait(self.options.commit_every_us);
-                    self.at(wait, Happening::Commit);
-                }
+                let wait = self.dice.wait(self.options.commit_every_us);
+                self.at(wait, Happening::Commit);
             }
             Happening::Maintain => {
                 self.maintain();
@@ -271,7 +268,10 @@ impl World {
         let state =
             |c: &crate::copy::SimCopy| (c.history(), c.synced, c.applied, c.checksum, c.pages.clone());
         if state(mine) != state(theirs) {
-            return Some(format!("{:?} differs from {:?}", state(mine), state(theirs)));
+            let line = |c: &crate::copy::SimCopy| {
+                format!("{:?}, {:?}, hardened {}, redone {}", c.control.mode, c.history(), c.synced.0, c.applied.0)
+            };
+            return Some(format!("{} differs from {}", line(mine), line(theirs)));
         }
         let peer_synchronous = self.instances[peer].docs.groups.iter().any(|g| g.peer == i && g.synchronous);
         let wanted =

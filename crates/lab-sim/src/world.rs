@@ -74,6 +74,8 @@ pub(crate) struct Writing {
     pub(crate) rewind: bool,
     pub(crate) pages: PageMap,
     pub(crate) group: GroupId,
+    /// When the last chunk that came will have been written.
+    pub(crate) due: u64,
 }
 
 /// Where in an effect the instance dies.

@@ -135,6 +135,7 @@ impl Node {
         partner.link = Link::Down { retry_at: now.after(BACKOFF_MS[0]), attempts: 0 };
         partner.last_error = Some(LinkError { number, text: text.to_owned(), at: now });
         partner.peer = None;
+        partner.peer_was_asked = false;
         partner.told = None;
         let (here, there) = (partner.spec.here.clone(), partner.spec.there.clone());
         self.report(
@@ -200,9 +201,14 @@ impl Node {
     fn told(&mut self, key: PartnerKey, status: crate::wire::Status) {
         if let Some(partner) = self.partners.get_mut(&key) {
             partner.peer = Some(status);
+            partner.peer_is_fresh = true;
+            partner.peer_was_asked = false;
         }
         self.answered(key);
         self.settle_partner(key);
+        if let Some(partner) = self.partners.get_mut(&key) {
+            partner.peer_is_fresh = false;
+        }
         self.advance_handover(key);
     }
 

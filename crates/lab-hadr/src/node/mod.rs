@@ -89,6 +89,10 @@ struct Partner {
     link: Link,
     /// What the peer said last on the connection that there is.
     peer: Option<Status>,
+    /// It has just said so: how far its logs go is not older than the log that came from it.
+    peer_is_fresh: bool,
+    /// It was asked to say so again.
+    peer_was_asked: bool,
     /// The format of its databases.
     peer_format: u16,
     last_error: Option<LinkError>,
@@ -360,6 +364,8 @@ impl Partner {
             spec,
             link: Link::default(),
             peer: None,
+            peer_is_fresh: false,
+            peer_was_asked: false,
             peer_format: 0,
             last_error: None,
             outs: BTreeMap::new(),

@@ -78,6 +78,16 @@ impl Node {
     pub(super) fn settle_two_primaries(&mut self, key: PartnerKey) {
         self.drop_outs(key);
         self.drop_ins(key);
+        let Some(partner) = self.partners.get_mut(&key) else { return };
+        if !partner.peer_is_fresh {
+            // What it said before may be older than what this side has received from it since: the logs would seem to part
+            // too early.
+            if let Some(conn) = partner.conn().filter(|_| !partner.peer_was_asked) {
+                partner.peer_was_asked = true;
+                self.send(conn, Message::Resync);
+            }
+            return;
+        }
         let Some(partner) = self.partners.get(&key) else { return };
         let mut parted = Vec::new();
         for db in &partner.spec.databases {

@@ -10,7 +10,7 @@
 //! | a copy with log of its own behind a fork point | what only it has is noted, then it is rewound: pages changed since |
 //! | a copy that never was the same database | nothing; somebody must decide |
 
-use lab_store::{Lsn, common_point};
+use lab_store::{ForkId, ForkPoint, Lsn, common_point};
 
 use super::seeding::SeedIn;
 use super::{ConnId, Effect, Failure, Mode, Node, PartnerKey, Tick};
@@ -28,6 +28,8 @@ pub(super) struct InStream {
     pub(super) primary: PrimaryState,
     /// What the primary was told last.
     told: Progress,
+    /// The forks that this copy was made to follow: its log may not have come to all of them yet.
+    entered: Option<(Vec<ForkPoint>, ForkId)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +76,8 @@ impl Node {
             Some(InState::Suspended) if !suspended => self.ask(key, db),
             Some(InState::Following { .. }) => self.keep_following(key, conn, db),
             None if suspended => self.set_in(key, db, InState::Suspended),
+            // What it said before may be older than what this side has received from it since.
+            None if !partner.peer_is_fresh => self.ask(key, db),
             None => self.decide(key, conn, db),
             Some(
                 InState::Asking
@@ -105,7 +109,8 @@ impl Node {
         match partner.ins.get_mut(db) {
             Some(stream) => stream.state = state,
             None => {
-                let stream = InStream { state, primary: PrimaryState::default(), told: Progress::default() };
+                let (primary, told) = (PrimaryState::default(), Progress::default());
+                let stream = InStream { state, primary, told, entered: None };
                 partner.ins.insert(db.clone(), stream);
             }
         }
@@ -145,8 +150,8 @@ impl Node {
         let mine = local.copy.clone();
         match common_point(&mine.history, &theirs.history).map(|c| c.lsn) {
             Some(common) if common == mine.history.end && theirs.log_start <= common => {
-                self.enter_fork(db, &theirs.history, &mine.history);
                 self.set_in(key, db, InState::Following { conn, next: common });
+                self.enter_fork(key, db, &theirs.history, &mine.history);
                 self.send(conn, Message::Subscribe { db: db.clone(), from: common });
                 self.tell_progress(key, conn, db);
             }
@@ -183,8 +188,11 @@ impl Node {
         }
     }
 
-    fn enter_fork(&mut self, db: &DbName, theirs: &crate::History, mine: &crate::History) {
-        if theirs.fork != mine.fork || theirs.forks != mine.forks {
+    fn enter_fork(&mut self, key: PartnerKey, db: &DbName, theirs: &crate::History, mine: &crate::History) {
+        let forks = (theirs.forks.clone(), theirs.fork);
+        let Some(stream) = self.partners.get_mut(&key).and_then(|p| p.ins.get_mut(db)) else { return };
+        if (theirs.fork != mine.fork || theirs.forks != mine.forks) && stream.entered.as_ref() != Some(&forks) {
+            stream.entered = Some(forks);
             self.effects.push(Effect::EnterFork { db: db.clone(), history: theirs.clone() });
         }
     }
@@ -197,7 +205,7 @@ impl Node {
             return;
         }
         if common_point(&theirs.history, &mine).map(|c| c.lsn) == Some(mine.end) {
-            self.enter_fork(db, &theirs.history, &mine);
+            self.enter_fork(key, db, &theirs.history, &mine);
         } else {
             let text = "the primary has begun a fork before the end of this copy".to_owned();
             self.send(conn, Message::Unsubscribe { db: db.clone(), number: 35285, text });
