@@ -87,7 +87,9 @@ impl World {
         for other in others {
             let theirs = self.instances[other].copies.get(db).map(|c| c.control.fork);
             let crowned = theirs.and_then(|f| self.truth.forks.get(&f)).copied();
-            let by_force_since = crowned.is_some_and(|f| f.forced && f.at >= decided);
+            // Where there are more than two, the third may have been forced long before.
+            let pair = self.instances.len() == 2;
+            let by_force_since = crowned.is_some_and(|f| f.forced && (f.at >= decided || !pair));
             if !forced && !by_force_since {
                 let text = format!(
                     "{} becomes primary of {db} unforced, and {} is primary, too",

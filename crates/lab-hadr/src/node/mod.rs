@@ -16,7 +16,7 @@ mod view;
 
 use std::collections::BTreeMap;
 
-use lab_store::{ForkId, Lsn};
+use lab_store::{ForkId, ForkPoint, History, Lsn};
 
 pub use event::*;
 pub use view::*;
@@ -73,6 +73,9 @@ struct Database {
     /// What is wanted of it; nothing if it is in no group.
     spec: Option<DatabaseSpec>,
     copy: Option<LocalCopy>,
+    /// The forks that the copy was made to follow. Its log may not have come to all of them: its history has those that it
+    /// has come to.
+    entered: Option<(Vec<ForkPoint>, ForkId)>,
     /// A change of its mode is under way.
     changing: bool,
     access: Option<Access>,
@@ -237,7 +240,18 @@ impl Node {
         let database = self.databases.entry(db.clone()).or_default();
         database.changing = false;
         if let Some(local) = &copy {
-            database.frozen = database.frozen.max(local.copy.hardened);
+            // Nobody waits for an answer now. A copy that was rewound begins anew: what was acknowledged of the other one's
+            // log says nothing about this one's.
+            database.frozen = local.copy.hardened;
+        }
+        let still_follows = |(forks, fork): &(Vec<ForkPoint>, ForkId)| {
+            copy.as_ref().is_some_and(|local| {
+                let history = &local.copy.history;
+                local.mode == Mode::Secondary && reached(forks, *fork, history.end) == *history
+            })
+        };
+        if !database.entered.as_ref().is_some_and(still_follows) {
+            database.entered = None;
         }
         database.copy = copy;
         self.seed_finished(&db);
@@ -338,14 +352,25 @@ impl Node {
         local.end_time = local.end_time.max(end_time);
         let copy = &mut local.copy;
         copy.hardened = copy.hardened.max(lsn);
-        copy.history.end = copy.history.end.max(lsn);
         let mode = local.mode;
+        self.grows(db, lsn);
         if mode == Mode::Secondary {
             self.acknowledge(db);
             self.effects.push(Effect::Redo { db: db.clone() });
         }
         for key in self.keys() {
             self.pump(key, db);
+        }
+    }
+
+    /// The log of a database goes at least that far, perhaps into a fork that it was made to follow.
+    fn grows(&mut self, db: &DbName, end: Lsn) {
+        let Some(database) = self.databases.get_mut(db) else { return };
+        let Some(local) = &mut database.copy else { return };
+        let history = &mut local.copy.history;
+        history.end = history.end.max(end);
+        if let Some((forks, fork)) = &database.entered {
+            *history = reached(forks, *fork, history.end);
         }
     }
 
@@ -388,6 +413,13 @@ impl Partner {
     fn theirs(&self, db: &DbName) -> Option<&Copy> {
         self.peer.as_ref()?.databases.iter().find(|d| d.name == *db)?.copy.as_ref()
     }
+}
+
+/// The history of a log with these forks that ends there: without those that begin behind its end.
+fn reached(forks: &[ForkPoint], fork: ForkId, end: Lsn) -> History {
+    let count = forks.iter().take_while(|f| f.end <= end).count();
+    let fork = forks.get(count).map_or(fork, |f| f.fork);
+    History { fork, forks: forks.iter().take(count).copied().collect(), end }
 }
 
 /// Whether a peer that was told one status knows the other, but for how far logs go.

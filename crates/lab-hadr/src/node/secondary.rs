@@ -10,7 +10,7 @@
 //! | a copy with log of its own behind a fork point | what only it has is noted, then it is rewound: pages changed since |
 //! | a copy that never was the same database | nothing; somebody must decide |
 
-use lab_store::{ForkId, ForkPoint, Lsn, common_point};
+use lab_store::{Lsn, common_point};
 
 use super::seeding::SeedIn;
 use super::{ConnId, Effect, Failure, Mode, Node, PartnerKey, Tick};
@@ -28,8 +28,6 @@ pub(super) struct InStream {
     pub(super) primary: PrimaryState,
     /// What the primary was told last.
     told: Progress,
-    /// The forks that this copy was made to follow: its log may not have come to all of them yet.
-    entered: Option<(Vec<ForkPoint>, ForkId)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +108,7 @@ impl Node {
             Some(stream) => stream.state = state,
             None => {
                 let (primary, told) = (PrimaryState::default(), Progress::default());
-                let stream = InStream { state, primary, told, entered: None };
+                let stream = InStream { state, primary, told };
                 partner.ins.insert(db.clone(), stream);
             }
         }
@@ -151,7 +149,7 @@ impl Node {
         match common_point(&mine.history, &theirs.history).map(|c| c.lsn) {
             Some(common) if common == mine.history.end && theirs.log_start <= common => {
                 self.set_in(key, db, InState::Following { conn, next: common });
-                self.enter_fork(key, db, &theirs.history, &mine.history);
+                self.enter_fork(db, &theirs.history, &mine.history);
                 self.send(conn, Message::Subscribe { db: db.clone(), from: common });
                 self.tell_progress(key, conn, db);
             }
@@ -188,11 +186,12 @@ impl Node {
         }
     }
 
-    fn enter_fork(&mut self, key: PartnerKey, db: &DbName, theirs: &crate::History, mine: &crate::History) {
+    fn enter_fork(&mut self, db: &DbName, theirs: &crate::History, mine: &crate::History) {
         let forks = (theirs.forks.clone(), theirs.fork);
-        let Some(stream) = self.partners.get_mut(&key).and_then(|p| p.ins.get_mut(db)) else { return };
-        if (theirs.fork != mine.fork || theirs.forks != mine.forks) && stream.entered.as_ref() != Some(&forks) {
-            stream.entered = Some(forks);
+        let Some(database) = self.databases.get_mut(db) else { return };
+        let entered = database.entered.clone().unwrap_or((mine.forks.clone(), mine.fork));
+        if entered != forks {
+            database.entered = Some(forks);
             self.effects.push(Effect::EnterFork { db: db.clone(), history: theirs.clone() });
         }
     }
@@ -205,7 +204,7 @@ impl Node {
             return;
         }
         if common_point(&theirs.history, &mine).map(|c| c.lsn) == Some(mine.end) {
-            self.enter_fork(key, db, &theirs.history, &mine);
+            self.enter_fork(db, &theirs.history, &mine);
         } else {
             let text = "the primary has begun a fork before the end of this copy".to_owned();
             self.send(conn, Message::Unsubscribe { db: db.clone(), number: 35285, text });
@@ -255,9 +254,9 @@ impl Node {
 
     pub(super) fn appended(&mut self, db: &DbName, end: Lsn, end_time: i64) {
         if let Some(local) = self.local_mut(db) {
-            local.copy.history.end = local.copy.history.end.max(end);
             local.end_time = local.end_time.max(end_time);
         }
+        self.grows(db, end);
     }
 
     fn following(&self, db: &DbName) -> Vec<(PartnerKey, ConnId)> {
