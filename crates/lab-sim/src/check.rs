@@ -37,7 +37,8 @@ impl World {
                 self.instances.iter().enumerate().any(|(n, other)| {
                     n != i && other.copies.get(db).is_some_and(|c| c.content.contains(entry))
                 });
-            if !harmless {
+            let lost = self.counts.of("primaries lost for good") + self.counts.of("secondaries lost for good");
+            if !harmless && lost == 0 {
                 let text =
                     format!("{} receives {entry:?} of {db}, which nobody has any more", instance_name(i));
                 return self.broken(text);

@@ -79,6 +79,8 @@ pub(crate) struct SimCopy {
     pub(crate) generation: u64,
     /// Where recovery must find the end of the log.
     expected_end: Option<Lsn>,
+    /// It never had log before this.
+    pub(crate) seeded_at: Lsn,
     /// The mode that a crash brings back, if that is a bug.
     pub(crate) mode_after_crash: Option<Mode>,
 }
@@ -127,6 +129,7 @@ impl SimCopy {
             redoing: false,
             generation: 0,
             expected_end: None,
+            seeded_at: Lsn(0),
             mode_after_crash: None,
         }
     }
@@ -148,6 +151,7 @@ impl SimCopy {
             full_backup: snapshot.full_backup,
         };
         copy.log_start = snapshot.lsn;
+        copy.seeded_at = snapshot.lsn;
         copy.synced = snapshot.lsn;
         copy.applied = snapshot.lsn;
         copy.content.clone_from(&snapshot.content);

@@ -144,20 +144,21 @@ impl World {
         let early = self.has(Planted::ShipUnhardened);
         let read = self.copy_mut(i, db).map(|copy| {
             let to = if early { copy.end() } else { copy.synced };
-            (copy.log_start, copy.read(from, to, max))
+            (copy.log_start, copy.seeded_at <= from, copy.read(from, to, max))
         });
         let failure = match read {
-            Some((_, Some(bytes))) => {
+            Some((_, _, Some(bytes))) => {
                 let to = Lsn(from.0 + bytes.len() as u64);
                 self.send(i, conn, Message::Log { db: db.clone(), from, bytes }.encode());
                 return self.tell(i, Event::Shipped { conn, db: db.clone(), to });
             }
-            Some((start, None)) => {
+            Some((start, had, None)) => {
                 self.counts.add("log gone when shipping");
                 let pinned = self.instances[i].pins.iter().filter(|((name, _), _)| name == db);
                 if let Some(((_, partner), pin)) = pinned.min_by_key(|(_, pin)| **pin)
                     && *pin <= from
                     && start > from
+                    && had
                     && self.net.find(i, conn).is_some()
                 {
                     let text = format!(

@@ -124,10 +124,7 @@ impl World {
         for (id, pipe) in pipes {
             self.at(1, Happening::Deliver { id, pipe });
         }
-        // Whoever requires a synchronized secondary has to have a synchronous one.
-        let required = self.instances.iter().any(|i| i.docs.groups.iter().any(|g| g.required > 0));
         for instance in &mut self.instances {
-            instance.docs.groups.iter_mut().for_each(|g| g.synchronous |= required);
             instance.crash_in = None;
             instance.frozen_until = 0;
             instance.slow_until = 0;
@@ -135,7 +132,6 @@ impl World {
             instance.bad_certificate_until = 0;
             instance.flip_next = false;
         }
-        (0..self.instances.len()).for_each(|i| self.tell_config(i));
     }
 
     /// Whether an instance stands still now; what was to happen happens when it goes on.

@@ -179,6 +179,10 @@ impl World {
         let Some(at) = docs.groups.iter().position(|g| g.id == group) else { return };
         let doc = Box::new(docs.groups.remove(at));
         self.counts.add("groups dropped");
+        // A forwarder that is no secondary any more is a primary of its own: somebody has wanted that.
+        if doc.role == Role::Secondary {
+            docs.groups.iter_mut().for_each(|g| g.forced = true);
+        }
         self.tell_config(i);
         let wait = self.dice.wait(4_000_000);
         self.at(wait, Happening::Task(Task::Recreate { i, doc }));
@@ -333,6 +337,18 @@ impl World {
         }
         if role != Role::Primary {
             self.write_role(leads, group, Role::Primary, true);
+        }
+    }
+
+    /// Whoever requires a synchronized secondary has to have a synchronous one.
+    pub(crate) fn look_after_settings(&mut self) {
+        let required = self.instances.iter().any(|i| i.docs.groups.iter().any(|g| g.required > 0));
+        for i in 0..self.instances.len() {
+            let groups = &mut self.instances[i].docs.groups;
+            if required && groups.iter().any(|g| !g.synchronous) {
+                groups.iter_mut().for_each(|g| g.synchronous = true);
+                self.tell_config(i);
+            }
         }
     }
 

@@ -112,6 +112,7 @@ impl World {
                 None => {}
                 Some(by) => {
                     self.look_after_roles();
+                    self.look_after_settings();
                     self.look_after_copies();
                     if self.is_at_rest().is_none() {
                         self.check_end();

@@ -383,10 +383,14 @@ impl World {
         let effects = node.step(tick, event);
         if configured {
             self.instances[i].configured = true;
-            let docs = &self.instances[i].docs;
-            let required: BTreeMap<DbName, u32> =
-                self.databases.iter().map(|db| (db.clone(), docs.required(db))).collect();
-            self.instances[i].required = required;
+        }
+        // A statement that lowers it counts at once, one that raises it when it is done.
+        let docs = &self.instances[i].docs;
+        let required = self.databases.iter().map(|db| (db.clone(), docs.required(db)));
+        let required: BTreeMap<DbName, u32> = required.filter(|_| configured).collect();
+        for (db, n) in &required {
+            let now = self.instances[i].required.entry(db.clone()).or_insert(0);
+            *now = (*now).min(*n);
         }
         if effects.len() > bound {
             return self.broken(format!("{} effects of one event: {effects:?}", effects.len()));
@@ -410,6 +414,7 @@ impl World {
                 self.commit_somewhere(i, true);
             }
         }
+        self.instances[i].required.extend(required);
     }
 
     fn dies_at(&mut self, i: usize) -> Option<Place> {

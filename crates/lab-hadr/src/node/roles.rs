@@ -40,8 +40,9 @@ impl Node {
     pub(super) fn settle_modes(&mut self) {
         let names: Vec<DbName> = self.databases.keys().cloned().collect();
         for db in names {
-            self.settle_mode(&db);
+            // Before writers are let in: none of them may be answered as if nobody had to be waited for.
             self.settle_hold(&db);
+            self.settle_mode(&db);
         }
     }
 

@@ -134,7 +134,9 @@ impl Node {
         let automatic = partner.spec.seeding_mode == SeedingMode::Automatic;
         let may_create = partner.spec.may_create && automatic;
         let Some(local) = self.local(db) else {
-            return if may_create {
+            return if may_create && self.is_fed_by_another(key, db) {
+                self.fail_in(key, db, 35250, "it is seeded by the primary of another group already".to_owned());
+            } else if may_create {
                 self.want_seed(key, conn, db, None, Vec::new());
             } else {
                 let why = "it is not here, and CREATE ANY DATABASE was not granted to the group, or seeding is manual";
@@ -146,6 +148,11 @@ impl Node {
             return;
         }
         let mine = local.copy.clone();
+        if self.is_fed_by_another(key, db) {
+            // Two primaries of two groups: whichever came first is followed, or the copy would be torn between them.
+            let why = "it follows the primary of another group already";
+            return self.fail_in(key, db, 35250, why.to_owned());
+        }
         match common_point(&mine.history, &theirs.history).map(|c| c.lsn) {
             Some(common) if common == mine.history.end && theirs.log_start <= common => {
                 self.set_in(key, db, InState::Following { conn, next: common });
@@ -175,6 +182,20 @@ impl Node {
                 self.fail_in(key, db, 1408, why.to_owned());
             }
         }
+    }
+
+    fn is_fed_by_another(&self, key: PartnerKey, db: &DbName) -> bool {
+        self.partners.iter().filter(|(other, _)| **other != key).any(|(_, p)| {
+            match p.ins.get(db).map(|s| &s.state) {
+                Some(
+                    InState::Following { .. }
+                    | InState::ReadingFork { .. }
+                    | InState::SeedWanted { .. }
+                    | InState::Seeding(_),
+                ) => true,
+                Some(InState::Asking | InState::Suspended | InState::Failed { .. }) | None => false,
+            }
+        })
     }
 
     fn want_whole_seed(&mut self, key: PartnerKey, conn: ConnId, db: &DbName, automatic: bool, why: &str) {
