@@ -271,6 +271,7 @@ impl Node {
         }
         let Some(partner) = self.partners.get_mut(&key) else { return };
         partner.link = Link::Up { conn };
+        partner.last_error = None;
         partner.peer_format = hello.format;
         let (here, there) = (partner.spec.here.clone(), partner.spec.there.clone());
         self.report(
