@@ -8,7 +8,7 @@ use clap::Args;
 use crate::report;
 
 /// Every target under fuzz/fuzz_targets.
-const TARGETS: [&str; 4] = ["tds", "tsql", "log", "endpoint"];
+const TARGETS: [&str; 5] = ["tds", "tsql", "log", "endpoint", "hadr"];
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
