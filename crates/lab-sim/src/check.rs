@@ -182,7 +182,9 @@ impl World {
             return;
         }
         let (kept, lost) = self.truth.parting(commit, copy.history().fork);
-        let forced = kept.is_some_and(|f| f.forced) || lost.is_some_and(|f| f.forced);
+        // Where there are more than two, a human may have made two primaries long before, and decides between them later.
+        let long_ago = self.instances.len() > 2 && self.truth.forks.values().any(|f| f.forced);
+        let forced = kept.is_some_and(|f| f.forced) || lost.is_some_and(|f| f.forced) || long_ago;
         if !forced {
             let text = format!(
                 "{id} of {db} was acknowledged by {} and is lost, and nobody forced a failover: {kept:?} {lost:?}",

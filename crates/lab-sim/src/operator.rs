@@ -179,10 +179,7 @@ impl World {
         let Some(at) = docs.groups.iter().position(|g| g.id == group) else { return };
         let doc = Box::new(docs.groups.remove(at));
         self.counts.add("groups dropped");
-        // A forwarder that is no secondary any more is a primary of its own: somebody has wanted that.
-        if doc.role == Role::Secondary {
-            docs.groups.iter_mut().for_each(|g| g.forced = true);
-        }
+        self.instances[i].owns_up_to_roles();
         self.tell_config(i);
         let wait = self.dice.wait(4_000_000);
         self.at(wait, Happening::Task(Task::Recreate { i, doc }));
@@ -200,10 +197,14 @@ impl World {
                 self.tell_config(i);
             }
             Task::Recreate { i, mut doc } => {
-                doc.databases.retain(|db| self.databases.contains(db));
-                let now = self.now;
-                doc.role_at = now;
+                let has = |db: &&DbName| {
+                    self.instances[i].copies.contains_key(*db) && !doc.databases.contains(*db)
+                };
+                let new: Vec<DbName> = self.databases.iter().filter(has).cloned().collect();
+                doc.databases.extend(new);
+                doc.role_at = self.now;
                 self.instances[i].docs.groups.push(*doc);
+                self.instances[i].owns_up_to_roles();
                 self.tell_config(i);
             }
             Task::TakeOver { from, group, tries } => self.take_over(from, group, tries),
@@ -369,6 +370,10 @@ impl World {
                     .map(|d| d.db.clone())
                     .collect();
                 for db in stuck {
+                    let tried = self.truth.replaced.get(&(i, db.clone())).copied().unwrap_or(0);
+                    if self.now < tried + PATIENCE_US {
+                        continue;
+                    }
                     let leads = self.instances[peer].copies.contains_key(&db);
                     if leads && (!automatic || !self.options.keeps_log) {
                         self.counts.add("copies restored by hand");

@@ -596,6 +596,14 @@ impl Instance {
         }
     }
 
+    /// A forwarder that is no secondary any more is a primary of its own: somebody has wanted that.
+    pub(crate) fn owns_up_to_roles(&mut self) {
+        let leads = self.docs.groups.iter().all(|g| g.role == Role::Primary);
+        if leads && self.copies.values().any(|c| c.control.mode == Mode::Secondary) {
+            self.docs.groups.iter_mut().for_each(|g| g.forced = true);
+        }
+    }
+
     /// Everything that is not durable is gone; the number of the life to come.
     fn end_life(&mut self) -> u64 {
         self.life += 1;

@@ -76,6 +76,8 @@ struct Database {
     /// The forks that the copy was made to follow. Its log may not have come to all of them: its history has those that it
     /// has come to.
     entered: Option<(Vec<ForkPoint>, ForkId)>,
+    /// Received log that was handed over to be appended, and has not been reported: the log is longer than it seems.
+    appending: u32,
     /// A change of its mode is under way.
     changing: bool,
     access: Option<Access>,
@@ -255,6 +257,7 @@ impl Node {
         }
         database.copy = copy;
         self.seed_finished(&db);
+        self.reconsider(&db);
         self.settle();
     }
 

@@ -158,6 +158,8 @@ impl Node {
             self.report(number, text.clone());
             return self.send(conn, Message::Unsubscribe { db, number, text });
         }
+        // What the secondary has received beyond what it has hardened may be gone after a failure.
+        let hardened = partner.theirs(&db).map_or(from, |c| c.hardened.min(from));
         self.seed_joined(key, &db, None);
         let stream = OutStream {
             conn,
@@ -166,10 +168,10 @@ impl Node {
             peer: Progress::default(),
             sync: Sync::Asynchronous,
             shipping: false,
-            pinned: from,
+            pinned: hardened,
             said: None,
         };
-        self.effects.push(Effect::Pin { db: db.clone(), partner: key, from: Some(from) });
+        self.effects.push(Effect::Pin { db: db.clone(), partner: key, from: Some(hardened) });
         if let Some(partner) = self.partners.get_mut(&key) {
             partner.outs.insert(db.clone(), stream);
         }

@@ -65,6 +65,9 @@ impl Node {
             (Mode::Secondary, true) => {
                 let copy = &local.copy;
                 // Everything that is in the log counts: what the former primary had acknowledged is in it.
+                if database.appending > 0 {
+                    return;
+                }
                 if copy.hardened < copy.history.end || copy.redone < copy.history.end {
                     self.effects.push(Effect::Redo { db: db.clone() });
                     return;

@@ -127,6 +127,10 @@ impl Node {
     fn decide(&mut self, key: PartnerKey, conn: ConnId, db: &DbName) {
         let Some(partner) = self.partners.get(&key) else { return };
         let Some(theirs) = partner.theirs(db).cloned() else { return };
+        if self.databases.get(db).is_some_and(|d| d.appending > 0) {
+            // Where this side's log ends is not known yet.
+            return;
+        }
         if partner.peer_format > self.config.format {
             let why = "the primary's database format is newer than this instance's".to_owned();
             return self.fail_in(key, db, 41984, why);
@@ -269,6 +273,9 @@ impl Node {
             && *next == from
         {
             *next = Lsn(from.0.saturating_add(bytes.len() as u64));
+            if let Some(database) = self.databases.get_mut(db) {
+                database.appending += 1;
+            }
             self.effects.push(Effect::Append { db: db.clone(), bytes });
         }
     }
@@ -278,6 +285,21 @@ impl Node {
             local.end_time = local.end_time.max(end_time);
         }
         self.grows(db, end);
+        self.append_ended(db);
+    }
+
+    /// If it was the last one, what had to wait for the end of the log to be known goes on.
+    fn append_ended(&mut self, db: &DbName) {
+        let Some(database) = self.databases.get_mut(db) else { return };
+        database.appending = database.appending.saturating_sub(1);
+        if database.appending == 0 {
+            self.settle_mode(db);
+            for key in self.keys() {
+                if self.in_state(key, db).is_none() {
+                    self.settle_partner(key);
+                }
+            }
+        }
     }
 
     fn following(&self, db: &DbName) -> Vec<(PartnerKey, ConnId)> {
@@ -294,6 +316,7 @@ impl Node {
             self.send(conn, Message::Unsubscribe { db: db.clone(), number: 35288, text: text.clone() });
             self.fail_in(key, db, 35288, text);
         }
+        self.append_ended(db);
     }
 
     pub(super) fn redo_failed(&mut self, db: &DbName, failure: &Failure) {
@@ -362,6 +385,16 @@ impl Node {
                 self.set_in(key, db, InState::Failed { why: text.to_owned(), retry_at: None });
             }
             _ => self.fail_in(key, db, number, text.to_owned()),
+        }
+    }
+
+    /// There is another copy, perhaps one that somebody has restored: what has failed may go well now.
+    pub(super) fn reconsider(&mut self, db: &DbName) {
+        let now = self.now;
+        for partner in self.partners.values_mut() {
+            if let Some(InState::Failed { retry_at, .. }) = partner.ins.get_mut(db).map(|s| &mut s.state) {
+                *retry_at = Some(retry_at.map_or(now, |at| at.min(now)));
+            }
         }
     }
 
