@@ -66,7 +66,7 @@ impl World {
             Effect::SeedClose { seed } => {
                 self.instances[i].readings.remove(&seed);
             }
-            Effect::SeedCreate { db, group, begin, rewind } => self.seed_create(i, db, group, &begin, rewind),
+            Effect::SeedCreate { db, begin, rewind, .. } => self.seed_create(i, db, &begin, rewind),
             Effect::SeedWrite { db, chunk, bytes } => self.seed_write(i, db, chunk, &bytes),
             Effect::SeedFinish { db } => self.seed_finish(i, &db),
             Effect::SeedDiscard { db } => {
@@ -448,7 +448,7 @@ impl World {
         self.tell_later(wait, i, Event::SeedRead { seed, bytes });
     }
 
-    fn seed_create(&mut self, i: usize, db: DbName, group: GroupId, begin: &SeedBegin, rewind: bool) {
+    fn seed_create(&mut self, i: usize, db: DbName, begin: &SeedBegin, rewind: bool) {
         let snapshot = begin.header.as_slice().try_into().map_or(0, u64::from_le_bytes);
         if self.instances[i].copies.get(&db).is_some_and(|c| c.control.mode == Mode::Primary) {
             return self.broken(format!("the primary copy of {db} is to be replaced"));
@@ -458,7 +458,7 @@ impl World {
             let failure = Failure::Full("There is not enough space on the disk".to_owned());
             return self.tell(i, Event::SeedWriteFailed { db, failure });
         }
-        let writing = Writing { snapshot, rewind, pages: PageMap::new(), group, due: 0 };
+        let writing = Writing { snapshot, rewind, pages: PageMap::new(), due: 0 };
         self.instances[i].writings.insert(db, writing);
     }
 
@@ -508,7 +508,7 @@ impl World {
         if durable {
             self.put_copy(i, db, copy);
         }
-        self.list(i, writing.group, db);
+        self.list(i, db);
         self.tell_copy(i, db);
     }
 
@@ -521,14 +521,12 @@ impl World {
         self.check_copy(i, db);
     }
 
-    /// A database that was seeded is in the group here from now on.
-    pub(crate) fn list(&mut self, i: usize, group: GroupId, db: &DbName) {
+    /// A database that was seeded is in the groups here from now on.
+    pub(crate) fn list(&mut self, i: usize, db: &DbName) {
+        // Groups that stand on the same one have the same databases.
         let mut changed = false;
-        let chain: Vec<GroupId> = self.instances[i].docs.groups.iter().map(|g| g.id).collect();
-        for id in chain {
-            let Some(doc) = self.instances[i].docs.group_mut(id) else { continue };
-            // A forwarder's databases are in both of its groups.
-            if !doc.databases.contains(db) && (id == group || doc.role == Role::Primary) {
+        for doc in &mut self.instances[i].docs.groups {
+            if !doc.databases.contains(db) {
                 doc.databases.push(db.clone());
                 changed = true;
             }

@@ -270,7 +270,11 @@ impl World {
         (0..self.instances.len()).filter(leads).collect()
     }
 
-    /// Whether each group has one primary, and the whole has one.
+    fn has_all(&self, i: usize) -> bool {
+        self.databases.iter().all(|db| self.instances[i].copies.contains_key(db))
+    }
+
+    /// Whether each group has one primary, and the whole has one, with all databases.
     pub(crate) fn is_oriented(&self) -> bool {
         let groups = self.options.topology.groups();
         let complete = self.instances.iter().map(|i| i.docs.groups.len()).sum::<usize>() == groups.len() * 2;
@@ -281,18 +285,18 @@ impl World {
                 .group(g.id)
                 .is_some_and(|other| (g.role == Role::Primary) != (other.role == Role::Primary))
         });
-        complete && agree && self.roots().len() == 1
+        complete && agree && matches!(self.roots()[..], [root] if self.has_all(root))
     }
 
     /// Somebody looks at both sides and decides who leads.
     fn resolve(&mut self) {
         let all_up = self.instances.iter().all(|i| i.node.is_some());
-        let has_all = |i: &usize| self.databases.iter().all(|db| self.instances[*i].copies.contains_key(db));
-        let roots: Vec<usize> = self.roots().into_iter().filter(has_all).collect();
         if !all_up || self.is_oriented() {
             return;
         }
         self.counts.add("role conflicts resolved");
+        let has_all = |i: &usize| self.has_all(*i);
+        let roots: Vec<usize> = self.roots().into_iter().filter(has_all).collect();
         let leader = if roots.is_empty() {
             // The one with the most log.
             let log =

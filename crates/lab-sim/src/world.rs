@@ -73,7 +73,6 @@ pub(crate) struct Writing {
     pub(crate) snapshot: u64,
     pub(crate) rewind: bool,
     pub(crate) pages: PageMap,
-    pub(crate) group: GroupId,
     /// When the last chunk that came will have been written.
     pub(crate) due: u64,
 }

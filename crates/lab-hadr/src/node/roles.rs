@@ -99,6 +99,12 @@ impl Node {
         if self.role_in_effect(partner) != Role::Primary {
             return refused(self, 35251, "this replica is not the primary one".to_owned());
         }
+        let is_primary = |db: &DbName| self.local(db).is_some_and(|local| local.mode == Mode::Primary);
+        if !partner.spec.databases.iter().all(is_primary) {
+            // The peer would become a second primary beside the one that this side follows.
+            let text = "this replica forwards the log of another one: fail over there first".to_owned();
+            return refused(self, 35251, text);
+        }
         if partner.handover.is_some() {
             return refused(self, 41968, "a role change is under way".to_owned());
         }
