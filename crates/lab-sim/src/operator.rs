@@ -157,7 +157,7 @@ impl World {
     fn add_database(&mut self) {
         let first = &self.instances[0];
         let leads = first.docs.groups.iter().all(|g| g.role == Role::Primary);
-        if self.databases.len() >= 3 || !leads || first.node.is_none() {
+        if self.databases.len() >= 3 || !leads || !self.is_oriented() || first.node.is_none() {
             return;
         }
         self.counts.add("databases added");
@@ -219,7 +219,7 @@ impl World {
             return;
         }
         let keeps_log = self.options.keeps_log;
-        let configured = self.instances[i].configured;
+        let configured = self.instances[i].unconfigured == 0;
         let pin = self.pin_limit(i, &db);
         let what = self.dice.below(3);
         let Some(copy) = self.instances[i].copies.get_mut(&db) else { return };

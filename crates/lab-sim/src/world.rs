@@ -103,8 +103,8 @@ pub(crate) struct Instance {
     pub(crate) readings: BTreeMap<u64, Reading>,
     pub(crate) writings: BTreeMap<DbName, Writing>,
     pub(crate) pins: BTreeMap<(DbName, PartnerKey), Lsn>,
-    /// The node has been configured: its pins are known.
-    pub(crate) configured: bool,
+    /// Until the node has been configured as it is to be, its pins are not known.
+    pub(crate) unconfigured: u32,
     /// REQUIRED_SYNCHRONIZED_SECONDARIES_TO_COMMIT as the node knows it.
     pub(crate) required: BTreeMap<DbName, u32>,
     pub(crate) failovers: BTreeMap<GroupId, u64>,
@@ -345,6 +345,7 @@ impl World {
     /// Tells the node what it is configured to.
     pub(crate) fn tell_config(&mut self, i: usize) {
         let config = self.instances[i].docs.config(self.has(Planted::IgnoreRequired));
+        self.instances[i].unconfigured += u32::from(self.instances[i].node.is_some());
         self.tell(i, Event::Configured(config));
     }
 
@@ -381,7 +382,7 @@ impl World {
         let Some(node) = &mut self.instances[i].node else { return };
         let effects = node.step(tick, event);
         if configured {
-            self.instances[i].configured = true;
+            self.instances[i].unconfigured = self.instances[i].unconfigured.saturating_sub(1);
         }
         // A statement that lowers it counts at once, one that raises it when it is done.
         let docs = &self.instances[i].docs;
@@ -582,7 +583,7 @@ impl Instance {
             readings: BTreeMap::new(),
             writings: BTreeMap::new(),
             pins: BTreeMap::new(),
-            configured: false,
+            unconfigured: 0,
             required: BTreeMap::new(),
             failovers: BTreeMap::new(),
             crash_in: None,
@@ -612,7 +613,7 @@ impl Instance {
         self.readings.clear();
         self.writings.clear();
         self.pins.clear();
-        self.configured = false;
+        self.unconfigured = 0;
         self.required.clear();
         self.failovers.clear();
         self.crash_in = None;

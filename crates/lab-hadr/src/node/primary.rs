@@ -34,6 +34,8 @@ pub(super) struct OutStream {
     pub(super) sent: Lsn,
     /// What the peer said last.
     pub(super) peer: Progress,
+    /// It has said something. A log that has just begun is nowhere yet, too.
+    heard: bool,
     sync: Sync,
     /// A block is being read.
     shipping: bool,
@@ -166,6 +168,7 @@ impl Node {
             start: from,
             sent: from,
             peer: Progress::default(),
+            heard: false,
             sync: Sync::Asynchronous,
             shipping: false,
             pinned: hardened,
@@ -243,6 +246,7 @@ impl Node {
     pub(super) fn progressed(&mut self, key: PartnerKey, db: &DbName, progress: Progress) {
         let Some(out) = self.out(key, db) else { return };
         out.peer = progress;
+        out.heard = true;
         let moved = (progress.hardened.0 >= out.pinned.0.saturating_add(PIN_STEP_BYTES)).then(|| {
             out.pinned = progress.hardened;
             progress.hardened
@@ -287,7 +291,7 @@ impl Node {
                 out.sync = Sync::CatchingUp;
             }
             Sync::CatchingUp => {
-                let heard = out.peer != Progress::default();
+                let heard = out.heard;
                 if heard && hardened.0.saturating_sub(out.peer.hardened.0) <= NEAR_BYTES {
                     let mark = self.next_mark();
                     if let Some(out) = self.out(key, db) {

@@ -27,7 +27,7 @@ pub(super) struct InStream {
     /// What the primary said last beside the log.
     pub(super) primary: PrimaryState,
     /// What the primary was told last.
-    told: Progress,
+    told: Option<Progress>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,8 +107,7 @@ impl Node {
         match partner.ins.get_mut(db) {
             Some(stream) => stream.state = state,
             None => {
-                let (primary, told) = (PrimaryState::default(), Progress::default());
-                let stream = InStream { state, primary, told };
+                let stream = InStream { state, primary: PrimaryState::default(), told: None };
                 partner.ins.insert(db.clone(), stream);
             }
         }
@@ -352,8 +351,8 @@ impl Node {
             redone_time: local.redone_time,
         };
         let Some(stream) = self.partners.get_mut(&key).and_then(|p| p.ins.get_mut(db)) else { return };
-        if stream.told != progress {
-            stream.told = progress;
+        if stream.told != Some(progress) {
+            stream.told = Some(progress);
             self.send(conn, Message::Progress { db: db.clone(), progress });
         }
     }
