@@ -88,9 +88,13 @@ impl World {
         for other in others {
             let theirs = self.instances[other].copies.get(db).map(|c| c.control.fork);
             let crowned = theirs.and_then(|f| self.truth.forks.get(&f)).copied();
-            // Where there are more than two, the third may have been forced long before.
+            // Where there are more than two, the third may have been forced long before. One that this side knows to be
+            // primary is no excuse, whoever made it that.
             let pair = self.instances.len() == 2;
-            let by_force_since = crowned.is_some_and(|f| f.forced && (f.at >= decided || !pair));
+            let view = self.instances[i].node.as_ref().map(lab_hadr::Node::view).unwrap_or_default();
+            let is_known = view.partners.iter().any(|p| p.peer.as_ref().is_some_and(|s| s.role == Role::Primary));
+            let by_force_since = crowned.is_some_and(|f| f.forced && (f.at >= decided || !is_known))
+                || !pair && self.truth.forks.values().any(|f| f.forced);
             if !forced && !by_force_since {
                 let text = format!(
                     "{} becomes primary of {db} unforced, and {} is primary, too",

@@ -458,7 +458,7 @@ impl World {
             let failure = Failure::Full("There is not enough space on the disk".to_owned());
             return self.tell(i, Event::SeedWriteFailed { db, failure });
         }
-        let writing = Writing { snapshot, rewind, pages: PageMap::new(), due: 0 };
+        let writing = Writing { snapshot, rewind, pages: PageMap::new(), written: 0 };
         self.instances[i].writings.insert(db, writing);
     }
 
@@ -471,12 +471,8 @@ impl World {
             }
         }
         self.counts.add("chunks written");
-        // One after the other.
-        let due = writing.due.max(self.now) + self.dice.below(self.options.sync_us);
-        if let Some(writing) = self.instances[i].writings.get_mut(&db) {
-            writing.due = due;
-        }
-        self.tell_later(due - self.now, i, Event::SeedWritten { db, chunk });
+        let wait = self.dice.below(self.options.sync_us);
+        self.tell_later(wait, i, Event::SeedWritten { db, chunk });
     }
 
     fn seed_finish(&mut self, i: usize, db: &DbName) {

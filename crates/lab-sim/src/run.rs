@@ -208,6 +208,13 @@ impl World {
                 Event::SeedOpened { seed, .. } if !self.seed_is_ready(i, seed) => {
                     self.at(1_000, Happening::Tell { i, life, event });
                 }
+                Event::SeedWritten { db, .. } => {
+                    // One after the other, however long each took.
+                    let Some(writing) = self.instances[i].writings.get_mut(&db) else { return };
+                    let chunk = writing.written;
+                    writing.written += 1;
+                    self.tell(i, Event::SeedWritten { db, chunk });
+                }
                 event => self.tell(i, event),
             },
             Happening::Deliver { .. }

@@ -73,8 +73,8 @@ pub(crate) struct Writing {
     pub(crate) snapshot: u64,
     pub(crate) rewind: bool,
     pub(crate) pages: PageMap,
-    /// When the last chunk that came will have been written.
-    pub(crate) due: u64,
+    /// Chunks that the node was told of.
+    pub(crate) written: u64,
 }
 
 /// Where in an effect the instance dies.

@@ -16,7 +16,7 @@ mod view;
 
 use std::collections::BTreeMap;
 
-use lab_store::{ForkId, ForkPoint, History, Lsn};
+use lab_store::{ForkId, ForkPoint, History, Lsn, common_point};
 
 pub use event::*;
 pub use view::*;
@@ -78,8 +78,10 @@ struct Database {
     entered: Option<(Vec<ForkPoint>, ForkId)>,
     /// Received log that was handed over to be appended, and has not been reported: the log is longer than it seems.
     appending: u32,
-    /// A change of its mode is under way.
-    changing: bool,
+    /// Effects that end with an [`Event::Copy`] that has not come: what is known of the copy is about to change.
+    awaited: u32,
+    /// [`Effect::SeedFinish`] is one of them.
+    finishing: bool,
     access: Option<Access>,
     /// What commits are held to, as the driver was told last.
     hold: Option<Lsn>,
@@ -240,7 +242,16 @@ impl Node {
 
     fn copy_changed(&mut self, db: DbName, copy: Option<LocalCopy>) {
         let database = self.databases.entry(db.clone()).or_default();
-        database.changing = false;
+        database.awaited = database.awaited.saturating_sub(1);
+        database.finishing = false;
+        let replaced = match (&database.copy, &copy) {
+            (Some(old), Some(new)) => {
+                let (old, new) = (&old.copy.history, &new.copy.history);
+                common_point(old, new).map(|c| c.lsn) != Some(old.end)
+            }
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
         if let Some(local) = &copy {
             // Nobody waits for an answer now. A copy that was rewound begins anew: what was acknowledged of the other one's
             // log says nothing about this one's.
@@ -256,6 +267,9 @@ impl Node {
             database.entered = None;
         }
         database.copy = copy;
+        if replaced {
+            self.stop_outs(&db);
+        }
         self.seed_finished(&db);
         self.reconsider(&db);
         self.settle();

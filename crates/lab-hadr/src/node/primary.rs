@@ -243,6 +243,16 @@ impl Node {
         }
     }
 
+    /// The copy that was sent is another one now: what a peer has of the former says nothing about this one.
+    pub(super) fn stop_outs(&mut self, db: &DbName) {
+        for key in self.keys() {
+            let Some(conn) = self.out(key, db).map(|o| o.conn) else { continue };
+            self.drop_out(key, db);
+            let text = format!("the copy of the database '{db}' was replaced");
+            self.send(conn, Message::Unsubscribe { db: db.clone(), number: 35285, text });
+        }
+    }
+
     pub(super) fn progressed(&mut self, key: PartnerKey, db: &DbName, progress: Progress) {
         let Some(out) = self.out(key, db) else { return };
         out.peer = progress;

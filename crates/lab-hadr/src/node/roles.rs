@@ -52,14 +52,14 @@ impl Node {
             database.access = None;
             return;
         };
-        if database.changing {
+        if database.awaited > 0 {
             return;
         }
         let access = match (local.mode, spec.writable) {
             (Mode::Primary, true) => Access::Primary,
             (Mode::Secondary, false) => Access::Secondary,
             (Mode::Primary, false) => {
-                database.changing = true;
+                database.awaited += 1;
                 Access::Resolving
             }
             (Mode::Secondary, true) => {
@@ -72,7 +72,7 @@ impl Node {
                     self.effects.push(Effect::Redo { db: db.clone() });
                     return;
                 }
-                database.changing = true;
+                database.awaited += 1;
                 self.effects.push(Effect::Promote { db: db.clone() });
                 return;
             }
@@ -133,9 +133,10 @@ impl Node {
         let role = self.role_in_effect(partner);
         let role_wanted = partner.spec.role;
         let late = handover.deadline <= self.now;
+        let was_primary = role_wanted == Role::Primary;
         let peer = partner.peer.as_ref().map(|p| p.role);
         match handover.phase {
-            Phase::Synchronizing | Phase::Draining if late => {
+            Phase::Synchronizing | Phase::Draining if late && (was_primary || peer != Some(Role::Primary)) => {
                 self.take_back(key, 41969, "the secondary replica did not catch up in time");
             }
             Phase::Synchronizing if role != Role::Primary => {
@@ -150,6 +151,10 @@ impl Node {
                     self.set_phase(key, Phase::Draining);
                     self.set_role(key, Role::Secondary);
                 }
+            }
+            Phase::Draining if peer == Some(Role::Primary) => {
+                // Somebody has forced it: it leads, and this side must not become primary again.
+                self.finish_handover(key, Err((41968, "the role was changed meanwhile".to_owned())));
             }
             Phase::Draining if role == Role::Secondary => self.offer(key),
             Phase::Draining => {}

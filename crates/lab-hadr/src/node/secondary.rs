@@ -126,8 +126,7 @@ impl Node {
     fn decide(&mut self, key: PartnerKey, conn: ConnId, db: &DbName) {
         let Some(partner) = self.partners.get(&key) else { return };
         let Some(theirs) = partner.theirs(db).cloned() else { return };
-        if self.databases.get(db).is_some_and(|d| d.appending > 0) {
-            // Where this side's log ends is not known yet.
+        if self.is_uncertain(db) {
             return;
         }
         if partner.peer_format > self.config.format {
@@ -216,14 +215,23 @@ impl Node {
         let entered = database.entered.clone().unwrap_or((mine.forks.clone(), mine.fork));
         if entered != forks {
             database.entered = Some(forks);
+            database.awaited += 1;
             self.effects.push(Effect::EnterFork { db: db.clone(), history: theirs.clone() });
         }
+    }
+
+    /// Where this side's log ends, or what copy there is, is not known yet. What is to be decided waits for that.
+    fn is_uncertain(&self, db: &DbName) -> bool {
+        self.databases.get(db).is_some_and(|d| d.appending > 0 || d.awaited > 0)
     }
 
     /// The primary may have begun a new fork behind what this side has.
     fn keep_following(&mut self, key: PartnerKey, conn: ConnId, db: &DbName) {
         let Some(theirs) = self.partners.get(&key).and_then(|p| p.theirs(db)).cloned() else { return };
         let Some(mine) = self.local(db).map(|l| l.copy.history.clone()) else { return };
+        if self.is_uncertain(db) {
+            return;
+        }
         if theirs.history.fork == mine.fork && theirs.history.forks == mine.forks {
             return;
         }
@@ -294,8 +302,10 @@ impl Node {
         if database.appending == 0 {
             self.settle_mode(db);
             for key in self.keys() {
-                if self.in_state(key, db).is_none() {
-                    self.settle_partner(key);
+                match self.in_state(key, db).cloned() {
+                    None => self.settle_partner(key),
+                    Some(InState::Following { conn, .. }) => self.keep_following(key, conn, db),
+                    Some(_) => {}
                 }
             }
         }

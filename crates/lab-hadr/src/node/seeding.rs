@@ -381,6 +381,9 @@ impl Node {
         let Some(seeding) = self.seeding_in(key, db) else { return };
         if seeding.ended && seeding.written == seeding.next && !seeding.finishing {
             seeding.finishing = true;
+            if let Some(database) = self.databases.get_mut(db) {
+                (database.awaited, database.finishing) = (database.awaited + 1, true);
+            }
             self.effects.push(Effect::SeedFinish { db: db.clone() });
         }
     }
@@ -396,6 +399,9 @@ impl Node {
     }
 
     pub(super) fn seed_write_failed(&mut self, db: &DbName, failure: &Failure) {
+        if let Some(database) = self.databases.get_mut(db).filter(|d| d.finishing) {
+            (database.awaited, database.finishing) = (database.awaited.saturating_sub(1), false);
+        }
         let Some(key) = self.seeding_partner(db) else { return };
         let conn = self.partners.get(&key).and_then(super::Partner::conn);
         let Some(seed) = self.seeding_in(key, db).map(|s| s.seed) else { return };
