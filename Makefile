@@ -3,7 +3,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: demo test lint bench fuzz build-tools
 
-# The main job as far as it exists: start an instance, load Chinook, query it.
+# The main job as far as it exists: Chinook on one instance, a live copy on another, a failover there and back.
 demo: build-tools
 	cargo xtask demo
 
