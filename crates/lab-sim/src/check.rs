@@ -46,6 +46,15 @@ impl World {
         }
     }
 
+    /// What comes from a primary is durable there: it could lose it otherwise, and its secondary would be ahead of it.
+    pub(crate) fn check_durable_elsewhere(&mut self, i: usize, db: &DbName, ids: &[i64]) {
+        let has = |id: &i64| self.truth.durable.iter().any(|(n, known)| *n != i && known.contains(id));
+        if let Some(id) = ids.iter().find(|id| !has(id)) {
+            let text = format!("{} has {id} of {db}, which is hardened nowhere else", instance_name(i));
+            self.broken(text);
+        }
+    }
+
     /// A copy may go on with the forks of another one only if those began behind all that it has.
     pub(crate) fn check_fork(&mut self, i: usize, db: &DbName, theirs: &History) {
         let Some(copy) = self.instances[i].copies.get(db) else { return };
@@ -219,8 +228,18 @@ impl World {
             }
             for db in &names {
                 self.check_copy(i, db);
+                self.check_redo(i, db);
             }
             self.check_synchronized(i);
+        }
+    }
+
+    /// What is shown on a secondary cannot be lost by it.
+    fn check_redo(&mut self, i: usize, db: &DbName) {
+        let Some(copy) = self.instances[i].copies.get(db) else { return };
+        if copy.control.mode == Mode::Secondary && copy.applied > copy.synced {
+            let (name, redone, hardened) = (instance_name(i), copy.applied.0, copy.synced.0);
+            self.broken(format!("{name} has redone {db} up to {redone}, hardened is {hardened}"));
         }
     }
 
@@ -239,12 +258,29 @@ impl World {
                 ) else {
                     continue;
                 };
+                // The node has not been told yet that the copy is another one now.
+                if database.local.as_ref().is_none_or(|l| l.copy.history.fork != mine.history().fork) {
+                    continue;
+                }
                 self.counts.add("synchronized copies compared");
+                let alone = mine.content.iter().rev().take_while(|e| e.end > theirs.synced).find(|e| {
+                    self.truth.commits.get(&e.id).is_some_and(|c| c.outcome == Outcome::Acknowledged && c.instance == i)
+                });
+                if let Some(alone) = alone.filter(|_| self.says_synchronized(peer, i, &database.db)) {
+                    let text = format!(
+                        "{} says that {} is SYNCHRONIZED for {}, and has acknowledged {}, which the other has not hardened",
+                        instance_name(i),
+                        instance_name(peer),
+                        database.db,
+                        alone.id
+                    );
+                    return self.broken(text);
+                }
                 let ends = mine.end().min(theirs.end());
                 let same =
                     |c: &SimCopy| c.content.iter().take_while(|e| e.end <= ends).copied().collect::<Vec<_>>();
-                // A peer that was forced to go its own way has not been heard of yet.
-                if theirs.control.mode == Mode::Secondary && same(mine) != same(theirs) {
+                // A peer that was forced to go its own way may not have been heard of yet: then it does not say so itself.
+                if same(mine) != same(theirs) && self.says_synchronized(peer, i, &database.db) {
                     let text = format!(
                         "{} says that {} is SYNCHRONIZED for {}, and they differ before {}",
                         instance_name(i),
@@ -256,6 +292,15 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Whether a secondary says so of itself.
+    fn says_synchronized(&self, i: usize, peer: usize, db: &DbName) -> bool {
+        let view = self.instances[i].node.as_ref().map(lab_hadr::Node::view).unwrap_or_default();
+        let to_peer = |key| self.instances[i].docs.groups.iter().any(|g| g.key() == key && g.peer == peer);
+        view.partners.iter().filter(|p| p.role == Role::Secondary && to_peer(p.key)).any(|p| {
+            p.databases.iter().any(|d| d.db == *db && d.state == SyncState::Synchronized)
+        })
     }
 
     /// Everything that was acknowledged is there in the end.

@@ -61,6 +61,8 @@ pub(crate) struct SimCopy {
     pub(crate) log_start: Lsn,
     log: Vec<u8>,
     pub(crate) synced: Lsn,
+    /// What the store takes for synced.
+    pub(crate) believed: Lsn,
     /// What the log holds, and held before it was truncated.
     pub(crate) content: Vec<Entry>,
     // Gone in a crash.
@@ -116,6 +118,7 @@ impl SimCopy {
             log_start: Lsn(0),
             log: Vec::new(),
             synced: Lsn(0),
+            believed: Lsn(0),
             content: Vec::new(),
             pages: PageMap::new(),
             checksum: 0,
@@ -153,6 +156,7 @@ impl SimCopy {
         copy.log_start = snapshot.lsn;
         copy.seeded_at = snapshot.lsn;
         copy.synced = snapshot.lsn;
+        copy.believed = snapshot.lsn;
         copy.applied = snapshot.lsn;
         copy.content.clone_from(&snapshot.content);
         copy.pages.clone_from(&snapshot.pages);
@@ -189,7 +193,7 @@ impl SimCopy {
             copy: Copy {
                 history: self.history(),
                 log_start: self.log_start,
-                hardened: self.synced,
+                hardened: self.believed,
                 redone: self.applied,
             },
             mode: self.control.mode,
@@ -207,7 +211,7 @@ impl SimCopy {
         let mut record =
             Record::between((lsn, self.control.fork, PAGE), &self.pages, &after, |n| !imaged.contains(&n));
         record.time = id;
-        record.hardened = self.synced;
+        record.hardened = self.believed;
         record.flags = if self.flag_next { Record::RESTART_POINT } else { 0 };
         record.note.session = session;
         self.flag_next = false;
@@ -436,6 +440,7 @@ impl SimCopy {
         self.log.truncate((end.0 - self.log_start.0) as usize);
         self.content.retain(|e| e.end <= end);
         self.synced = end;
+        self.believed = end;
         self.restart_here();
         Ok(())
     }

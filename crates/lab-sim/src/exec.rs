@@ -88,7 +88,7 @@ impl World {
     pub(crate) fn harden(&mut self, i: usize, db: &DbName) {
         let wait = self.sync_time(i);
         let life = self.instances[i].life;
-        let Some(copy) = self.copy_mut(i, db).filter(|c| !c.syncing && c.end() > c.synced) else { return };
+        let Some(copy) = self.copy_mut(i, db).filter(|c| !c.syncing && c.end() > c.believed) else { return };
         copy.syncing = true;
         let (generation, to) = (copy.generation, copy.end());
         self.at(wait, Happening::Synced { i, life, db: db.clone(), generation, to });
@@ -101,10 +101,11 @@ impl World {
         let Some(copy) = self.copy_mut(i, db).filter(|c| c.generation == generation) else { return };
         copy.syncing = false;
         let secondary = copy.control.mode == Mode::Secondary;
-        let mut told = to.max(copy.synced);
+        let mut told = to.max(copy.believed);
         if secondary && too_far {
             told = copy.content.iter().find(|e| e.lsn == told).map_or(told, |e| e.end);
         }
+        copy.believed = copy.believed.max(to);
         if !(secondary && lie) {
             self.is_durable(i, db, to);
         }
@@ -127,6 +128,7 @@ impl World {
         let Some(copy) = self.instances[i].copies.get_mut(db) else { return };
         let from = copy.synced;
         copy.synced = copy.synced.max(to);
+        copy.believed = copy.believed.max(to);
         let new =
             copy.content.iter().rev().take_while(|e| e.end > from).filter(|e| e.end <= to).map(|e| e.id);
         self.truth.durable.entry(i).or_default().extend(new);
@@ -143,7 +145,7 @@ impl World {
         let max = self.options.ship_bytes;
         let early = self.has(Planted::ShipUnhardened);
         let read = self.copy_mut(i, db).map(|copy| {
-            let to = if early { copy.end() } else { copy.synced };
+            let to = if early { copy.end() } else { copy.believed };
             (copy.log_start, copy.seeded_at <= from, copy.read(from, to, max))
         });
         let failure = match read {
@@ -200,6 +202,8 @@ impl World {
                 let (end, time) = (copy.end(), entries.last().map_or(0, |e| e.id));
                 self.counts.add("appends");
                 self.check_received(i, db, &entries);
+                let ids: Vec<i64> = entries.iter().map(|e| e.id).collect();
+                self.check_durable_elsewhere(i, db, &ids);
                 self.tell(i, Event::Appended { db: db.clone(), end, end_time: time });
                 self.harden(i, db);
             }
@@ -229,8 +233,8 @@ impl World {
             copy.redoing = false;
             return;
         }
-        let to = if past { copy.end() } else { copy.synced };
-        let done = copy.redo(if lie { records - 1 } else { records }, to, &mut self.dice);
+        let to = if past { copy.end() } else { copy.believed };
+        let done = copy.redo(records, to, &mut self.dice);
         copy.redoing = false;
         let (redone, time) = (copy.applied, copy.local().redone_time);
         let more = copy.applied < to;
@@ -266,7 +270,7 @@ impl World {
         let early = self.has(Planted::HeldTooEarly);
         let Some(copy) = self.copy_mut(i, db) else { return };
         copy.hold = to;
-        let end = if early { copy.synced } else { copy.end() };
+        let end = if early { copy.log_start } else { copy.end() };
         self.tell(i, Event::Held { db: db.clone(), mark, end });
         self.answer_clients(i, db);
     }
@@ -301,7 +305,7 @@ impl World {
     fn promote(&mut self, i: usize, db: &DbName) {
         let durable = self.becomes_durable(i);
         let Some(copy) = self.instances[i].copies.get(db) else { return };
-        let (end, synced, applied) = (copy.end(), copy.synced, copy.applied);
+        let (end, synced, applied) = (copy.end(), copy.believed, copy.applied);
         if copy.control.mode == Mode::Primary {
             return self.broken(format!("the primary copy of {db} is to be promoted"));
         }
@@ -333,8 +337,12 @@ impl World {
     }
 
     fn set_role(&mut self, i: usize, group: GroupId, role: Role) {
-        let durable = self.becomes_durable(i) && !(self.has(Planted::RoleNotDurable) && self.dice.coin());
+        let durable = self.becomes_durable(i);
         let now = self.now;
+        if self.has(Planted::RoleNotDurable) {
+            let instance = &mut self.instances[i];
+            instance.docs_after_crash.get_or_insert(instance.docs.clone());
+        }
         let Some(doc) = self.instances[i].docs.group_mut(group) else { return };
         if durable {
             (doc.role, doc.role_at, doc.forced) = (role, now, false);
@@ -501,6 +509,8 @@ impl World {
         copy.control.base.pages = pages;
         self.counts.add(if writing.rewind { "rewinds done" } else { "seedings done" });
         self.check_replacement(i, db, &copy);
+        let ids: Vec<i64> = copy.content.iter().map(|e| e.id).collect();
+        self.check_durable_elsewhere(i, db, &ids);
         if durable {
             self.put_copy(i, db, copy);
         }

@@ -56,6 +56,7 @@ impl World {
     fn change(&mut self, i: usize, group: GroupId, what: &'static str, change: impl FnOnce(&mut GroupDoc)) {
         if let Some(doc) = self.instances[i].docs.group_mut(group) {
             change(doc);
+            self.instances[i].docs_after_crash = None;
             self.counts.add(what);
             self.tell_config(i);
         }

@@ -37,7 +37,7 @@ pub enum Planted {
     ShipUnhardened,
     /// A copy shows commits that are not hardened.
     SeedUnhardened,
-    /// When commits are held back, those that wait for the disk are forgotten.
+    /// When commits are held back, those that were made before are forgotten.
     HeldTooEarly,
     /// A promoted copy is secondary again after a crash.
     PromoteNotDurable,

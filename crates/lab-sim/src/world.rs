@@ -95,6 +95,8 @@ pub(crate) struct Instance {
     clock_ahead_ms: u64,
     // Durable.
     pub(crate) docs: Docs,
+    /// What a crash brings back, if that is a bug.
+    pub(crate) docs_after_crash: Option<Docs>,
     pub(crate) copies: BTreeMap<DbName, SimCopy>,
     // Gone in a crash.
     pub(crate) next_conn: u64,
@@ -576,6 +578,7 @@ impl Instance {
             started: 0,
             clock_ahead_ms,
             docs: Docs::default(),
+            docs_after_crash: None,
             copies: BTreeMap::new(),
             next_conn: 1,
             inbox: VecDeque::new(),
@@ -608,6 +611,9 @@ impl Instance {
     fn end_life(&mut self) -> u64 {
         self.life += 1;
         self.node = None;
+        if let Some(docs) = self.docs_after_crash.take() {
+            self.docs = docs;
+        }
         self.inbox.clear();
         self.inbox_due = 0;
         self.readings.clear();
