@@ -5,7 +5,7 @@
 //! long, or wait for sessions, is left to the worker, and with it the rest: order is kept.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use lab_hadr::{DbName, Effect, Event, Node, Tick, View};
@@ -151,14 +151,23 @@ impl Hadr {
         }
     }
 
-    /// Hardens what was received. The store tells when that is done.
+    /// Hardens what was received, unless somebody does so just now, who then hardens this, too. The store tells when it is
+    /// done.
+    ///
+    /// NB: never by waiting for it. This may be the log's own thread, which others wait for.
     fn harden(&self) {
         // Taken out first: a guard in the loop's head would be held through the loop, and hardening comes back here.
         let unhardened = std::mem::take(&mut *lock(&self.runner.unhardened));
         for (db, store, end) in unhardened {
-            if let Err(e) = store.wait_hardened(end) {
-                self.tell(Event::AppendFailed { db, failure: super::failure(&e) });
-            }
+            let hadr = Weak::clone(&self.me);
+            store.when_hardened(
+                end,
+                Box::new(move |hardened| {
+                    if let (Err(e), Some(hadr)) = (hardened, hadr.upgrade()) {
+                        hadr.tell(Event::AppendFailed { db, failure: super::failure(&e) });
+                    }
+                }),
+            );
         }
     }
 
