@@ -198,9 +198,8 @@ impl World {
                 self.tell_config(i);
             }
             Task::Recreate { i, mut doc } => {
-                let has = |db: &&DbName| {
-                    self.instances[i].copies.contains_key(*db) && !doc.databases.contains(*db)
-                };
+                let has =
+                    |db: &&DbName| self.instances[i].copies.contains_key(*db) && !doc.databases.contains(*db);
                 let new: Vec<DbName> = self.databases.iter().filter(has).cloned().collect();
                 doc.databases.extend(new);
                 doc.role_at = self.now;
@@ -379,7 +378,7 @@ impl World {
                     if self.now < tried + PATIENCE_US {
                         continue;
                     }
-                    let leads = self.instances[peer].copies.contains_key(&db);
+                    let leads = self.instances[peer].copies.get(&db).is_some_and(|c| c.applied == c.end());
                     if leads && (!automatic || !self.options.keeps_log) {
                         self.counts.add("copies restored by hand");
                         self.restore(peer, i, &db);

@@ -11,7 +11,7 @@
 //! stays secondary until it has heard of it. An offer is good on its connection alone; a peer that speaks on a new one and
 //! is no primary will never become it by the old one.
 
-use lab_store::Lsn;
+use lab_store::{Lsn, common_point};
 
 use super::{Access, ConnId, Effect, Mode, Node, PartnerKey, Tick};
 use crate::wire::Message;
@@ -136,7 +136,9 @@ impl Node {
         let was_primary = role_wanted == Role::Primary;
         let peer = partner.peer.as_ref().map(|p| p.role);
         match handover.phase {
-            Phase::Synchronizing | Phase::Draining if late && (was_primary || peer != Some(Role::Primary)) => {
+            Phase::Synchronizing | Phase::Draining
+                if late && (was_primary || peer != Some(Role::Primary)) =>
+            {
                 self.take_back(key, 41969, "the secondary replica did not catch up in time");
             }
             Phase::Synchronizing if role != Role::Primary => {
@@ -162,11 +164,35 @@ impl Node {
                 self.finish_handover(key, Err((41968, "the role was changed meanwhile".to_owned())));
             }
             Phase::Offered(_) if peer == Some(Role::Primary) => self.finish_handover(key, Ok(())),
+            Phase::Offered(on)
+                if on != partner.conn() && peer == Some(Role::Secondary) && self.peer_has_alone(partner) =>
+            {
+                // It had taken over, and somebody has made it secondary since. Who leads now, somebody must decide.
+                let text = "the secondary replica took over, and gave way again".to_owned();
+                self.finish_handover(key, Err((41968, text)));
+            }
             Phase::Offered(on) if on != partner.conn() && peer == Some(Role::Secondary) => {
                 self.take_back(key, 41969, "the secondary replica did not take over");
             }
             Phase::Offered(_) => {}
         }
+    }
+
+    /// Whether the peer has log that this side has not.
+    fn peer_has_alone(&self, partner: &super::Partner) -> bool {
+        partner.spec.databases.iter().any(|db| {
+            let (Some(mine), Some(theirs)) = (self.local(db), partner.theirs(db)) else { return false };
+            let common = common_point(&mine.copy.history, &theirs.history).map(|c| c.lsn);
+            common != Some(theirs.history.end)
+        })
+    }
+
+    /// Whether this side has log that the peer has not.
+    pub(super) fn has_alone(&self, key: PartnerKey, db: &DbName) -> bool {
+        let theirs = self.partners.get(&key).and_then(|p| p.theirs(db));
+        let (Some(mine), Some(theirs)) = (self.local(db), theirs) else { return false };
+        let common = common_point(&mine.copy.history, &theirs.history).map(|c| c.lsn);
+        common != Some(mine.copy.history.end)
     }
 
     fn offer(&mut self, key: PartnerKey) {
