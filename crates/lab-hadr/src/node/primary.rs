@@ -141,7 +141,7 @@ impl Node {
                          encompassed in the local copy of the database log."
                         ),
                     ))
-                } else if from < local.copy.log_start || from > local.copy.hardened {
+                } else if from < local.copy.log_start || from > local.copy.history.end {
                     Some((
                         1408,
                         format!(
