@@ -182,7 +182,8 @@ impl SimCopy {
         History { fork, forks, end }
     }
 
-    fn fork_at(&self, lsn: Lsn) -> ForkId {
+    /// The fork of what stands there, or will stand there.
+    pub(crate) fn fork_at(&self, lsn: Lsn) -> ForkId {
         self.control.forks.iter().find(|f| lsn < f.end).map_or(self.control.fork, |f| f.fork)
     }
 

@@ -379,7 +379,10 @@ impl World {
         let bound = 40 + 40 * self.databases.len() * self.options.topology.instances();
         self.note(|w| format!("{} <- {}", w.instances[i].name, crate::show::event(&event)));
         self.counts.add("events");
-        let configured = matches!(event, Event::Configured(_));
+        let (configured, told) = match &event {
+            Event::Configured(config) => (true, config.databases.clone()),
+            _ => (false, BTreeMap::new()),
+        };
         let tick = Tick((self.now - self.instances[i].started) / 1000);
         let Some(node) = &mut self.instances[i].node else { return };
         let effects = node.step(tick, event);
@@ -388,8 +391,11 @@ impl World {
         }
         // A statement that lowers it counts at once, one that raises it when it is done.
         let docs = &self.instances[i].docs;
-        let required = self.databases.iter().map(|db| (db.clone(), docs.required(db)));
-        let required: BTreeMap<DbName, u32> = required.filter(|_| configured).collect();
+        let required = self.databases.iter().filter(|_| configured).map(|db| {
+            let told = told.get(db).map_or(0, |spec| spec.required_synchronized);
+            (db.clone(), if self.has(Planted::IgnoreRequired) { docs.required(db) } else { told })
+        });
+        let required: BTreeMap<DbName, u32> = required.collect();
         for (db, n) in &required {
             let now = self.instances[i].required.entry(db.clone()).or_insert(0);
             *now = (*now).min(*n);

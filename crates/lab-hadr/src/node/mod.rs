@@ -108,8 +108,10 @@ struct Partner {
     /// Log on its way here.
     ins: BTreeMap<DbName, InStream>,
     handover: Option<Handover>,
-    /// The role was changed, and is not kept yet: what the databases are to be is still that of the former one.
-    role_pending: bool,
+    /// The peer has offered its role, and this side is about to take it.
+    taking_over: bool,
+    /// So often was the role changed and is not kept yet: what the databases are to be is still that of a former one.
+    role_pending: u32,
     /// What the peer was told last.
     told: Option<Status>,
     /// Databases that both sides were found to be primary of, with the peer's fork.
@@ -220,8 +222,9 @@ impl Node {
             }
             match self.partners.get_mut(&spec.key) {
                 Some(partner) => {
-                    partner.role_pending = false;
-                    partner.spec = spec;
+                    partner.role_pending = partner.role_pending.saturating_sub(1);
+                    let role = if partner.role_pending > 0 { partner.spec.role } else { spec.role };
+                    partner.spec = PartnerSpec { role, ..spec };
                 }
                 None => {
                     self.partners.insert(spec.key, Partner::new(spec));
@@ -286,6 +289,7 @@ impl Node {
 
     fn settle_partner(&mut self, key: PartnerKey) {
         self.tell_status(key);
+        self.settle_taking_over(key);
         let Some(partner) = self.partners.get(&key) else { return };
         let Some(peer) = &partner.peer else { return };
         match (self.role_in_effect(partner), peer.role) {
@@ -307,7 +311,7 @@ impl Node {
                 Role::Resolving => true,
             }
         };
-        let all = !partner.role_pending && partner.spec.databases.iter().all(there);
+        let all = partner.role_pending == 0 && partner.spec.databases.iter().all(there);
         if all { partner.spec.role } else { Role::Resolving }
     }
 
@@ -413,7 +417,8 @@ impl Partner {
             outs: BTreeMap::new(),
             ins: BTreeMap::new(),
             handover: None,
-            role_pending: false,
+            taking_over: false,
+            role_pending: 0,
             told: None,
             parted: BTreeMap::new(),
         }

@@ -47,6 +47,9 @@ impl Node {
     }
 
     pub(super) fn settle_mode(&mut self, db: &DbName) {
+        if self.partners.values().any(|p| p.role_pending > 0 && p.spec.databases.contains(db)) {
+            return;
+        }
         let Some(database) = self.databases.get_mut(db) else { return };
         let (Some(spec), Some(local)) = (database.spec, &database.copy) else {
             database.access = None;
@@ -261,7 +264,26 @@ impl Node {
             let text = "the secondary replica does not have the end of every database's log".to_owned();
             return self.send(conn, Message::HandoverRefused { number: 41969, text });
         }
+        if let Some(partner) = self.partners.get_mut(&key) {
+            partner.taking_over = true;
+        }
         self.set_role(key, Role::Primary);
+    }
+
+    /// A peer that has offered its role and is primary again before this side is has been forced to be: the offer is void.
+    pub(super) fn settle_taking_over(&mut self, key: PartnerKey) {
+        let Some(partner) = self.partners.get(&key).filter(|p| p.taking_over) else { return };
+        let taken = self.role_in_effect(partner) == Role::Primary;
+        let void = !taken && partner.peer.as_ref().is_some_and(|p| p.role == Role::Primary);
+        if !taken && !void {
+            return;
+        }
+        if let Some(partner) = self.partners.get_mut(&key) {
+            partner.taking_over = false;
+        }
+        if void {
+            self.set_role(key, Role::Secondary);
+        }
     }
 
     /// Changes the role that this side is to have. It counts at once: what the peer is told from now on must not be what
@@ -269,7 +291,7 @@ impl Node {
     fn set_role(&mut self, key: PartnerKey, role: Role) {
         if let Some(partner) = self.partners.get_mut(&key) {
             partner.spec.role = role;
-            partner.role_pending = true;
+            partner.role_pending += 1;
         }
         self.effects.push(Effect::SetRole { group: key.group, role });
         self.tell_status(key);

@@ -176,6 +176,12 @@ impl Node {
                     "the primary's log does not reach back to its end",
                 );
             }
+            Some(_) if goes_beyond(&mine.history, &theirs.history) => {
+                // No fork parts them: the primary is behind, as a forwarder may be, and has to catch up. Nothing is thrown
+                // away for that.
+                let why = "its log goes on where the primary's ends, and no fork began there";
+                self.fail_in(key, db, 35265, why.to_owned());
+            }
             Some(since) => {
                 self.set_in(key, db, InState::ReadingFork { since });
                 let other = theirs.history;
@@ -452,4 +458,11 @@ impl Node {
             }
         }
     }
+}
+
+/// Whether this log goes on where the other one ends, on the same fork.
+fn goes_beyond(mine: &crate::History, theirs: &crate::History) -> bool {
+    common_point(mine, theirs).map(|c| c.lsn) == Some(theirs.end)
+        && theirs.end < mine.end
+        && mine.fork_at(theirs.end) == theirs.fork
 }
