@@ -378,7 +378,11 @@ impl World {
                     if self.now < tried + PATIENCE_US {
                         continue;
                     }
-                    let leads = self.instances[peer].copies.get(&db).is_some_and(|c| c.applied == c.end());
+                    let leads = self.instances[peer].copies.get(&db).is_some_and(|c| {
+                        let old = self.instances[i].copies.get(&db);
+                        let is_behind = old.is_some_and(|old| c.content.iter().all(|e| old.content.contains(e)));
+                        c.applied == c.end() && !is_behind
+                    });
                     if leads && (!automatic || !self.options.keeps_log) {
                         self.counts.add("copies restored by hand");
                         self.restore(peer, i, &db);

@@ -92,7 +92,8 @@ impl Node {
         }
         let Some(partner) = self.partners.get(&key) else { return };
         let mut parted = Vec::new();
-        for db in &partner.spec.databases {
+        // Where the end of this side's log is not known yet, this is done again once it is.
+        for db in partner.spec.databases.iter().filter(|db| !self.is_uncertain(db)) {
             let (Some(mine), Some(theirs)) = (self.local(db), partner.theirs(db)) else { continue };
             if let Some(since) = common_point(&mine.copy.history, &theirs.history).map(|c| c.lsn)
                 && partner.parted.get(db) != Some(&theirs.history.fork)

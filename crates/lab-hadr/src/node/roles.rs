@@ -102,13 +102,14 @@ impl Node {
         if self.role_in_effect(partner) != Role::Primary {
             return refused(self, 35251, "this replica is not the primary one".to_owned());
         }
-        let is_primary = |db: &DbName| self.local(db).is_some_and(|local| local.mode == Mode::Primary);
-        if !partner.spec.databases.iter().all(is_primary) {
+        if !self.leads(partner) {
             // The peer would become a second primary beside the one that this side follows.
             let text = "this replica forwards the log of another one: fail over there first".to_owned();
             return refused(self, 35251, text);
         }
-        if partner.handover.is_some() {
+        // One of the same databases, in whichever group it is.
+        let shares = |p: &super::Partner| p.spec.databases.iter().any(|db| partner.spec.databases.contains(db));
+        if self.partners.values().any(|p| p.handover.is_some() && shares(p)) {
             return refused(self, 41968, "a role change is under way".to_owned());
         }
         if partner.peer.as_ref().map(|p| p.role) != Some(Role::Secondary) {
@@ -144,7 +145,7 @@ impl Node {
             {
                 self.take_back(key, 41969, "the secondary replica did not catch up in time");
             }
-            Phase::Synchronizing if role != Role::Primary => {
+            Phase::Synchronizing if role != Role::Primary || !self.leads(partner) => {
                 self.finish_handover(key, Err((41968, "the role was changed meanwhile".to_owned())));
             }
             Phase::Synchronizing => {
@@ -179,6 +180,12 @@ impl Node {
             }
             Phase::Offered(_) => {}
         }
+    }
+
+    /// Whether the databases of a group are written on this side, and not only forwarded.
+    fn leads(&self, partner: &super::Partner) -> bool {
+        let is_primary = |db: &DbName| self.local(db).is_some_and(|local| local.mode == Mode::Primary);
+        partner.spec.databases.iter().all(is_primary)
     }
 
     /// Whether the peer has log that this side has not.

@@ -240,7 +240,7 @@ impl Node {
     }
 
     /// Where this side's log ends, or what copy there is, is not known yet. What is to be decided waits for that.
-    fn is_uncertain(&self, db: &DbName) -> bool {
+    pub(super) fn is_uncertain(&self, db: &DbName) -> bool {
         self.databases.get(db).is_some_and(|d| d.appending > 0 || d.awaited > 0)
     }
 
