@@ -278,6 +278,11 @@ pub enum CloseReason {
         /// The name that it had.
         name: String,
     },
+    /// The time of that certificate is over.
+    CertificateExpired {
+        /// The name that it has.
+        name: String,
+    },
     /// This endpoint shows another certificate now.
     IdentityReplaced,
     /// The endpoint was stopped.
@@ -302,7 +307,7 @@ impl CloseReason {
             CloseReason::ByPeer(goodbye) | CloseReason::Asked(goodbye) => goodbye.number,
             CloseReason::Protocol(_) => 9642,
             CloseReason::QueueFull => 35_206,
-            CloseReason::CertificateRemoved { .. } => 28_035,
+            CloseReason::CertificateRemoved { .. } | CloseReason::CertificateExpired { .. } => 28_035,
             CloseReason::IdentityReplaced => 28_036,
             CloseReason::Stopped => 9666,
         }
@@ -319,6 +324,7 @@ impl std::fmt::Display for CloseReason {
             CloseReason::CertificateRemoved { name } => {
                 write!(f, "the certificate '{name}' is no longer accepted")
             }
+            CloseReason::CertificateExpired { name } => write!(f, "the certificate '{name}' has expired"),
             CloseReason::IdentityReplaced => f.write_str("the endpoint's certificate was replaced"),
             CloseReason::Stopped => {
                 f.write_str("The Database Mirroring endpoint is in disabled or stopped state.")

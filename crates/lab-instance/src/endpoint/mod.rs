@@ -170,6 +170,12 @@ impl Endpoint {
         Ok(())
     }
 
+    /// Ends the connections whose peers would not be let in any more because their certificates have expired. Nobody does
+    /// so by itself: the owner asks for it as often as that matters.
+    pub fn end_expired(&self) {
+        self.service.end_expired();
+    }
+
     /// Dials, in a thread of its own: `opened` or `dial_failed` follows with this key, unless the endpoint is stopped first.
     ///
     /// # Errors

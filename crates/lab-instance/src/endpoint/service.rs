@@ -115,6 +115,16 @@ impl Service {
         }
     }
 
+    pub(super) fn end_expired(&self) {
+        let now = (self.clock)();
+        for connection in self.connections() {
+            let certificate = &connection.peer.certificate;
+            if now > certificate.not_after {
+                connection.close(CloseReason::CertificateExpired { name: certificate.name.clone() });
+            }
+        }
+    }
+
     pub(super) fn stop(&self, address: SocketAddr) {
         let open: Vec<Arc<Connection>> = {
             let mut live = lock(&self.live);

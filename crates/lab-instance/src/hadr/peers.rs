@@ -76,6 +76,12 @@ impl Peers {
         })
     }
 
+    pub(super) fn end_expired(&self) {
+        if let Some(open) = self.open() {
+            open.endpoint.end_expired();
+        }
+    }
+
     pub(super) fn stop(&self) {
         let open = self.open.write().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(open) = open {

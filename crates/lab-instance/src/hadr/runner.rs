@@ -16,6 +16,8 @@ use crate::answer::lock;
 
 /// How often time is told.
 const TICK: Duration = Duration::from_millis(100);
+/// How often it is looked whether a certificate has expired.
+const EXPIRY: Duration = Duration::from_secs(1);
 
 pub(super) struct Runner {
     inner: Mutex<Inner>,
@@ -175,6 +177,7 @@ impl Hadr {
     pub(super) fn work(&self) {
         let runner = &self.runner;
         let mut ticked = Instant::now();
+        let mut expired = Instant::now();
         loop {
             let mut inner = lock(&runner.inner);
             if inner.stopping {
@@ -199,6 +202,10 @@ impl Hadr {
                 ticked = Instant::now();
                 self.tell(Event::Tick);
                 self.watch();
+            }
+            if expired.elapsed() >= EXPIRY {
+                expired = Instant::now();
+                self.peers.end_expired();
             }
         }
     }

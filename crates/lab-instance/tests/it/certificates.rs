@@ -413,3 +413,23 @@ fn an_endpoint_that_trusts_nobody_still_answers_for_itself() {
     assert!(matches!(events.recv_timeout(super::PATIENCE), Ok(Event::Refused(f)) if f.number == 28_035));
     endpoint.stop();
 }
+
+#[test]
+fn a_certificate_that_expires_ends_what_it_let_in() {
+    let (dialer, acceptor, ..) = connected();
+    acceptor.clock.set(NOW + DAY);
+    acceptor.endpoint.end_expired();
+    // Nothing has happened so far: the last moment still counts.
+    assert!(acceptor.events.try_recv().is_err());
+    acceptor.clock.set(NOW + DAY + 1);
+    acceptor.endpoint.end_expired();
+    assert_eq!(acceptor.closed(), CloseReason::CertificateExpired { name: "one".to_owned() });
+    let told = dialer.closed();
+    assert!(
+        matches!(&told, CloseReason::ByPeer(g) if g.number == 28_035 && g.text.contains("has expired")),
+        "{told:?}"
+    );
+    dialer.dial(acceptor.endpoint.address());
+    assert!(dialer.dial_failed().detail.contains("expired"));
+    assert_eq!(acceptor.refused().number, 28_035);
+}
