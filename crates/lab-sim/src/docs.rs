@@ -75,6 +75,7 @@ impl Docs {
                 group: group.name.clone(),
                 here: group.here.clone(),
                 there: group.there.clone(),
+                names_server: true,
                 role: group.role,
                 commit_mode: if group.synchronous {
                     CommitMode::Synchronous

@@ -64,7 +64,7 @@ impl Ord for Due {
 pub(crate) struct Reading {
     pub(crate) chunks: VecDeque<Vec<u8>>,
     /// It was told of only once what it shows is hardened.
-    pub(crate) begin: Option<(DbName, Lsn, u64)>,
+    pub(crate) begin: Option<(DbName, Lsn)>,
 }
 
 /// A copy that is being written.
@@ -312,6 +312,7 @@ impl World {
             instance: instance.name.clone(),
             format: 1,
             collation: "SQL_Latin1_General_CP1_CI_AS".to_owned(),
+            managed: false,
             nonce: 1_000_000 + self.now / 1000 + instance.clock_ahead_ms,
         };
         instance.node = Some(Node::new(config));

@@ -121,6 +121,8 @@ pub struct LiveDatabase {
     pub synchronization_state: SynchronizationState,
     pub database_state: DatabaseState,
     pub suspend_reason: Option<SuspendReason>,
+    /// Why nothing moves, where that is an error: no column has it, but the error log and the link's state.
+    pub error: Option<(i32, String)>,
     pub recovery_lsn: Option<Lsn>,
     pub truncation_lsn: Option<Lsn>,
     pub last_sent_lsn: Option<Lsn>,
@@ -148,6 +150,7 @@ impl LiveDatabase {
             synchronization_state,
             database_state,
             suspend_reason: None,
+            error: None,
             recovery_lsn: None,
             truncation_lsn: None,
             last_sent_lsn: None,

@@ -54,6 +54,7 @@ fn spec(group: &Group, local: &LocalGroup, here: &Partnering, there: &Partnering
         group: group.name.clone(),
         here: here.name.clone(),
         there: there.name.clone(),
+        names_server: there.url.server.is_some(),
         role: group.role,
         commit_mode: if both { Synchronous } else { Asynchronous },
         seeding_mode: here.seeding_mode,

@@ -52,6 +52,7 @@ impl Node {
             nonce,
             format: self.config.format,
             collation: self.config.collation.clone(),
+            managed: self.config.managed,
         }
     }
 
@@ -231,6 +232,11 @@ impl Node {
                     self.config.instance, hello.to, hello.group, hello.from
                 ),
             )),
+            // As if all that comes from a managed instance had to go through its gateway: the link does not come about.
+            Some(partner) if hello.managed && !partner.spec.names_server => Some((
+                33320,
+                "Tried to send redirect request but the redirect string is empty".to_owned(),
+            )),
             Some(_) if hello.version < VERSION_MIN || hello.version_min > VERSION => Some((
                 35207,
                 format!(
@@ -273,6 +279,7 @@ impl Node {
         partner.link = Link::Up { conn };
         partner.last_error = None;
         partner.peer_format = hello.format;
+        partner.peer_managed = hello.managed;
         let (here, there) = (partner.spec.here.clone(), partner.spec.there.clone());
         self.report(
             35266,

@@ -38,6 +38,8 @@ pub struct PartnerSpec {
     pub here: String,
     /// What the peer is called.
     pub there: String,
+    /// Whether the peer's URL names the server behind the gateway of a managed instance: `;Server=[...]`.
+    pub names_server: bool,
     /// The role that this side is to have.
     pub role: Role,
     /// The mode as it is set on this side: a pair is synchronous only if both sides are.

@@ -47,6 +47,8 @@ pub struct NodeConfig {
     pub format: u16,
     /// The server's collation.
     pub collation: String,
+    /// It is a managed instance.
+    pub managed: bool,
     /// Larger than that of the same instance's earlier lives: milliseconds of a wall clock at the start.
     pub nonce: u64,
 }
@@ -102,6 +104,8 @@ struct Partner {
     peer_was_asked: bool,
     /// The format of its databases.
     peer_format: u16,
+    /// It is a managed instance, as it has said.
+    peer_managed: bool,
     last_error: Option<LinkError>,
     /// Log on its way to the peer.
     outs: BTreeMap<DbName, OutStream>,
@@ -413,6 +417,7 @@ impl Partner {
             peer_is_fresh: false,
             peer_was_asked: false,
             peer_format: 0,
+            peer_managed: false,
             last_error: None,
             outs: BTreeMap::new(),
             ins: BTreeMap::new(),

@@ -38,14 +38,14 @@ pub(super) enum InState {
     Suspended,
     /// What only this side has is being noted.
     ReadingFork { since: Lsn },
-    /// The peer was asked for a copy; with a position, for what rewinds this one. What only this side has was `noted` before, as far as its log tells.
-    SeedWanted { since: Option<Lsn>, noted: bool },
+    /// The peer was asked for a copy; with a position, for what rewinds this one.
+    SeedWanted { since: Option<Lsn> },
     /// A copy is coming in.
     Seeding(SeedIn),
     /// Log is coming in; the next record will stand there.
     Following { conn: ConnId, next: Lsn },
-    /// Why nothing moves, and when it is tried again.
-    Failed { why: String, retry_at: Option<Tick> },
+    /// Why nothing moves, by an error's number and text, and when it is tried again.
+    Failed { number: u32, why: String, retry_at: Option<Tick> },
 }
 
 impl Node {
@@ -120,7 +120,7 @@ impl Node {
     pub(super) fn fail_in(&mut self, key: PartnerKey, db: &DbName, number: u32, why: String) {
         self.report(number, format!("Always On: the database '{db}' does not follow: {why}"));
         let retry_at = Some(self.now.after(RETRY_MS));
-        self.set_in(key, db, InState::Failed { why, retry_at });
+        self.set_in(key, db, InState::Failed { number, why, retry_at });
     }
 
     fn decide(&mut self, key: PartnerKey, conn: ConnId, db: &DbName) {
@@ -137,14 +137,9 @@ impl Node {
         let may_create = partner.spec.may_create && automatic;
         let Some(local) = self.local(db) else {
             return if may_create && self.is_fed_by_another(key, db) {
-                self.fail_in(
-                    key,
-                    db,
-                    35250,
-                    "it is seeded by the primary of another group already".to_owned(),
-                );
+                self.fail_in(key, db, 35250, "it is seeded by the primary of another group already".to_owned());
             } else if may_create {
-                self.want_seed(key, conn, db, None, Vec::new(), false);
+                self.want_seed(key, conn, db, None, Vec::new());
             } else {
                 let why = "it is not here, and CREATE ANY DATABASE was not granted to the group, or seeding is manual";
                 self.fail_in(key, db, 19506, why.to_owned());
@@ -172,7 +167,7 @@ impl Node {
                     key,
                     conn,
                     db,
-                    (automatic, false),
+                    automatic,
                     "the primary's log does not reach back to its end",
                 );
             }
@@ -188,8 +183,7 @@ impl Node {
                 self.effects.push(Effect::ReadFork { db: db.clone(), since, other });
             }
             None if mine.history.first_fork() == theirs.history.first_fork() => {
-                let why = "it has no log in common with the primary's";
-                self.want_whole_seed(key, conn, db, (automatic, true), why);
+                self.want_whole_seed(key, conn, db, automatic, "it has no log in common with the primary's");
             }
             None => {
                 let why = "it is another database of the same name, which was never a copy of the primary's";
@@ -212,17 +206,10 @@ impl Node {
         })
     }
 
-    fn want_whole_seed(
-        &mut self,
-        key: PartnerKey,
-        conn: ConnId,
-        db: &DbName,
-        (automatic, noted): (bool, bool),
-        why: &str,
-    ) {
+    fn want_whole_seed(&mut self, key: PartnerKey, conn: ConnId, db: &DbName, automatic: bool, why: &str) {
         if automatic {
             self.report(35278, format!("Always On: the database '{db}' is seeded anew: {why}"));
-            self.want_seed(key, conn, db, None, Vec::new(), noted);
+            self.want_seed(key, conn, db, None, Vec::new());
         } else {
             self.fail_in(key, db, 1408, format!("{why}, and seeding is manual"));
         }
@@ -280,28 +267,25 @@ impl Node {
                             since.hex()
                         ),
                     );
-                    self.want_seed(key, conn, db, Some(since), pages.clone(), true);
+                    self.want_seed(key, conn, db, Some(since), pages.clone());
                 }
                 Err(Failure::LogGone) => {
                     let why = "its log does not reach back to where it parted from the primary's";
-                    self.want_whole_seed(key, conn, db, (automatic, true), why);
+                    self.want_whole_seed(key, conn, db, automatic, why);
                 }
                 Err(failure) => self.fail_in(key, db, 35265, failure.to_string()),
             }
         }
     }
 
-    pub(super) fn log(&mut self, key: PartnerKey, conn: ConnId, db: &DbName, from: Lsn, mut bytes: Vec<u8>) {
+    pub(super) fn log(&mut self, key: PartnerKey, conn: ConnId, db: &DbName, from: Lsn, bytes: Vec<u8>) {
         let Some(stream) = self.partners.get_mut(&key).and_then(|p| p.ins.get_mut(db)) else { return };
-        let end = Lsn(from.0.saturating_add(bytes.len() as u64));
-        // Anything else was on its way when this side asked for another place, or for none. What was on its way and goes
-        // on here is as good, but then what was asked for comes, too, and begins before that.
+        // Anything else was on its way when this side asked for another place, or for none.
         if let InState::Following { conn: on, next } = &mut stream.state
             && *on == conn
-            && (from..end).contains(next)
+            && *next == from
         {
-            bytes.drain(..(next.0 - from.0) as usize);
-            *next = end;
+            *next = Lsn(from.0.saturating_add(bytes.len() as u64));
             if let Some(database) = self.databases.get_mut(db) {
                 database.appending += 1;
             }
@@ -409,11 +393,11 @@ impl Node {
         let automatic =
             self.partners.get(&key).is_some_and(|p| p.spec.seeding_mode == SeedingMode::Automatic);
         match number {
-            1408 => self.want_whole_seed(key, conn, db, (automatic, false), text),
+            1408 => self.want_whole_seed(key, conn, db, automatic, text),
             1412 => {
                 self.seed_failed_here(key, db, number, text);
                 // Only a new beginning helps: as the documents say, the link is deleted and created again.
-                self.set_in(key, db, InState::Failed { why: text.to_owned(), retry_at: None });
+                self.set_in(key, db, InState::Failed { number, why: text.to_owned(), retry_at: None });
             }
             _ => self.fail_in(key, db, number, text.to_owned()),
         }

@@ -36,8 +36,8 @@ pub struct DatabaseView {
     pub state: SyncState,
     /// SET HADR SUSPEND, here.
     pub suspended: bool,
-    /// Why nothing moves.
-    pub why: Option<String>,
+    /// Why nothing moves: an error's number, and its text.
+    pub why: Option<(u32, String)>,
     /// On a primary: what was sent, and what the secondary has said.
     pub sent: Option<(Lsn, Progress)>,
     /// On a secondary: what the primary has said.
@@ -57,6 +57,8 @@ pub struct PartnerView {
     pub connected: bool,
     /// What the peer has said of itself.
     pub peer: Option<Status>,
+    /// Whether the peer has said that it is a managed instance, on this connection or an earlier one.
+    pub peer_managed: bool,
     /// Why there was no connection, last.
     pub last_error: Option<LinkError>,
     /// A planned failover is under way.
@@ -95,6 +97,7 @@ impl Node {
             wanted: partner.spec.role,
             connected: matches!(partner.link, Link::Up { .. }),
             peer: partner.peer.clone(),
+            peer_managed: partner.peer_managed,
             last_error: partner.last_error.clone(),
             failing_over: partner.handover.is_some(),
             databases: names.into_iter().map(|db| self.database_view(partner, db)).collect(),
@@ -120,15 +123,15 @@ impl Node {
                     SyncState::Synchronizing
                 }
             }
-            (None, Some((InState::ReadingFork { .. } | InState::SeedWanted { since: Some(_), .. }, _))) => {
+            (None, Some((InState::ReadingFork { .. } | InState::SeedWanted { since: Some(_) }, _))) => {
                 SyncState::Reverting
             }
             (None, Some((InState::Seeding(SeedIn { rewind: true, .. }), _))) => SyncState::Reverting,
-            (None, Some((InState::SeedWanted { since: None, .. } | InState::Seeding(_), _))) => {
+            (None, Some((InState::SeedWanted { since: None } | InState::Seeding(_), _))) => {
                 SyncState::Initializing
             }
-            (None, Some((InState::Failed { why: text, .. }, _))) => {
-                why = Some(text.clone());
+            (None, Some((InState::Failed { number, why: text, .. }, _))) => {
+                why = Some((*number, text.clone()));
                 SyncState::NotSynchronizing
             }
             (None, Some((InState::Asking | InState::Suspended, _)) | None) => SyncState::NotSynchronizing,

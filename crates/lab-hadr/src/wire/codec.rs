@@ -74,6 +74,11 @@ impl<'a> Reader<'a> {
         self.take(N)?.try_into().map_err(|_| Malformed)
     }
 
+    /// Whether there are fields that the first version of a message did not have.
+    pub(super) fn is_left(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     pub(super) fn u8(&mut self) -> Result<u8, Malformed> {
         self.array::<1>().map(|[b]| b)
     }

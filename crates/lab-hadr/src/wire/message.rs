@@ -34,6 +34,8 @@ pub struct Hello {
     pub format: u16,
     /// The server's collation.
     pub collation: String,
+    /// The speaker is a managed instance. The first version did not say so.
+    pub managed: bool,
 }
 
 /// What a replica has of a database.
@@ -205,6 +207,7 @@ impl Message {
                 w.u64(hello.nonce);
                 w.u16(hello.format);
                 w.text(&hello.collation);
+                w.u8(u8::from(hello.managed));
             }
             Message::Status(status) => {
                 w.u8(STATUS);
@@ -320,6 +323,7 @@ impl Message {
                 nonce: r.u64()?,
                 format: r.u16()?,
                 collation: r.text()?,
+                managed: r.is_left() && r.bool()?,
             }),
             STATUS => Message::Status(Status {
                 role: read_role(&mut r)?,

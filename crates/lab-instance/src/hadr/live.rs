@@ -128,7 +128,7 @@ impl Hadr {
                 let mut peer = LivePeer {
                     connected: partner.connected,
                     role: partner.peer.as_ref().map(|p| p.role),
-                    managed: false,
+                    managed: partner.peer_managed,
                     last_error: partner.last_error.as_ref().map(|e| ConnectError {
                         number: e.number as i32,
                         text: e.text.clone(),
@@ -239,6 +239,7 @@ fn here(partner: &PartnerView, database: &DatabaseView, at: &Stations, state: Da
     };
     let mut row = LiveDatabase::new(sync, state);
     row.suspend_reason = suspend_reason(partner, database);
+    row.error = database.why.as_ref().map(|(number, text)| (*number as i32, text.clone()));
     let Some(local) = &database.local else { return row };
     own_log(&mut row, local);
     if local.mode == lab_hadr::Mode::Secondary {

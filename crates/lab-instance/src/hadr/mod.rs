@@ -120,6 +120,7 @@ impl Hadr {
             instance: server.name().to_owned(),
             format: server.flavor().database_version() as u16,
             collation: server.collation_name().to_owned(),
+            managed: server.flavor().is_managed(),
             nonce,
         });
         let hadr = Arc::new_cyclic(|me| Hadr {

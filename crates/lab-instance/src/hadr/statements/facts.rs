@@ -8,6 +8,9 @@ use lab_store::RecoveryModel;
 
 use super::super::Hadr;
 
+/// SQL Server 2025.
+const NEWEST: Version = Version::new(17, 1000, 7);
+
 impl Hadr {
     pub(super) fn facts(&self, origin: Origin) -> Facts {
         let flavor = self.server.flavor();
@@ -16,7 +19,8 @@ impl Hadr {
         Facts {
             origin,
             server: self.server.name().to_owned(),
-            version: Version { major, minor, build, revision },
+            // A managed instance reports 12.0.2000.8 for ever; what it can is what the newest SQL Server can.
+            version: if managed { NEWEST } else { Version { major, minor, build, revision } },
             flavor: if managed { Flavor::Managed } else { Flavor::SqlServer },
             hadr_enabled: managed || self.server.hadr_enabled(),
             cluster_node: major == 13,
