@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use lab_engine::{Server, SqlError};
 use lab_hadr::{
-    Alteration, Command, CommitMode, GivenMember, GivenOption, GivenValue, Group, LiveGroup, Origin, Role,
-    SeedingMode,
+    Alteration, Command, CommitMode, DistributedGroup, GivenMember, GivenOption, GivenValue, Group,
+    LiveGroup, LiveSeeding, Origin, Refusal, Role, SeedingMode,
 };
 
 use crate::hadr::Hadr;
@@ -49,6 +49,31 @@ pub struct Link {
     pub databases: Vec<String>,
     /// What goes on in it.
     pub live: Option<LiveGroup>,
+    /// The copies that are and were made through it, oldest first.
+    pub seedings: Vec<LiveSeeding>,
+    /// Why it does not work, as the service says it (`mostRecentLinkError`).
+    pub error: Option<Refusal>,
+}
+
+/// What the service makes of how a link stands. Connections speak in numbers of the transport; a link's error says which of
+/// the steps to create it was left out.
+fn link_error(group: &DistributedGroup, live: &LiveGroup) -> Option<Refusal> {
+    let there = &group.there;
+    let peer = live.peers.get(&there.id)?;
+    if peer.connected {
+        // Connected, but the database does not come.
+        let fails = live.databases.values().any(|d| d.error.is_some());
+        return fails.then(|| Refusal::database_not_responding(&there.name, &there.url.text));
+    }
+    Some(match peer.last_error.as_ref()?.number {
+        // What this side says of the partner's certificate.
+        28_035 | 28_038 | 28_045 => Refusal::sql_server_certificate_missing(),
+        // What the partner says of this side's.
+        28_028 => Refusal::managed_certificate_missing(),
+        // Somebody is there, and knows nothing of the group or of the way back.
+        33_319 | 33_320 | 33_324 | 35_250 => Refusal::group_not_responding(&there.name, &there.url.text),
+        _ => Refusal::sql_server_not_responding(),
+    })
 }
 
 fn option(name: &str, value: GivenValue) -> GivenOption {
@@ -224,11 +249,15 @@ impl Control {
     pub fn links(&self) -> Vec<Link> {
         let (groups, mut live) = (self.hadr.groups(), self.hadr.live());
         let link = |group: &Group| {
-            let here = groups.named(&group.as_distributed()?.here.name)?.as_local()?;
+            let distributed = group.as_distributed()?;
+            let here = groups.named(&distributed.here.name)?.as_local()?;
+            let now = live.groups.remove(&group.id);
             Some(Link {
                 group: group.clone(),
                 databases: here.databases.iter().map(|d| d.name.clone()).collect(),
-                live: live.groups.remove(&group.id),
+                seedings: live.seedings.iter().filter(|s| s.group == group.id).cloned().collect(),
+                error: now.as_ref().and_then(|now| link_error(distributed, now)),
+                live: now,
             })
         };
         groups.groups.iter().filter(|g| g.as_distributed().is_some()).filter_map(link).collect()

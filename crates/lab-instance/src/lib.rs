@@ -18,7 +18,12 @@ mod login;
 mod outbox;
 mod values;
 
+pub use control::{Control, Link, LinkRequest};
 pub use endpoint::FaultProxy;
-pub use lab_engine::{Secret, ServerConfig};
+pub use lab_engine::{Secret, Server, ServerConfig, SqlError, TrustedCertificate};
+pub use lab_hadr::{
+    CommitMode, Group, LiveDatabase, LiveGroup, LivePeer, LiveSeeding, Refusal, Role, SeedingMode,
+    SeedingState, SynchronizationState,
+};
 pub use lab_tds::ServerEncryption;
 pub use listener::{Instance, InstanceConfig, StartError};

@@ -108,6 +108,11 @@ impl Instance {
         Some(Control::new(Arc::clone(&self.server), hadr))
     }
 
+    /// The engine, for what runs in the same process.
+    pub fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -4,6 +4,8 @@
 
 mod certificates;
 mod enemies;
+mod labs;
+mod links;
 mod proxy;
 mod strangers;
 mod traffic;
