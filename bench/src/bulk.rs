@@ -28,6 +28,81 @@ pub fn prepare(target: &Target, rows: u32) -> Result<Bulk> {
     Ok(Bulk { session, begin, data, rows })
 }
 
+/// Makes the table `pages` anew and gives it rows until it has about that many bytes: text that compresses to about half.
+pub fn fill(target: &Target, bytes: u64) -> Result<()> {
+    const ROWS_EACH_LOAD: u32 = 100_000;
+    let rows = u32::try_from(bytes / u64::from(BODY_LENGTH)).map_err(|e| format!("{bytes} bytes: {e}"))?;
+    target.open()?.run("DROP TABLE IF EXISTS pages")?;
+    target.open()?.run(&format!(
+        "CREATE TABLE pages (id int NOT NULL PRIMARY KEY, body varchar({BODY_LENGTH}) NOT NULL)"
+    ))?;
+    for first in (0..rows).step_by(ROWS_EACH_LOAD as usize) {
+        let numbers = first..rows.min(first + ROWS_EACH_LOAD);
+        let session = target.open()?;
+        let (begin, data) = match session {
+            Session::Tds(_) => (
+                tds::batch(&format!("INSERT BULK pages (id int, body varchar({BODY_LENGTH}))")),
+                tds::packets(tds::BULK_LOAD, &tds_bodies(numbers.clone())),
+            ),
+            Session::Postgres(_) => {
+                let rows: String = numbers.clone().map(|n| format!("{n}\t{}\n", body(n))).collect();
+                (postgres::simple("COPY pages FROM STDIN"), postgres::copy_data(rows.as_bytes()))
+            }
+        };
+        Bulk { session, begin, data, rows: numbers.len() as u32 }.run()?;
+    }
+    Ok(())
+}
+
+/// Characters of a row of `pages`.
+const BODY_LENGTH: u16 = 480;
+
+/// Words, and as many characters that look like none.
+fn body(n: u32) -> String {
+    const WORDS: [&str; 8] =
+        ["order ", "customer ", "delivered ", "invoice ", "pending ", "warehouse ", "returned ", "north "];
+    let mut random = u64::from(n).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut out = String::with_capacity(usize::from(BODY_LENGTH) + 16);
+    while out.len() < usize::from(BODY_LENGTH) {
+        // xorshift64: cheap, and the same rows in every run.
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        out += WORDS[(random >> 61) as usize];
+        for shift in 0..6 {
+            out.push(char::from(b'a' + ((random >> (shift * 8)) & 0xFF) as u8 % 26));
+        }
+        out.push(' ');
+    }
+    out.truncate(usize::from(BODY_LENGTH));
+    // A row that ends with a blank is one that COPY and INSERT BULK might treat differently.
+    out.pop();
+    out.push('.');
+    out
+}
+
+fn tds_bodies(numbers: std::ops::Range<u32>) -> Vec<u8> {
+    let mut out = vec![0x81, 2, 0];
+    let types: [(&str, &[u8]); 2] =
+        [("id", &[0x26, 4]), ("body", &[&[0xA7][..], &BODY_LENGTH.to_le_bytes(), &tds::COLLATION].concat())];
+    for (name, ty) in types {
+        out.extend_from_slice(&[0, 0, 0, 0, 8, 0]);
+        out.extend_from_slice(ty);
+        out.push(name.len() as u8);
+        out.extend_from_slice(&tds::utf16(name));
+    }
+    for n in numbers {
+        let body = body(n);
+        out.extend_from_slice(&[0xD1, 4]);
+        out.extend_from_slice(&n.to_le_bytes());
+        out.extend_from_slice(&(body.len() as u16).to_le_bytes());
+        out.extend_from_slice(body.as_bytes());
+    }
+    out.push(0xFD);
+    out.extend_from_slice(&[0; 12]);
+    out
+}
+
 /// A bulk load that is ready to run.
 #[derive(Debug)]
 pub struct Bulk {
@@ -118,6 +193,13 @@ fn copy_rows(rows: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bodies_have_their_length_and_differ() {
+        assert_eq!((body(1).len(), body(2).len()), (480, 480));
+        assert_ne!(body(1), body(2));
+        assert_eq!(tds_bodies(0..2).len() - tds_bodies(0..1).len(), 6 + 2 + 480);
+    }
 
     #[test]
     fn rows_as_either_side_reads_them() {

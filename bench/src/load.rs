@@ -3,7 +3,8 @@
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use crate::request::{FIRST_KEY, Request};
+pub use crate::request::FIRST_KEY;
+use crate::request::Request;
 use crate::statistics::percentile;
 use crate::{Result, Session, Target, postgres, tds};
 
@@ -13,6 +14,8 @@ pub const PAYLOAD: &str = "The quick brown fox jumps over the lazy dog twice.";
 pub const SELECT_ROWS: u32 = 100_000;
 /// The keys that each connection has for itself: more than any can insert.
 const KEYS_EACH: u32 = 15_000_000;
+/// The rows that transactions update: one for each connection, and more, so that they lie on several pages.
+const BALANCES: u32 = 1000;
 /// What a text of VALUES may hold.
 const ROWS_EACH_BATCH: u32 = 1000;
 
@@ -23,6 +26,8 @@ pub enum Workload {
     Insert,
     /// Selects one row by its key.
     Select,
+    /// Inserts one row with a new key, sets a row of the connection's own to that key, and commits both.
+    Transaction,
 }
 
 /// How requests are sent.
@@ -64,7 +69,7 @@ pub struct Outcome {
     pub p99_us: f64,
 }
 
-/// Makes the table `t` anew, filled if the workload reads.
+/// Makes the table `t` anew, filled if the workload reads; and what else the workload needs.
 pub fn prepare(target: &Target, workload: Workload) -> Result<()> {
     let mut session = target.open()?;
     session.run("DROP TABLE IF EXISTS t")?;
@@ -77,11 +82,38 @@ pub fn prepare(target: &Target, workload: Workload) -> Result<()> {
             session.run(&format!("INSERT INTO t VALUES {}", rows.join(", ")))?;
         }
     }
+    if workload == Workload::Transaction {
+        session.run("DROP TABLE IF EXISTS balances")?;
+        session.run("CREATE TABLE balances (id int NOT NULL PRIMARY KEY, n int NOT NULL)")?;
+        let rows: Vec<String> = (FIRST_KEY..FIRST_KEY + BALANCES).map(|key| format!("({key}, 0)")).collect();
+        session.run(&format!("INSERT INTO balances VALUES {}", rows.join(", ")))?;
+    }
     // PostgreSQL gathers statistics in the background; without them its first plans differ from its later ones.
     if let Session::Postgres(_) = session {
         session.run("ANALYZE t")?;
     }
     Ok(())
+}
+
+/// A session, and the transaction with holes for the new row's key, the value to set, and the row to set.
+pub fn open_transaction(target: &Target) -> Result<(Session, Request)> {
+    let mut session = target.open()?;
+    let begin = match session {
+        Session::Tds(_) => {
+            // The rest of a batch after an error would commit half of the transaction.
+            session.run("SET XACT_ABORT ON")?;
+            "BEGIN TRANSACTION; INSERT INTO t VALUES ("
+        }
+        Session::Postgres(_) => "BEGIN; INSERT INTO t VALUES (",
+    };
+    let insert = format!(", '{PAYLOAD}'); UPDATE balances SET n = ");
+    let request = session.request_with_keys(&[begin, &insert, " WHERE id = ", "; COMMIT"]);
+    Ok((session, request))
+}
+
+/// The key before the first of a connection.
+pub fn first_key(number: u32) -> u32 {
+    FIRST_KEY + number * KEYS_EACH
 }
 
 /// Runs the load on the table that [`prepare`] made.
@@ -126,10 +158,10 @@ fn open(target: &Target, load: &Load) -> Result<(Session, Request)> {
     let mut session = target.open()?;
     let request = match (&mut session, load.workload, load.style) {
         (Session::Tds(_), Workload::Insert, Style::Text) => {
-            tds::batch_with_key("INSERT INTO t VALUES (", &format!(", '{PAYLOAD}')"))
+            tds::batch_with_keys(&["INSERT INTO t VALUES (", &format!(", '{PAYLOAD}')")])
         }
         (Session::Tds(_), Workload::Select, Style::Text) => {
-            tds::batch_with_key("SELECT payload FROM t WHERE id = ", "")
+            tds::batch_with_keys(&["SELECT payload FROM t WHERE id = ", ""])
         }
         (Session::Tds(_), Workload::Insert, Style::Parameters) => {
             tds::rpc_with_key("INSERT INTO t VALUES (@k, @p)", Some(PAYLOAD))
@@ -138,10 +170,10 @@ fn open(target: &Target, load: &Load) -> Result<(Session, Request)> {
             tds::rpc_with_key("SELECT payload FROM t WHERE id = @k", None)
         }
         (Session::Postgres(_), Workload::Insert, Style::Text) => {
-            postgres::simple_with_key("INSERT INTO t VALUES (", &format!(", '{PAYLOAD}')"))
+            postgres::simple_with_keys(&["INSERT INTO t VALUES (", &format!(", '{PAYLOAD}')")])
         }
         (Session::Postgres(_), Workload::Select, Style::Text) => {
-            postgres::simple_with_key("SELECT payload FROM t WHERE id = ", "")
+            postgres::simple_with_keys(&["SELECT payload FROM t WHERE id = ", ""])
         }
         (Session::Postgres(session), Workload::Insert, Style::Parameters) => {
             session.round_trip(&postgres::prepare("INSERT INTO t VALUES ($1, $2)"))?;
@@ -151,6 +183,7 @@ fn open(target: &Target, load: &Load) -> Result<(Session, Request)> {
             session.round_trip(&postgres::prepare("SELECT payload FROM t WHERE id = $1"))?;
             postgres::prepared_with_key(None)
         }
+        (_, Workload::Transaction, _) => return open_transaction(target),
     };
     Ok((session, request))
 }
@@ -171,10 +204,16 @@ fn drive(
     let (from, to) = (begin + load.warm_up, begin + load.warm_up + load.duration);
     let mut sent = begin;
     loop {
-        let rows = session.round_trip(request.with_key(keys.next()))?;
+        let key = keys.next();
+        let (bytes, expected) = match load.workload {
+            Workload::Insert | Workload::Select => (request.with_key(key), 1),
+            // COMMIT's.
+            Workload::Transaction => (request.with_keys(&[key, key, FIRST_KEY + number]), 0),
+        };
+        let rows = session.round_trip(bytes)?;
         let answered = Instant::now();
-        if rows != 1 {
-            return Err(format!("{:?} gave {rows} rows instead of 1", load.workload));
+        if rows != expected {
+            return Err(format!("{:?} gave {rows} rows instead of {expected}", load.workload));
         }
         all += 1;
         if answered >= to {
@@ -197,12 +236,12 @@ struct Keys {
 impl Keys {
     fn new(workload: Workload, number: u32) -> Keys {
         let random = 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(u64::from(number) + 1);
-        Keys { workload, next: FIRST_KEY + number * KEYS_EACH, random }
+        Keys { workload, next: first_key(number), random }
     }
 
     fn next(&mut self) -> u32 {
         match self.workload {
-            Workload::Insert => {
+            Workload::Insert | Workload::Transaction => {
                 self.next += 1;
                 self.next
             }

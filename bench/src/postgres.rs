@@ -3,6 +3,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use crate::Result;
 use crate::request::{DIGITS, KeyForm, Request};
@@ -40,11 +41,16 @@ impl Session {
         self.answer()
     }
 
-    /// The first value of a query's first row.
-    pub fn value(&mut self, query: &str) -> Result<String> {
+    /// The first value of the first row that a request gives, as text.
+    pub fn value(&mut self, request: &[u8]) -> Result<String> {
         self.value = None;
-        self.round_trip(&simple(query))?;
-        self.value.take().ok_or_else(|| format!("{query}: no row"))
+        self.round_trip(request)?;
+        self.value.take().ok_or_else(|| "no row".to_owned())
+    }
+
+    /// Lets whoever waits for an answer give up after that time.
+    pub fn set_patience(&self, patience: Duration) -> Result<()> {
+        self.tcp.set_read_timeout(Some(patience)).map_err(|e| format!("a read timeout: {e}"))
     }
 
     fn answer(&mut self) -> Result<u64> {
@@ -137,10 +143,11 @@ pub fn simple(text: &str) -> Vec<u8> {
     out
 }
 
-/// A simple query with a key between two texts.
-pub fn simple_with_key(before: &str, after: &str) -> Request {
-    let bytes = simple(&format!("{before}{}{after}", "0".repeat(DIGITS)));
-    Request::new(bytes, HEADER + before.len(), KeyForm::Ascii)
+/// A simple query with a key between each two texts.
+pub fn simple_with_keys(texts: &[&str]) -> Request {
+    let bytes = simple(&texts.join(&"0".repeat(DIGITS)));
+    let holes = crate::request::holes(texts, |text| text.len(), DIGITS);
+    Request::new(bytes, holes.into_iter().map(|at| HEADER + at).collect(), KeyForm::Ascii)
 }
 
 /// Prepares `statement`, which takes `$1 int` and perhaps `$2 varchar`, as `s`.
@@ -172,7 +179,7 @@ pub fn prepared_with_key(payload: Option<&str>) -> Request {
     message(&mut out, b'B', &bind);
     message(&mut out, b'E', &[0, 0, 0, 0, 0]);
     message(&mut out, b'S', &[]);
-    Request::new(out, at, KeyForm::BigEndian)
+    Request::new(out, vec![at], KeyForm::BigEndian)
 }
 
 /// COPY's rows in their messages, and its end.
@@ -192,7 +199,7 @@ mod tests {
     #[test]
     fn requests_have_the_lengths_that_they_say() {
         assert_eq!(simple("x"), [b'Q', 0, 0, 0, 6, b'x', 0]);
-        let mut request = simple_with_key("id=", ";");
+        let mut request = simple_with_keys(&["id=", ";"]);
         assert_eq!(request.with_key(1_234_567_890), b"Q\0\0\0\x13id=1234567890;\0");
         let mut bound = prepared_with_key(None);
         let expected =

@@ -1,7 +1,9 @@
 //! Either side's session, so that a workload is written once.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use crate::request::Request;
 use crate::{Result, postgres, tds};
 
 /// The server that is driven.
@@ -59,13 +61,50 @@ impl Session {
 
     /// Runs a text as a batch or a simple query.
     pub fn run(&mut self, text: &str) -> Result<u64> {
-        let request = match self {
+        let request = self.request(text);
+        self.round_trip(&request).map_err(|e| told(text, &e))
+    }
+
+    /// The first value of a query's first row, as text; NULL is empty.
+    pub fn value(&mut self, text: &str) -> Result<String> {
+        let request = self.request(text);
+        self.value_of(&request).map_err(|e| told(text, &e))
+    }
+
+    /// The first value of the first row that a request gives, as text; NULL is empty.
+    pub fn value_of(&mut self, request: &[u8]) -> Result<String> {
+        match self {
+            Session::Tds(session) => session.value(request),
+            Session::Postgres(session) => session.value(request),
+        }
+    }
+
+    /// A batch or a simple query.
+    pub fn request(&self, text: &str) -> Vec<u8> {
+        match self {
             Session::Tds(_) => tds::batch(text),
             Session::Postgres(_) => postgres::simple(text),
-        };
-        self.round_trip(&request).map_err(|e| {
-            let start: String = text.chars().take(80).collect();
-            format!("{start}: {e}")
-        })
+        }
     }
+
+    /// A batch or a simple query with a key between each two texts.
+    pub fn request_with_keys(&self, texts: &[&str]) -> Request {
+        match self {
+            Session::Tds(_) => tds::batch_with_keys(texts),
+            Session::Postgres(_) => postgres::simple_with_keys(texts),
+        }
+    }
+
+    /// Lets whoever waits for an answer give up after that time.
+    pub fn set_patience(&self, patience: Duration) -> Result<()> {
+        match self {
+            Session::Tds(session) => session.set_patience(patience),
+            Session::Postgres(session) => session.set_patience(patience),
+        }
+    }
+}
+
+fn told(text: &str, why: &str) -> String {
+    let start: String = text.chars().take(80).collect();
+    format!("{start}: {why}")
 }

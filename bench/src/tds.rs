@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use crate::Result;
 use crate::request::{DIGITS, KeyForm, Request};
@@ -50,6 +51,19 @@ impl Session {
     pub fn round_trip(&mut self, request: &[u8]) -> Result<u64> {
         self.send(request)?;
         judge(self.message()?)
+    }
+
+    /// The value of the only column of the first row that a request gives, as text: an int, bigint or nvarchar.
+    pub fn value(&mut self, request: &[u8]) -> Result<String> {
+        self.send(request)?;
+        let answer = self.message()?;
+        judge(answer)?;
+        first_value(answer).ok_or_else(|| "no row, or none that can be read".to_owned())
+    }
+
+    /// Lets whoever waits for an answer give up after that time.
+    pub fn set_patience(&self, patience: Duration) -> Result<()> {
+        self.tcp.set_read_timeout(Some(patience)).map_err(|e| format!("a read timeout: {e}"))
     }
 
     fn send(&mut self, bytes: &[u8]) -> Result<()> {
@@ -106,6 +120,49 @@ fn judge(answer: &[u8]) -> Result<u64> {
     Ok(u64::from_le_bytes(count))
 }
 
+/// COLMETADATA of one column and its first ROW. NULL is an empty text.
+fn first_value(answer: &[u8]) -> Option<String> {
+    /// COLMETADATA, the count of columns, the user type, the flags.
+    const BEFORE_TYPE: usize = 9;
+    const ROW: u8 = 0xD1;
+    const INTN: u8 = 0x26;
+    const INT4: u8 = 0x38;
+    const INT8: u8 = 0x7F;
+    const NVARCHAR: u8 = 0xE7;
+    let kind = *answer.get(BEFORE_TYPE)?;
+    let name_at = BEFORE_TYPE
+        + match kind {
+            INT4 | INT8 => 1,
+            INTN => 2,
+            NVARCHAR => 1 + 2 + COLLATION.len(),
+            _ => return None,
+        };
+    let row_at = name_at + 1 + usize::from(*answer.get(name_at)?) * 2;
+    if *answer.get(row_at)? != ROW {
+        return None;
+    }
+    let value = answer.get(row_at + 1..)?;
+    let (length, value) = match kind {
+        INT4 => (4, value),
+        INT8 => (8, value),
+        INTN => (usize::from(*value.first()?), value.get(1..)?),
+        _ => match u16::from_le_bytes(value.get(..2)?.try_into().ok()?) {
+            u16::MAX => (0, &[][..]),
+            length => (usize::from(length), value.get(2..)?),
+        },
+    };
+    let value = value.get(..length)?;
+    Some(match (kind, length) {
+        (NVARCHAR, _) => {
+            let units: Vec<u16> = value.chunks_exact(2).map(|c| u16::from_le_bytes([c[0], c[1]])).collect();
+            String::from_utf16_lossy(&units)
+        }
+        (_, 8) => i64::from_le_bytes(value.try_into().ok()?).to_string(),
+        (_, 4) => i32::from_le_bytes(value.try_into().ok()?).to_string(),
+        _ => String::new(),
+    })
+}
+
 /// The message of the ERROR token, found by its code: only ever for people.
 fn error_text(answer: &[u8]) -> String {
     let token = answer.iter().position(|b| *b == 0xAA).and_then(|at| answer.get(at + 1..));
@@ -126,10 +183,12 @@ pub fn batch(text: &str) -> Vec<u8> {
     packets(SQL_BATCH, &[&ALL_HEADERS[..], &utf16(text)].concat())
 }
 
-/// A batch with a key between two texts.
-pub fn batch_with_key(before: &str, after: &str) -> Request {
-    let bytes = batch(&format!("{before}{}{after}", "0".repeat(DIGITS)));
-    Request::new(bytes, HEADER + ALL_HEADERS.len() + before.encode_utf16().count() * 2, KeyForm::Utf16)
+/// A batch with a key between each two texts.
+pub fn batch_with_keys(texts: &[&str]) -> Request {
+    let bytes = batch(&texts.join(&"0".repeat(DIGITS)));
+    let holes = crate::request::holes(texts, |text| text.encode_utf16().count() * 2, DIGITS * 2);
+    let before = HEADER + ALL_HEADERS.len();
+    Request::new(bytes, holes.into_iter().map(|at| before + at).collect(), KeyForm::Utf16)
 }
 
 /// A call of sp_executesql with `@k int`, the key, and if there is a payload, `@p varchar(50)`.
@@ -157,7 +216,7 @@ pub fn rpc_with_key(statement: &str, payload: Option<&str>) -> Request {
         body.extend_from_slice(&(payload.len() as u16).to_le_bytes());
         body.extend_from_slice(payload.as_bytes());
     }
-    Request::new(packets(RPC, &body), at, KeyForm::LittleEndian)
+    Request::new(packets(RPC, &body), vec![at], KeyForm::LittleEndian)
 }
 
 fn parameter_name(body: &mut Vec<u8>, name: &str) {
@@ -254,9 +313,20 @@ mod tests {
 
     #[test]
     fn the_key_stands_in_the_batch() {
-        let mut request = batch_with_key("SELECT ", " x");
+        let mut request = batch_with_keys(&["SELECT ", " x"]);
         let text = utf16("SELECT 1234567890 x");
         assert_eq!(request.with_key(1_234_567_890)[HEADER + 22..], text);
+    }
+
+    #[test]
+    fn values_are_read() {
+        let meta = |kind: &[u8]| [&[0x81, 1, 0, 0, 0, 0, 0, 9, 0][..], kind, &[1, b'n', 0, 0xD1]].concat();
+        assert_eq!(first_value(&[meta(&[0x26, 4]), vec![4, 7, 1, 0, 0]].concat()), Some("263".to_owned()));
+        assert_eq!(first_value(&[meta(&[0x38]), vec![7, 0, 0, 0]].concat()), Some("7".to_owned()));
+        let text = [&[0xE7, 8, 0][..], &COLLATION].concat();
+        assert_eq!(first_value(&[meta(&text), vec![4, 0, b'o', 0, b'k', 0]].concat()), Some("ok".to_owned()));
+        assert_eq!(first_value(&[meta(&text), vec![255, 255]].concat()), Some(String::new()));
+        assert_eq!(first_value(&[0xFD, 0, 0]), None);
     }
 
     #[test]

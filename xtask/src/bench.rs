@@ -1,12 +1,15 @@
 //! `cargo xtask bench`: a lab instance and PostgreSQL, started fresh, measured in turn, compared.
 //!
-//! What is measured is listed in [`measure`]; the servers are started and stopped by [`server`], their processor time and
+//! What is measured is listed in [`measure`], and of two servers that replicate in [`replication`]; the servers are started and
+//! stopped by [`server`] and in pairs by [`pair`], their processor time and
 //! memory read by [`process`]; [`report`] turns figures into a table, JSON or `docs/benchmarks.md`, with [`machine`]'s
 //! description of where they were taken. The load comes from the crate `bench-driver`.
 
 mod machine;
 mod measure;
+mod pair;
 mod process;
+mod replication;
 mod report;
 mod server;
 
@@ -29,15 +32,25 @@ pub(crate) struct Arguments {
     /// What to measure.
     #[arg(value_enum)]
     name: Name,
-    /// How many connections at once, for insert and select; may be given several times [default: 1, 4, 16, 64].
+    /// How many connections at once, for insert, select and sync-commits; may be given several times [default: 1, 4, 16, 64,
+    /// and 1, 16, 64 of two servers].
     #[arg(long)]
     connections: Vec<u32>,
     /// How many seconds each run measures.
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
-    /// How many times the sides take turns; the median counts.
+    /// How many times the sides take turns; the median counts. Of role changes there are more.
     #[arg(long, default_value_t = 3)]
     rounds: u32,
+    /// How often roles change, for role-change.
+    #[arg(long, default_value_t = 50)]
+    changes: u32,
+    /// The size of the database that is seeded, in MiB.
+    #[arg(long, default_value_t = 1024)]
+    mib: u32,
+    /// One short round of everything, to see that it works: the figures say nothing.
+    #[arg(long)]
+    quick: bool,
     /// Whom to compare with.
     #[arg(long, value_enum, default_value = "postgres")]
     peer: Peer,
@@ -47,7 +60,7 @@ pub(crate) struct Arguments {
     /// How to print the figures.
     #[arg(short, long, value_enum, default_value = "table")]
     output: Output,
-    /// Write docs/benchmarks.md (with `all`).
+    /// Write the figures into docs/benchmarks.md (with `all` or `replication`).
     #[arg(long)]
     write: bool,
     /// The program to measure, instead of building this workspace's.
@@ -72,8 +85,30 @@ enum Name {
     Start,
     /// Memory of a server that waits.
     Memory,
-    /// All of them.
+    /// All of one server.
     All,
+    /// Commits a second that a secondary has hardened before they are acknowledged, and bytes that each ships.
+    SyncCommits,
+    /// From a commit to its being visible on an asynchronous secondary.
+    Lag,
+    /// The first copy of a database, beside pg_basebackup and cp.
+    Seeding,
+    /// How long nobody can write during a planned role change.
+    RoleChange,
+    /// All of two servers that replicate.
+    Replication,
+}
+
+impl Name {
+    /// Whether it is of two servers that replicate.
+    fn is_replicated(self) -> bool {
+        match self {
+            Name::Insert | Name::Select | Name::Bulk | Name::Log | Name::Start | Name::Memory | Name::All => {
+                false
+            }
+            Name::SyncCommits | Name::Lag | Name::Seeding | Name::RoleChange | Name::Replication => true,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -101,8 +136,13 @@ enum Output {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    if arguments.write && (arguments.name != Name::All || arguments.peer == Peer::None) {
-        return Err("--write goes with all, and with a peer".to_owned());
+    let part = match arguments.name {
+        Name::All => Some("all"),
+        Name::Replication => Some("replication"),
+        _ => None,
+    };
+    if arguments.write && (part.is_none() || arguments.peer == Peer::None || arguments.quick) {
+        return Err("--write goes with all or replication, with a peer, and not with --quick".to_owned());
     }
     if !(arguments.seconds > 0.0 && arguments.seconds <= 3600.0) || arguments.rounds == 0 {
         return Err("--seconds is between 0 and 3600, --rounds at least 1".to_owned());
@@ -116,24 +156,30 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Peer::None => None,
     };
     let machine = Machine::describe(&arguments.dir, &milink, postgres.as_deref())?;
+    let quick = arguments.quick;
+    let (seconds, rounds) = if quick { (1.0, 1) } else { (arguments.seconds, arguments.rounds) };
+    let replicated = arguments.name.is_replicated();
     let bench = Bench {
         milink,
         postgres,
         dir: arguments.dir.clone(),
-        duration: Duration::from_secs_f64(arguments.seconds),
-        rounds: arguments.rounds,
-        connections: if arguments.connections.is_empty() {
-            vec![1, 4, 16, 64]
-        } else {
-            arguments.connections.clone()
+        duration: Duration::from_secs_f64(seconds),
+        rounds,
+        connections: match &arguments.connections[..] {
+            [] if replicated => vec![1, 16, 64],
+            [] => vec![1, 4, 16, 64],
+            given => given.to_vec(),
         },
+        role_changes: if quick { 3 } else { arguments.changes },
+        seeding_bytes: if quick { 64 << 20 } else { u64::from(arguments.mib) << 20 },
         styles: match arguments.style {
             Some(StyleName::Text) => vec![bench_driver::load::Style::Text],
             Some(StyleName::Parameters) => vec![bench_driver::load::Style::Parameters],
             None => vec![bench_driver::load::Style::Text, bench_driver::load::Style::Parameters],
         },
     };
-    let is = |name| arguments.name == name || arguments.name == Name::All;
+    let all = if replicated { Name::Replication } else { Name::All };
+    let is = |name| arguments.name == name || (arguments.name == all && replicated == name.is_replicated());
     let mut figures = Vec::new();
     if is(Name::Insert) {
         figures.extend(bench.insert()?);
@@ -153,11 +199,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if is(Name::Memory) {
         figures.extend(bench.memory()?);
     }
-    let report = Report::new(machine, arguments.rounds, arguments.seconds, &figures);
-    if arguments.write {
+    if is(Name::SyncCommits) {
+        figures.extend(bench.sync_commits()?);
+    }
+    if is(Name::Lag) {
+        figures.extend(bench.lag()?);
+    }
+    if is(Name::Seeding) {
+        figures.extend(bench.seeding()?);
+    }
+    if is(Name::RoleChange) {
+        figures.extend(bench.role_change()?);
+    }
+    let report = Report::new(machine, rounds, seconds, &figures);
+    if let Some(part) = part.filter(|_| arguments.write) {
         let path = workspace().join("docs/benchmarks.md");
-        std::fs::create_dir_all(workspace().join("docs")).map_err(|e| format!("docs: {e}"))?;
-        std::fs::write(&path, report.page()).map_err(|e| format!("{}: {e}", path.display()))?;
+        let told = |e: std::io::Error| format!("{}: {e}", path.display());
+        let page = std::fs::read_to_string(&path).map_err(told)?;
+        std::fs::write(&path, report::with_part(&page, part, &report.part(part))?).map_err(told)?;
     }
     let text = match arguments.output {
         Output::Table => report.table(),

@@ -11,7 +11,7 @@ use super::server::{Running, Server, Side};
 use super::{Result, process, progress};
 
 /// Before each run is measured.
-const WARM_UP: Duration = Duration::from_millis(500);
+pub(crate) const WARM_UP: Duration = Duration::from_millis(500);
 /// The rows of a bulk load.
 const BULK_ROWS: u32 = 500_000;
 /// How long a server is left alone before its memory is read.
@@ -30,6 +30,10 @@ pub(crate) struct Bench {
     pub(crate) rounds: u32,
     pub(crate) connections: Vec<u32>,
     pub(crate) styles: Vec<Style>,
+    /// How often roles change.
+    pub(crate) role_changes: u32,
+    /// The size of the database that is seeded.
+    pub(crate) seeding_bytes: u64,
 }
 
 impl Bench {
@@ -62,6 +66,7 @@ impl Bench {
                     (Workload::Insert, Style::Parameters) => ("insert", "sp_executesql / prepared"),
                     (Workload::Select, Style::Text) => ("select", "batch / simple query"),
                     (Workload::Select, Style::Parameters) => ("select", "sp_executesql / prepared"),
+                    (Workload::Transaction, _) => ("transaction", "batch / simple query"),
                 };
                 let aimed = style == Style::Text && (workload == Workload::Select || connections >= 16);
                 let aim = aimed.then_some(Aim::RatioAtLeast(1.0));
@@ -77,9 +82,9 @@ impl Bench {
         let figure = Figure::new("bulk", "INSERT BULK / COPY", "rows/s", Some(Aim::RatioAtLeast(0.5)));
         self.in_turn(figure, &self.servers()?, |running| {
             let ready = bulk::prepare(&running.target(), BULK_ROWS)?;
-            let spent = Spent::begin(running)?;
+            let spent = Spent::begin([running])?;
             let took = ready.run()?;
-            let cores = Some(spent.end(running, took)?);
+            let cores = Some(spent.end([running], took)?);
             let rate = f64::from(BULK_ROWS) / took.as_secs_f64();
             Ok(Sample { cores, ..Sample::of(rate) })
         })
@@ -184,9 +189,9 @@ fn one_load(running: &Running, load: &Load) -> Result<Sample> {
     if load.workload == Workload::Insert {
         load::prepare(&target, load.workload)?;
     }
-    let spent = Spent::begin(running)?;
+    let spent = Spent::begin([running])?;
     let outcome = load::run(&target, load)?;
-    let cores = spent.end(running, load.warm_up + load.duration)?;
+    let cores = spent.end([running], load.warm_up + load.duration)?;
     Ok(Sample {
         value: outcome.rate,
         p50_us: Some(outcome.p50_us),
@@ -196,35 +201,44 @@ fn one_load(running: &Running, load: &Load) -> Result<Sample> {
 }
 
 /// Processor time of the server, of the load generator, which is this process, and of the machine.
-struct Spent {
+pub(crate) struct Spent {
     server: f64,
     driver: f64,
     machine: f64,
 }
 
 impl Spent {
-    fn begin(running: &Running) -> Result<Spent> {
+    pub(crate) fn begin<'r>(servers: impl IntoIterator<Item = &'r Running>) -> Result<Spent> {
         Ok(Spent {
-            server: running.cpu_seconds()?,
+            server: cpu_seconds(servers)?,
             driver: process::own_cpu_seconds()?,
             machine: process::machine_cpu_seconds()?,
         })
     }
 
     /// Who kept how many cores busy since.
-    fn end(&self, running: &Running, took: Duration) -> Result<Cores> {
+    pub(crate) fn end<'r>(
+        &self,
+        servers: impl IntoIterator<Item = &'r Running>,
+        took: Duration,
+    ) -> Result<Cores> {
         let cores = |seconds: f64| seconds / took.as_secs_f64();
-        let server = cores(running.cpu_seconds()? - self.server);
+        let server = cores(cpu_seconds(servers)? - self.server);
         let driver = cores(process::own_cpu_seconds()? - self.driver);
         let machine = cores(process::machine_cpu_seconds()? - self.machine);
         Ok(Cores { server, driver, others: (machine - server - driver).max(0.0) })
     }
 }
 
+fn cpu_seconds<'r>(servers: impl IntoIterator<Item = &'r Running>) -> Result<f64> {
+    servers.into_iter().map(Running::cpu_seconds).sum()
+}
+
 /// Where the log ends, in bytes from some beginning.
 fn log_position(target: &Target, data: &Path) -> Result<u64> {
-    match target.open()? {
-        Session::Postgres(mut session) => {
+    let mut session = target.open()?;
+    match session {
+        Session::Postgres(_) => {
             let bytes = session.value("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn")?;
             bytes.parse().map_err(|e| format!("pg_current_wal_lsn gave {bytes}: {e}"))
         }

@@ -70,6 +70,8 @@ impl Sample {
 pub(crate) enum Aim {
     /// Ours to the peer's.
     RatioAtLeast(f64),
+    /// Ours to the peer's.
+    RatioAtMost(f64),
     /// Ours, whatever the peer's is.
     AtMost(f64),
 }
@@ -120,6 +122,7 @@ impl Figure {
         let ratio = ours.zip(peer).filter(|(_, p)| p.value > 0.0).map(|(o, p)| o.value / p.value);
         let met = match self.aim {
             Some(Aim::RatioAtLeast(least)) => ratio.map(|r| r >= least),
+            Some(Aim::RatioAtMost(most)) => ratio.map(|r| r <= most),
             Some(Aim::AtMost(most)) => ours.map(|o| o.value <= most),
             None => None,
         };
@@ -165,6 +168,7 @@ impl Row {
         };
         let aim = match self.aim {
             Some(Aim::RatioAtLeast(least)) => format!("ratio >= {least}"),
+            Some(Aim::RatioAtMost(most)) => format!("ratio <= {most}"),
             Some(Aim::AtMost(most)) => format!("<= {most} {}", self.unit),
             None => String::new(),
         };
@@ -257,29 +261,24 @@ impl Report {
         out
     }
 
-    /// docs/benchmarks.md.
-    pub(crate) fn page(&self) -> String {
+    /// A part of docs/benchmarks.md: the figures, and where they come from.
+    pub(crate) fn part(&self, name: &str) -> String {
         format!(
-            "# Benchmarks
-
-Made by `cargo xtask bench all --write`; do not edit. The lab instance (ours) and PostgreSQL from Debian's package run on the
-same machine in the same run, one at a time and in turn, {} rounds of {} s, of which the medians are shown; `bench/README.md`
-says what each benchmark does. Both have their default settings and harden every commit before they answer. Where two values
-stand in a cell, ours is the first. The load generator runs on the same cores and
-takes what `driver cores` says; `other cores` is what anything else took, the kernel's work in the background included.
-
-## Figures
-
-{}
-## Machine
-
-{}",
+            "Made by `cargo xtask bench {name} --write`: {} rounds of {} s, of which the medians are shown.\n\n{}\n{}",
             self.rounds,
             self.seconds,
             self.table(),
             self.machine.list()
         )
     }
+}
+
+/// Puts a part into the page, between its marks; the rest of the page is written by people.
+pub(crate) fn with_part(page: &str, name: &str, part: &str) -> Result<String> {
+    let (begin, end) = (format!("<!-- begin {name} -->\n"), format!("<!-- end {name} -->"));
+    let marks = page.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
+    let (before, after) = marks.ok_or_else(|| format!("docs/benchmarks.md has no marks for {name}"))?;
+    Ok(format!("{before}{begin}{part}{end}{after}"))
 }
 
 /// One decimal for small values, none for others.
@@ -304,6 +303,16 @@ mod tests {
         assert_eq!((row.ratio, row.met), (Some(0.5), Some(false)));
         assert_eq!(figure(Aim::AtMost(50.0), &[50.0], &[]).met, Some(true));
         assert_eq!(figure(Aim::RatioAtLeast(1.0), &[50.0], &[]).met, None);
+        assert_eq!(figure(Aim::RatioAtMost(0.5), &[50.0], &[100.0]).met, Some(true));
+        assert_eq!(figure(Aim::RatioAtMost(0.5), &[51.0], &[100.0]).met, Some(false));
+    }
+
+    #[test]
+    fn a_part_of_the_page_is_replaced() {
+        let page = "a\n<!-- begin all -->\nold\n<!-- end all -->\nz\n";
+        let expected = "a\n<!-- begin all -->\nnew\n<!-- end all -->\nz\n";
+        assert_eq!(with_part(page, "all", "new\n"), Ok(expected.to_owned()));
+        assert!(with_part(page, "replication", "new\n").is_err());
     }
 
     #[test]

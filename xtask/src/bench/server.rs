@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use bench_driver::Target;
@@ -14,9 +15,9 @@ use tempfile::TempDir;
 
 use super::{Result, process};
 
-const PASSWORD: &str = "Bench#Pass123";
+pub(crate) const PASSWORD: &str = "Bench#Pass123";
 /// The database of either side.
-const DATABASE: &str = "bench";
+pub(crate) const DATABASE: &str = "bench";
 /// How long a server may take to start or to stop before the benchmark gives up.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -37,20 +38,14 @@ pub(crate) struct Server {
     folder: TempDir,
     /// Whom PostgreSQL runs as, since it refuses to run as root.
     user: Option<(u32, u32)>,
+    /// Where PostgreSQL listens; an instance finds a port by itself.
+    port: u16,
 }
 
 impl Server {
     /// Makes an instance's or a cluster's data in a fresh folder under `dir`, with the empty database `bench`.
     pub(crate) fn create(side: Side, program: &Path, dir: &Path) -> Result<Server> {
-        let folder = tempfile::Builder::new()
-            .prefix("bench-")
-            .tempdir_in(dir)
-            .map_err(|e| format!("a folder in {}: {e}", dir.display()))?;
-        let user = match side {
-            Side::Postgres if rustix::process::geteuid().is_root() => Some(postgres_user()?),
-            _ => None,
-        };
-        let server = Server { side, program: program.to_owned(), folder, user };
+        let server = Server::empty(side, program, dir)?;
         if side == Side::Postgres {
             server.initdb()?;
         }
@@ -60,12 +55,32 @@ impl Server {
         Ok(server)
     }
 
+    /// A fresh folder under `dir`; of PostgreSQL, without a cluster.
+    pub(crate) fn empty(side: Side, program: &Path, dir: &Path) -> Result<Server> {
+        let folder = tempfile::Builder::new()
+            .prefix("bench-")
+            .tempdir_in(dir)
+            .map_err(|e| format!("a folder in {}: {e}", dir.display()))?;
+        let user = match side {
+            Side::Postgres if rustix::process::geteuid().is_root() => Some(postgres_user()?),
+            _ => None,
+        };
+        let server = Server { side, program: program.to_owned(), folder, user, port: free_port()? };
+        server.own(server.folder.path())?;
+        Ok(server)
+    }
+
     /// Starts it, up to its first answer.
     pub(crate) fn start(&self) -> Result<Running> {
+        self.start_with(&[])
+    }
+
+    /// Starts it with more arguments, up to its first answer.
+    pub(crate) fn start_with(&self, arguments: &[String]) -> Result<Running> {
         let begun = Instant::now();
         let (child, address) = match self.side {
-            Side::Milink => self.start_milink()?,
-            Side::Postgres => self.start_postgres()?,
+            Side::Milink => self.start_milink(arguments)?,
+            Side::Postgres => self.start_postgres(arguments)?,
         };
         let mut running = Running { child, side: self.side, address, ready_in: Duration::ZERO };
         let first = running.target_of(running.first_database());
@@ -92,10 +107,21 @@ impl Server {
         self.folder.path().join("data")
     }
 
-    fn start_milink(&self) -> Result<(Child, SocketAddr)> {
+    /// The folder of all that is the server's.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where PostgreSQL listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn start_milink(&self, arguments: &[String]) -> Result<(Child, SocketAddr)> {
         let mut child = Command::new(&self.program)
             .args(["lab", "serve-instance", "--listen", "127.0.0.1:0", "--data"])
             .arg(self.data())
+            .args(arguments)
             .env("MSSQL_SA_PASSWORD", PASSWORD)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -120,19 +146,16 @@ impl Server {
         }
     }
 
-    fn start_postgres(&self) -> Result<(Child, SocketAddr)> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .and_then(|l| l.local_addr())
-            .map_err(|e| format!("a free port: {e}"))?
-            .port();
-        let mut command = Command::new(self.program.join("postgres"));
+    fn start_postgres(&self, arguments: &[String]) -> Result<(Child, SocketAddr)> {
+        let port = self.port;
+        let mut command = self.command("postgres");
         command.arg("-D").arg(self.data()).args(["-p", &port.to_string()]).args([
             "-c",
             "listen_addresses=127.0.0.1",
             "-c",
             "unix_socket_directories=",
         ]);
-        self.as_user(&mut command);
+        command.args(arguments);
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -143,28 +166,43 @@ impl Server {
     }
 
     fn initdb(&self) -> Result<()> {
-        std::fs::create_dir(self.data()).map_err(|e| format!("{}: {e}", self.data().display()))?;
-        if let Some((uid, gid)) = self.user {
-            for path in [self.folder.path(), &self.data()] {
-                std::os::unix::fs::chown(path, Some(uid), Some(gid))
-                    .map_err(|e| format!("{}: {e}", path.display()))?;
-            }
-        }
-        let mut command = Command::new(self.program.join("initdb"));
+        let mut command = self.command("initdb");
         command.arg("-D").arg(self.data()).args(["-A", "trust", "-E", "UTF8", "--locale=C", "-U"]);
-        command.arg(bench_driver::postgres::USER).current_dir("/");
-        self.as_user(&mut command);
-        let out = command.output().map_err(|e| format!("initdb: {e}"))?;
-        if out.status.success() {
-            Ok(())
-        } else {
-            Err(format!("initdb failed: {}", String::from_utf8_lossy(&out.stderr)))
-        }
+        command.arg(bench_driver::postgres::USER);
+        finish(&mut command)
     }
 
-    fn as_user(&self, command: &mut Command) {
+    /// Makes a copy of a running cluster, which a standby can go on from; `pg_basebackup` syncs it.
+    pub(crate) fn copy_of(&self, port: u16) -> Result<()> {
+        let mut command = self.command("pg_basebackup");
+        command.args(["-h", "127.0.0.1", "-U", bench_driver::postgres::USER, "-p", &port.to_string(), "-D"]);
+        command.arg(self.data()).args(["-X", "stream", "-c", "fast"]);
+        finish(&mut command)
+    }
+
+    /// Lets a cluster that was stopped in order start as a standby.
+    pub(crate) fn make_standby(&self) -> Result<()> {
+        let path = self.data().join("standby.signal");
+        std::fs::write(&path, "").map_err(|e| format!("{}: {e}", path.display()))?;
+        self.own(&path)
+    }
+
+    /// One of PostgreSQL's programs, as the user that it wants.
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.program.join(program));
         if let Some((uid, gid)) = self.user {
-            command.uid(uid).gid(gid).current_dir("/");
+            command.uid(uid).gid(gid);
+        }
+        command.current_dir("/");
+        command
+    }
+
+    /// Makes a path that user's.
+    fn own(&self, path: &Path) -> Result<()> {
+        match self.user {
+            Some((uid, gid)) => std::os::unix::fs::chown(path, Some(uid), Some(gid))
+                .map_err(|e| format!("{}: {e}", path.display())),
+            None => Ok(()),
         }
     }
 
@@ -184,6 +222,26 @@ impl Server {
     fn log(&self) -> String {
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
     }
+}
+
+/// Runs a program to its end.
+fn finish(command: &mut Command) -> Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let out = command.output().map_err(|e| format!("{name}: {e}"))?;
+    if out.status.success() {
+        return Ok(());
+    }
+    Err(format!("{name} ended with {}: {}", out.status, String::from_utf8_lossy(&out.stderr)))
+}
+
+/// A port that can be kept over restarts: from below the range that connections are given theirs from.
+pub(crate) fn free_port() -> Result<u16> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = (std::process::id() % 500 * 20) as u16;
+    (0..10_000)
+        .map(|_| 20_000 + first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000)
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .ok_or_else(|| "no free port".to_owned())
 }
 
 /// A server that answers; it is stopped when this goes.
@@ -210,7 +268,13 @@ impl Running {
         }
     }
 
-    fn target_of(&self, database: &str) -> Target {
+    /// Where clients reach it.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Another database.
+    pub(crate) fn target_of(&self, database: &str) -> Target {
         let (address, database) = (self.address, database.to_owned());
         match self.side {
             Side::Milink => Target::Tds { address, password: PASSWORD.to_owned(), database },
