@@ -179,7 +179,8 @@ impl World {
             return;
         };
         self.counts.add("diverged copies replaced");
-        if new.content.iter().all(|e| old.content.contains(e)) && old.fork_at(new.end()) == new.history().fork {
+        if new.content.iter().all(|e| old.content.contains(e)) && old.fork_at(new.end()) == new.history().fork
+        {
             let text = format!("{db} goes back from {} to {} without a fork", old.end().0, new.end().0);
             return self.broken(text);
         }

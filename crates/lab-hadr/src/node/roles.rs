@@ -108,7 +108,8 @@ impl Node {
             return refused(self, 35251, text);
         }
         // One of the same databases, in whichever group it is.
-        let shares = |p: &super::Partner| p.spec.databases.iter().any(|db| partner.spec.databases.contains(db));
+        let shares =
+            |p: &super::Partner| p.spec.databases.iter().any(|db| partner.spec.databases.contains(db));
         if self.partners.values().any(|p| p.handover.is_some() && shares(p)) {
             return refused(self, 41968, "a role change is under way".to_owned());
         }

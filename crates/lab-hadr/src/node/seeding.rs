@@ -434,7 +434,10 @@ impl Node {
 
     /// From either side: it has failed there.
     pub(super) fn seed_aborted(&mut self, key: PartnerKey, db: &DbName, seed: u64, number: u32, text: &str) {
-        if self.seeds.get(&seed).is_some_and(|o| o.partner == key) {
+        // Both sides count their own: whoever waits for a copy is told of that one.
+        let receives =
+            matches!(self.in_state(key, db), Some(InState::SeedWanted { .. } | InState::Seeding(_)));
+        if !receives && self.seeds.get(&seed).is_some_and(|o| o.partner == key) {
             self.seeds.remove(&seed);
             self.seedings.end(self.now, (key, db, true), Some((number, text)));
             self.effects.push(Effect::SeedClose { seed });

@@ -1,5 +1,7 @@
 //! The seeds of each run of the tests, and the proof that they find what is wrong.
 
+use std::io::Write as _;
+
 use lab_sim::{Planted, run, run_many};
 
 fn jobs() -> usize {
@@ -31,7 +33,8 @@ fn every_planted_bug_is_found() {
         match report.violations.first() {
             Some((seed, why)) => {
                 let why: String = why.chars().take(150).collect();
-                println!("PLANT {bug:?}: found after {} seeds, in seed {seed}: {why}", report.seeds);
+                let line = format!("{bug:?}: found after {} seeds, in seed {seed}: {why}\n", report.seeds);
+                std::io::stdout().write_all(line.as_bytes()).unwrap();
             }
             None => missed.push(bug),
         }
