@@ -41,8 +41,8 @@ impl StoreError {
     }
 
     pub(crate) fn io(site: &str, e: &std::io::Error) -> StoreError {
-        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
-        if matches!(e.kind(), StorageFull | QuotaExceeded) {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        if matches!(e.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
             StoreError::Full(format!("{site}: {e}"))
         } else {
             StoreError::Io(format!("{site}: {e}"))

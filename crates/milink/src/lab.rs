@@ -144,6 +144,10 @@ fn serve(arguments: &ServeInstance) -> Result<(), String> {
         .ok_or_else(|| format!("unknown collation {}", arguments.collation))?;
     let password = std::env::var("MSSQL_SA_PASSWORD").ok().filter(|p| !p.is_empty()).map(Secret::new);
     // Registered before anything is opened: a signal must find someone who stops in order.
+    // A file that may not grow is an error of that file, and no reason to die: the signal that goes with it is not wanted.
+    let unwanted = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, unwanted)
+        .map_err(|e| format!("signals: {e}"))?;
     let mut signals =
         signal_hook::iterator::Signals::new([signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM])
             .map_err(|e| format!("signals: {e}"))?;

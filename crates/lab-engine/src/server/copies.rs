@@ -177,6 +177,33 @@ impl Server {
         Ok(())
     }
 
+    /// Takes a database out of the way of a new copy of the same name. It is no database of the server any more; its files are
+    /// in the folder that is returned, where what was set aside of it before is replaced.
+    ///
+    /// # Errors
+    /// 911; 5070 if somebody does not let go of the files; 5009 if they cannot be moved.
+    pub fn set_aside(&self, name: &str) -> Result<PathBuf, SqlError> {
+        let _defining = self.defining();
+        let database = self.database_named(name).ok_or_else(|| SqlError::database_not_found(name))?;
+        self.close_files(&database)?;
+        let entry = database.entry();
+        let from = self.config.data_dir.join(&entry.folder);
+        let to = self.config.data_dir.join(format!("aside-{}", entry.name.to_lowercase().replace('/', "_")));
+        // The entry first: a crash in between leaves a folder that nobody counts on.
+        self.remove_replica(entry.id)?;
+        self.remove_database_entry(entry.id)?;
+        self.forget_database(entry.id);
+        let moved = match std::fs::remove_dir_all(&to) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),
+            _ => std::fs::rename(&from, &to),
+        };
+        moved.map(|()| to).map_err(|e| {
+            let text =
+                format!("The files of the database '{name}' in {} could not be moved: {e}.", from.display());
+            SqlError::new(5009, 16, 4, text)
+        })
+    }
+
     /// The store of a database that is online.
     pub fn store(&self, name: &str) -> Option<Arc<Store>> {
         self.database_named(name)?.store().ok()

@@ -52,7 +52,7 @@ impl Hadr {
             Effect::SeedOpen { seed, db, since, pages } => self.open_seed(seed, db, since, pages),
             Effect::SeedRead { seed } => self.read_seed(seed),
             Effect::SeedClose { seed } => drop(lock(&self.readers).remove(&seed)),
-            Effect::SeedCreate { db, group: _, begin, rewind: _ } => self.create_seed(db, &begin),
+            Effect::SeedCreate { db, group: _, begin, rewind } => self.create_seed(db, &begin, rewind),
             Effect::SeedWrite { db, chunk, bytes } => self.write_seed(&db, chunk, bytes),
             Effect::SeedFinish { db } => self.finish_seed(&db),
             Effect::SeedDiscard { db } => self.discard_seed(&db),

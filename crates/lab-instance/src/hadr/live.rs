@@ -152,6 +152,11 @@ impl Hadr {
             }
             live.groups.insert(group.id, shown);
         }
+        for name in self.server.database_names() {
+            if let Some(facts) = self.server.database_facts(&name) {
+                live.database_ids.insert(DbName::new(&name), facts.id);
+            }
+        }
         live.seedings = view.seedings.iter().map(|s| seeding(s, tick, &ago)).collect();
         live
     }

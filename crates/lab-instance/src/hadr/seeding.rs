@@ -88,7 +88,7 @@ impl Hadr {
         }
     }
 
-    pub(super) fn create_seed(&self, db: DbName, begin: &SeedBegin) {
+    pub(super) fn create_seed(&self, db: DbName, begin: &SeedBegin, rewind: bool) {
         let fail = |text: String| {
             let failure = Failure::Store(text);
             self.tell(Event::SeedWriteFailed { db: db.clone(), failure });
@@ -100,7 +100,7 @@ impl Hadr {
         let (orders, given) = sync_channel(WAITING_MAX);
         lock(&self.sinks).insert(db.clone(), SeedSink(orders));
         let (name, compressed) = (db.clone(), begin.compressed);
-        let write = move || match Writing::open(&hadr, &name, header) {
+        let write = move || match Writing::open(&hadr, &name, header, rewind) {
             Ok(writing) => writing.run(&hadr, &name, compressed, &given),
             Err(failure) => hadr.tell(Event::SeedWriteFailed { db: name, failure }),
         };
@@ -155,8 +155,11 @@ impl Reading {
         since: Option<Lsn>,
         pages: &[PageRange],
     ) -> Result<(Reading, SeedBegin), Failure> {
-        let store_failure = |e: StoreError| failure(&e);
-        let (header, snapshot, pin) = store.seed(since).map_err(store_failure)?;
+        let (header, snapshot, pin) = store.seed(since).map_err(|e| match (&e, since) {
+            // The log does not reach back to where the copies parted: all pages are needed.
+            (StoreError::NotReady(_), Some(_)) => Failure::LogGone,
+            _ => failure(&e),
+        })?;
         let wanted = match since {
             None => None,
             Some(since) => {
@@ -268,15 +271,19 @@ enum Target {
 }
 
 impl Writing {
-    fn open(hadr: &Hadr, db: &DbName, header: Header) -> Result<Writing, Failure> {
+    fn open(hadr: &Hadr, db: &DbName, header: Header, rewind: bool) -> Result<Writing, Failure> {
         let store_failure = |e: StoreError| failure(&e);
         let page_size = header.store.page_size as usize;
         let disk = || Arc::new(RealDisk) as Arc<dyn lab_store::Disk>;
         let target = match hadr.copy(db) {
-            Some(copy) => Target::Existing(
+            Some(copy) if rewind => Target::Existing(
                 Rewind::begin(disk(), copy.store.dir(), &header.store).map_err(store_failure)?,
             ),
-            None => {
+            existing => {
+                if existing.is_some() {
+                    drop(existing);
+                    hadr.set_aside(db)?;
+                }
                 let folder = hadr.new_copy(db)?;
                 Target::New(SeedWriter::begin(disk(), &folder, &header.store).map_err(store_failure)?)
             }
@@ -390,7 +397,16 @@ impl Hadr {
             .ok_or_else(|| Failure::Store("the new database is gone".to_owned()))
     }
 
+    /// A copy that cannot be rewound makes room for a new one. It is not thrown away: what only it has may be wanted.
+    fn set_aside(&self, db: &DbName) -> Result<(), Failure> {
+        self.let_go(db);
+        let folder = self.server.set_aside(db.as_str()).map_err(|e| Failure::Store(e.message))?;
+        self.log(&format!("The former copy of the database '{db}' was set aside in {}.", folder.display()));
+        Ok(())
+    }
+
     fn abandon_copy(&self, db: &DbName) {
+        self.tell_copy(db);
         if let Err(e) = self.server.abandon_seeding(db.as_str()) {
             self.log(&format!("What was seeded of '{db}' could not be removed: {}", e.message));
         }

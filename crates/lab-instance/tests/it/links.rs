@@ -36,8 +36,10 @@ impl Pair {
         let root = self.managed.instance().server().managed_root_certificate().unwrap();
         self.sql.run(&format!("CREATE CERTIFICATE [{fqdn}] FROM BINARY = {}", hex(&der)));
         self.sql.run(&format!("CREATE CERTIFICATE [Lab root] FROM BINARY = {}", hex(&root)));
-        self.sql.run("DECLARE @id int = CERT_ID('Lab root') EXEC sp_certificate_add_issuer @id, N'*.localhost'");
-        self.sql.run(&format!("DECLARE @id int = CERT_ID('{fqdn}') EXEC sp_validate_certificate_ca_chain @id"));
+        self.sql
+            .run("DECLARE @id int = CERT_ID('Lab root') EXEC sp_certificate_add_issuer @id, N'*.localhost'");
+        self.sql
+            .run(&format!("DECLARE @id int = CERT_ID('{fqdn}') EXEC sp_validate_certificate_ca_chain @id"));
     }
 
     /// Steps 3 and 4: what an upload of the SQL Server's certificate comes to.
@@ -176,9 +178,7 @@ fn a_link_from_sql_server_goes_both_ways_and_ends() {
     assert_eq!(sql.run(connected), ["CONNECTED|NULL"]);
 
     pair.synchronize();
-    until("SYNCHRONIZED", || {
-        pair.copy().is_some_and(|c| c.synchronization_state.name() == "SYNCHRONIZED")
-    });
+    until("SYNCHRONIZED", || pair.copy().is_some_and(|c| c.synchronization_state.name() == "SYNCHRONIZED"));
 
     // There and back, and nothing is lost.
     sql.run(&format!("ALTER AVAILABILITY GROUP [DAG_{DB}] FAILOVER"));
@@ -305,7 +305,10 @@ fn a_name_that_is_taken_is_told_by_the_seeding() {
     pair.make_distributed(&pair.behind());
     pair.create_link(Role::Secondary);
     until("a failed seeding", || {
-        pair.link().seedings.iter().any(|s| s.failure.as_ref().is_some_and(|f| f.text.contains("already exists")))
+        pair.link()
+            .seedings
+            .iter()
+            .any(|s| s.failure.as_ref().is_some_and(|f| f.text.contains("already exists")))
     });
     until("41977", || pair.link().error.is_some_and(|e| e.number() == 41977));
     assert_eq!(

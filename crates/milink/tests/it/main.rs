@@ -4,6 +4,7 @@
 
 mod clients;
 mod crash;
+mod hadr;
 mod mssql_tds_client;
 mod raw;
 mod session;
