@@ -37,7 +37,8 @@ impl World {
                 self.instances.iter().enumerate().any(|(n, other)| {
                     n != i && other.copies.get(db).is_some_and(|c| c.content.contains(entry))
                 });
-            let lost = self.counts.of("primaries lost for good") + self.counts.of("secondaries lost for good");
+            let lost =
+                self.counts.of("primaries lost for good") + self.counts.of("secondaries lost for good");
             if !harmless && lost == 0 && self.instances.len() == 2 {
                 let text =
                     format!("{} receives {entry:?} of {db}, which nobody has any more", instance_name(i));
@@ -101,7 +102,8 @@ impl World {
             // primary is no excuse, whoever made it that.
             let pair = self.instances.len() == 2;
             let view = self.instances[i].node.as_ref().map(lab_hadr::Node::view).unwrap_or_default();
-            let is_known = view.partners.iter().any(|p| p.peer.as_ref().is_some_and(|s| s.role == Role::Primary));
+            let is_known =
+                view.partners.iter().any(|p| p.peer.as_ref().is_some_and(|s| s.role == Role::Primary));
             let by_force_since = crowned.is_some_and(|f| f.forced && (f.at >= decided || !is_known))
                 || !pair && self.truth.forks.values().any(|f| f.forced);
             if !forced && !by_force_since {
@@ -272,7 +274,10 @@ impl World {
                 }
                 self.counts.add("synchronized copies compared");
                 let alone = mine.content.iter().rev().take_while(|e| e.end > theirs.synced).find(|e| {
-                    self.truth.commits.get(&e.id).is_some_and(|c| c.outcome == Outcome::Acknowledged && c.instance == i)
+                    self.truth
+                        .commits
+                        .get(&e.id)
+                        .is_some_and(|c| c.outcome == Outcome::Acknowledged && c.instance == i)
                 });
                 if let Some(alone) = alone.filter(|_| self.says_synchronized(peer, i, &database.db)) {
                     let text = format!(
@@ -306,9 +311,10 @@ impl World {
     fn says_synchronized(&self, i: usize, peer: usize, db: &DbName) -> bool {
         let view = self.instances[i].node.as_ref().map(lab_hadr::Node::view).unwrap_or_default();
         let to_peer = |key| self.instances[i].docs.groups.iter().any(|g| g.key() == key && g.peer == peer);
-        view.partners.iter().filter(|p| p.role == Role::Secondary && to_peer(p.key)).any(|p| {
-            p.databases.iter().any(|d| d.db == *db && d.state == SyncState::Synchronized)
-        })
+        view.partners
+            .iter()
+            .filter(|p| p.role == Role::Secondary && to_peer(p.key))
+            .any(|p| p.databases.iter().any(|d| d.db == *db && d.state == SyncState::Synchronized))
     }
 
     /// Everything that was acknowledged is there in the end.

@@ -428,7 +428,8 @@ impl World {
         let bytes_total = chosen.iter().map(|(_, page)| page.len() as u64).sum();
         let id = self.new_snapshot(snapshot.clone());
         let begin = SeedBegin { lsn, bytes_total, compressed: false, header: id.to_le_bytes().to_vec() };
-        let reading = Reading { chunks, begin: (!early).then(|| (db.clone(), lsn)) };
+        let generation = self.instances[i].copies.get(db).map_or(0, |c| c.generation);
+        let reading = Reading { chunks, begin: (!early).then(|| (db.clone(), lsn, generation)) };
         self.instances[i].readings.insert(seed, reading);
         self.counts.add(if since.is_some() { "rewinds begun" } else { "seedings begun" });
         self.harden(i, db);
@@ -444,9 +445,10 @@ impl World {
     /// Whether a copy that was opened may be told of.
     pub(crate) fn seed_is_ready(&self, i: usize, seed: u64) -> bool {
         let reading = self.instances[i].readings.get(&seed);
-        reading
-            .and_then(|r| r.begin.as_ref())
-            .is_none_or(|(db, lsn)| self.instances[i].copies.get(db).is_none_or(|c| c.synced >= *lsn))
+        reading.and_then(|r| r.begin.as_ref()).is_none_or(|(db, lsn, generation)| {
+            let copy = self.instances[i].copies.get(db);
+            copy.is_none_or(|c| c.synced >= *lsn || c.generation != *generation)
+        })
     }
 
     fn seed_read(&mut self, i: usize, seed: u64) {

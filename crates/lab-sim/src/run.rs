@@ -96,7 +96,8 @@ impl World {
         while self.violation.is_none() {
             happenings += 1;
             if happenings > HAPPENINGS_MAX {
-                return self.broken(format!("{HAPPENINGS_MAX} things have happened: it goes round in circles"));
+                return self
+                    .broken(format!("{HAPPENINGS_MAX} things have happened: it goes round in circles"));
             }
             let Some(what) = self.next() else { return };
             let sample = matches!(what, Happening::Sample);
@@ -277,7 +278,13 @@ impl World {
             |c: &crate::copy::SimCopy| (c.history(), c.synced, c.applied, c.checksum, c.pages.clone());
         if state(mine) != state(theirs) {
             let line = |c: &crate::copy::SimCopy| {
-                format!("{:?}, {:?}, hardened {}, redone {}", c.control.mode, c.history(), c.synced.0, c.applied.0)
+                format!(
+                    "{:?}, {:?}, hardened {}, redone {}",
+                    c.control.mode,
+                    c.history(),
+                    c.synced.0,
+                    c.applied.0
+                )
             };
             return Some(format!("{} differs from {}", line(mine), line(theirs)));
         }

@@ -64,7 +64,7 @@ impl Ord for Due {
 pub(crate) struct Reading {
     pub(crate) chunks: VecDeque<Vec<u8>>,
     /// It was told of only once what it shows is hardened.
-    pub(crate) begin: Option<(DbName, Lsn)>,
+    pub(crate) begin: Option<(DbName, Lsn, u64)>,
 }
 
 /// A copy that is being written.

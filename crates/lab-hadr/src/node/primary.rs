@@ -246,6 +246,7 @@ impl Node {
 
     /// The copy that was sent is another one now: what a peer has of the former says nothing about this one.
     pub(super) fn stop_outs(&mut self, db: &DbName) {
+        self.abort_seeds_of(db);
         for key in self.keys() {
             let Some(conn) = self.out(key, db).map(|o| o.conn) else { continue };
             self.drop_out(key, db);

@@ -38,8 +38,8 @@ pub(super) enum InState {
     Suspended,
     /// What only this side has is being noted.
     ReadingFork { since: Lsn },
-    /// The peer was asked for a copy; with a position, for what rewinds this one.
-    SeedWanted { since: Option<Lsn> },
+    /// The peer was asked for a copy; with a position, for what rewinds this one. What only this side has was `noted` before, as far as its log tells.
+    SeedWanted { since: Option<Lsn>, noted: bool },
     /// A copy is coming in.
     Seeding(SeedIn),
     /// Log is coming in; the next record will stand there.
@@ -137,9 +137,14 @@ impl Node {
         let may_create = partner.spec.may_create && automatic;
         let Some(local) = self.local(db) else {
             return if may_create && self.is_fed_by_another(key, db) {
-                self.fail_in(key, db, 35250, "it is seeded by the primary of another group already".to_owned());
+                self.fail_in(
+                    key,
+                    db,
+                    35250,
+                    "it is seeded by the primary of another group already".to_owned(),
+                );
             } else if may_create {
-                self.want_seed(key, conn, db, None, Vec::new());
+                self.want_seed(key, conn, db, None, Vec::new(), false);
             } else {
                 let why = "it is not here, and CREATE ANY DATABASE was not granted to the group, or seeding is manual";
                 self.fail_in(key, db, 19506, why.to_owned());
@@ -167,7 +172,7 @@ impl Node {
                     key,
                     conn,
                     db,
-                    automatic,
+                    (automatic, false),
                     "the primary's log does not reach back to its end",
                 );
             }
@@ -183,7 +188,8 @@ impl Node {
                 self.effects.push(Effect::ReadFork { db: db.clone(), since, other });
             }
             None if mine.history.first_fork() == theirs.history.first_fork() => {
-                self.want_whole_seed(key, conn, db, automatic, "it has no log in common with the primary's");
+                let why = "it has no log in common with the primary's";
+                self.want_whole_seed(key, conn, db, (automatic, true), why);
             }
             None => {
                 let why = "it is another database of the same name, which was never a copy of the primary's";
@@ -206,10 +212,17 @@ impl Node {
         })
     }
 
-    fn want_whole_seed(&mut self, key: PartnerKey, conn: ConnId, db: &DbName, automatic: bool, why: &str) {
+    fn want_whole_seed(
+        &mut self,
+        key: PartnerKey,
+        conn: ConnId,
+        db: &DbName,
+        (automatic, noted): (bool, bool),
+        why: &str,
+    ) {
         if automatic {
             self.report(35278, format!("Always On: the database '{db}' is seeded anew: {why}"));
-            self.want_seed(key, conn, db, None, Vec::new());
+            self.want_seed(key, conn, db, None, Vec::new(), noted);
         } else {
             self.fail_in(key, db, 1408, format!("{why}, and seeding is manual"));
         }
@@ -267,25 +280,28 @@ impl Node {
                             since.hex()
                         ),
                     );
-                    self.want_seed(key, conn, db, Some(since), pages.clone());
+                    self.want_seed(key, conn, db, Some(since), pages.clone(), true);
                 }
                 Err(Failure::LogGone) => {
                     let why = "its log does not reach back to where it parted from the primary's";
-                    self.want_whole_seed(key, conn, db, automatic, why);
+                    self.want_whole_seed(key, conn, db, (automatic, true), why);
                 }
                 Err(failure) => self.fail_in(key, db, 35265, failure.to_string()),
             }
         }
     }
 
-    pub(super) fn log(&mut self, key: PartnerKey, conn: ConnId, db: &DbName, from: Lsn, bytes: Vec<u8>) {
+    pub(super) fn log(&mut self, key: PartnerKey, conn: ConnId, db: &DbName, from: Lsn, mut bytes: Vec<u8>) {
         let Some(stream) = self.partners.get_mut(&key).and_then(|p| p.ins.get_mut(db)) else { return };
-        // Anything else was on its way when this side asked for another place, or for none.
+        let end = Lsn(from.0.saturating_add(bytes.len() as u64));
+        // Anything else was on its way when this side asked for another place, or for none. What was on its way and goes
+        // on here is as good, but then what was asked for comes, too, and begins before that.
         if let InState::Following { conn: on, next } = &mut stream.state
             && *on == conn
-            && *next == from
+            && (from..end).contains(next)
         {
-            *next = Lsn(from.0.saturating_add(bytes.len() as u64));
+            bytes.drain(..(next.0 - from.0) as usize);
+            *next = end;
             if let Some(database) = self.databases.get_mut(db) {
                 database.appending += 1;
             }
@@ -393,7 +409,7 @@ impl Node {
         let automatic =
             self.partners.get(&key).is_some_and(|p| p.spec.seeding_mode == SeedingMode::Automatic);
         match number {
-            1408 => self.want_whole_seed(key, conn, db, automatic, text),
+            1408 => self.want_whole_seed(key, conn, db, (automatic, false), text),
             1412 => {
                 self.seed_failed_here(key, db, number, text);
                 // Only a new beginning helps: as the documents say, the link is deleted and created again.

@@ -286,6 +286,14 @@ impl Node {
         }
     }
 
+    /// The copy that is being read is another one now.
+    pub(super) fn abort_seeds_of(&mut self, db: &DbName) {
+        let seeds: Vec<u64> = self.seeds.iter().filter(|(_, o)| o.db == *db).map(|(seed, _)| *seed).collect();
+        for seed in seeds {
+            self.abort_seed(seed, 19496, "the copy was replaced");
+        }
+    }
+
     pub(super) fn drop_seeds(&mut self, key: PartnerKey) {
         self.drop_seeds_of(key, None);
     }
@@ -314,15 +322,20 @@ impl Node {
         db: &DbName,
         since: Option<Lsn>,
         pages: Vec<PageRange>,
+        noted: bool,
     ) {
         self.begin_record(key, db, false, since.is_some());
-        self.set_in(key, db, InState::SeedWanted { since });
+        self.set_in(key, db, InState::SeedWanted { since, noted });
         self.send(conn, Message::SeedRequest { db: db.clone(), since, pages });
     }
 
     pub(super) fn seed_begins(&mut self, key: PartnerKey, db: &DbName, seed: u64, begin: SeedBegin) {
-        let Some(InState::SeedWanted { since }) = self.in_state(key, db) else { return };
+        let Some(InState::SeedWanted { since, noted }) = self.in_state(key, db) else { return };
         let rewind = since.is_some();
+        if !noted && self.has_alone(key, db) {
+            // The primary's copy was replaced after it was asked: what only this side has now has to be noted first.
+            return self.ask(key, db);
+        }
         if let Some(record) = self.seedings.current(key, db, false) {
             record.state = SeedState::Seeding;
             record.seed = seed;
@@ -445,10 +458,10 @@ impl Node {
         }
         let conn = self.partners.get(&key).and_then(super::Partner::conn);
         match self.in_state(key, db).cloned() {
-            Some(InState::SeedWanted { since: Some(_) }) if number == 1408 => {
+            Some(InState::SeedWanted { since: Some(_), .. }) if number == 1408 => {
                 self.seedings.end(self.now, (key, db, false), Some((number, text)));
                 if let Some(conn) = conn {
-                    self.want_seed(key, conn, db, None, Vec::new());
+                    self.want_seed(key, conn, db, None, Vec::new(), true);
                 }
             }
             Some(InState::Seeding(seeding)) if seeding.seed == seed => {

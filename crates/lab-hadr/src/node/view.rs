@@ -123,11 +123,11 @@ impl Node {
                     SyncState::Synchronizing
                 }
             }
-            (None, Some((InState::ReadingFork { .. } | InState::SeedWanted { since: Some(_) }, _))) => {
+            (None, Some((InState::ReadingFork { .. } | InState::SeedWanted { since: Some(_), .. }, _))) => {
                 SyncState::Reverting
             }
             (None, Some((InState::Seeding(SeedIn { rewind: true, .. }), _))) => SyncState::Reverting,
-            (None, Some((InState::SeedWanted { since: None } | InState::Seeding(_), _))) => {
+            (None, Some((InState::SeedWanted { since: None, .. } | InState::Seeding(_), _))) => {
                 SyncState::Initializing
             }
             (None, Some((InState::Failed { number, why: text, .. }, _))) => {
