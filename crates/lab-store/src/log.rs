@@ -610,6 +610,11 @@ impl Shared {
     }
 
     fn prepare_spare(&self) {
+        // NB: while one was being made a writer may have asked for it again. By the time that a second one was zeroed, the
+        // first, which has its name, may be a segment with records in it.
+        if self.segments.lock().unwrap_or_else(PoisonError::into_inner).spare.is_some() {
+            return;
+        }
         let made = self.zeroed(&spare_path(&self.dir), HEADER + self.spare_bytes());
         let made = made.and_then(|file| file.sync("spare sync").map(|()| file));
         // NB: a failure is not kept. The writer makes its segment itself then, and fails by itself if it must.
@@ -659,4 +664,23 @@ pub(crate) fn segments(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Vec<Lsn>, Sto
         .collect();
     starts.sort_unstable();
     Ok(starts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spare_that_is_there_is_not_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = Log::start(Arc::new(crate::RealDisk), folder.path(), Lsn(0), SEGMENT).unwrap();
+        log.shared.prepare_spare();
+        // As a writer does that takes the spare while the keeper makes another.
+        let spare = log.shared.segments.lock().unwrap().spare.clone().unwrap();
+        spare.write_at("segment write", 0, b"records").unwrap();
+        log.shared.prepare_spare();
+        let mut read = [0; 7];
+        spare.read_at("segment read", 0, &mut read).unwrap();
+        assert_eq!(&read, b"records");
+    }
 }
