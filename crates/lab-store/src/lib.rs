@@ -47,8 +47,8 @@ mod wal;
 pub use backup::{
     BackupError, BackupKind, BackupOptions, BackupReport, DeviceFault, Listing, LogPin, LogReader,
     LogRestored, LogUse, Media, MediaHeader, PagesFacts, Progress, RawRecord, SetFacts, SetHeader,
-    SetTrailer, Snapshot, Target, leave_restoring, recover, restore_full, restore_log, restored_family,
-    restored_lsn, verify_set,
+    SetTrailer, Snapshot, Target, join_restored, leave_restoring, recover, restore_full, restore_log,
+    restored_family, restored_lsn, verify_set,
 };
 pub use checkpoint::CheckpointReport;
 pub use control::Mode;

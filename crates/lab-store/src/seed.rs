@@ -49,6 +49,12 @@ pub struct SeedHeader {
     pub log_backed_up: Option<Lsn>,
     /// Where the last full backup of the chain stands.
     pub full_backup_lsn: Option<Lsn>,
+    /// Where recovery of the copy begins, if that is not where its pages are. Of a primary the log behind the snapshot begins
+    /// with an image of each page, so that redo over the pages can be broken off and begin again. What a secondary has
+    /// received behind its snapshot does not; but its log does so behind its last restart point, and the pages of the
+    /// snapshot are none that redo from there could not have left.
+    #[serde(default)]
+    pub(crate) restart: Option<Position>,
 }
 
 impl SeedHeader {
@@ -60,7 +66,8 @@ impl SeedHeader {
             && self.log_from <= self.lsn
             && self.history.end == self.lsn
             && self.history.forks.is_sorted_by_key(|f| f.end)
-            && self.history.forks.last().is_none_or(|f| f.end <= self.lsn);
+            && self.history.forks.last().is_none_or(|f| f.end <= self.lsn)
+            && self.restart.is_none_or(|r| self.log_from <= r.lsn && r.lsn <= self.lsn);
         if good { Ok(()) } else { Err(StoreError::Corrupt(format!("no copy has this header: {self:?}"))) }
     }
 
@@ -79,7 +86,7 @@ impl SeedHeader {
             forks: self.history.forks.clone(),
             ..Control::new(self.page_size, self.history.fork, self.recovery_model)
         };
-        control.set_checkpoint(&self.position());
+        control.set_checkpoint(&self.restart.unwrap_or(self.position()));
         control
     }
 }
@@ -91,20 +98,21 @@ impl Database {
     /// The log belongs to the copy from `log_from` on; if that is not given, from where the next log backup begins.
     ///
     /// # Errors
-    /// [`StoreError::NotReady`] if the log does not reach back to `log_from`, and on a secondary: its log does not begin with
-    /// images behind the snapshot.
+    /// [`StoreError::NotReady`] if the log does not reach back to `log_from`, or on a secondary not to its last restart
+    /// point.
     pub fn seed(&self, log_from: Option<Lsn>) -> Result<(SeedHeader, Snapshot, LogPin), StoreError> {
         let logged = self.logged()?;
         // Nothing goes away between asking and pinning.
         let (pin, oldest) = self.pin_oldest().map_err(|e| StoreError::Io(e.to_string()))?;
+        // Before the snapshot: its pages have come at least that far.
+        let checkpoint = lock(&logged.control).checkpoint();
         let snapshot = self.snapshot()?;
-        if !snapshot.is_restart_point {
-            return Err(StoreError::NotReady("a secondary seeds nobody".to_owned()));
-        }
+        let restart = (!snapshot.is_restart_point).then_some(checkpoint);
         let control = lock(&logged.control).clone();
         let keeps_log = control.recovery_model != RecoveryModel::Simple;
         let backed_up = control.log_backed_up.filter(|lsn| keeps_log && *lsn <= snapshot.lsn);
         let log_from = log_from.or(backed_up).unwrap_or(snapshot.lsn);
+        let log_from = restart.map_or(log_from, |r| log_from.min(r.lsn));
         if log_from < oldest || log_from > snapshot.lsn {
             return Err(StoreError::NotReady(format!("the log reaches from {oldest} to {}", snapshot.lsn)));
         }
@@ -116,10 +124,13 @@ impl Database {
             lsn: snapshot.lsn,
             time: snapshot.time,
             log_from,
-            history: History { fork: snapshot.fork, forks: snapshot.forks.clone(), end: snapshot.lsn },
+            // Of a secondary the control file may name forks that its log has not come to.
+            history: History { fork: snapshot.fork, forks: snapshot.forks.clone(), end: snapshot.lsn }
+                .reached(),
             recovery_model: snapshot.recovery_model,
             log_backed_up: backed_up,
             full_backup_lsn: control.full_backup_lsn.filter(|lsn| *lsn <= snapshot.lsn),
+            restart,
         };
         Ok((header, snapshot, pin))
     }

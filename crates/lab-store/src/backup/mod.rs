@@ -27,7 +27,8 @@ pub use log_reader::{LogPin, RawRecord};
 pub use media::{Listing, Media, SetFacts};
 pub use read::verify_set;
 pub use restore::{
-    LogRestored, leave_restoring, recover, restore_full, restore_log, restored_family, restored_lsn,
+    LogRestored, join_restored, leave_restoring, recover, restore_full, restore_log, restored_family,
+    restored_lsn,
 };
 pub use snapshot::Snapshot;
 pub use take::{BackupOptions, BackupReport, LogUse, Target};

@@ -15,10 +15,10 @@ use super::media::{Media, SetFacts};
 use super::read::{read_log, read_pages};
 use super::state::{DATA, Piece, RestoreState};
 use crate::capture::now;
-use crate::control::{Control, Position};
+use crate::control::{Control, Mode, Position};
 use crate::database::data_path;
 use crate::disk::DiskFile;
-use crate::log::Log;
+use crate::log::{Log, SEGMENT, segment_path, segments};
 use crate::recovery;
 use crate::redo::{FilePages, Pages, redo};
 use crate::{Disk, ForkId, ForkPoint, Lsn, ParsedRecord, RecoveryModel, StoreError, read_record};
@@ -219,6 +219,72 @@ pub fn recover(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
+/// Ends a restore the other way: the folder is a secondary from then on, which goes on where the restore has come to, on
+/// the fork that the backups were taken on. Redo of the log backups is left to recovery.
+///
+/// Doing it again after it was broken off, or done, is safe as long as nobody has opened the database.
+///
+/// # Errors
+/// [`BackupError::OtherFork`] if log backups were restored to what had been a secondary before: its own log does not have
+/// them, and its primary can send them. The disk fails; the folder is still in the middle of the restore.
+pub fn join_restored(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), BackupError> {
+    let mut state = match RestoreState::load(disk, dir) {
+        Ok(state) => state,
+        Err(BackupError::NotRestoring) => {
+            return Ok(Control::load(disk, dir).map(|_| ())?);
+        }
+        Err(e) => return Err(e),
+    };
+    settle(disk, dir, &mut state)?;
+    if state.was_open {
+        // A database that was left as it was goes on as it was: its log is still beside it.
+        if !state.pieces.is_empty() {
+            return Err(BackupError::OtherFork);
+        }
+        let control = Control { mode: Mode::Secondary, ..Control::load(disk, dir)? };
+        control.save(disk, dir)?;
+        return Ok(RestoreState::remove(disk, dir)?);
+    }
+    let mut control = Control {
+        mode: Mode::Secondary,
+        log_backed_up: (state.recovery_model != RecoveryModel::Simple).then_some(state.at.lsn),
+        full_backup_lsn: state.full_backup_lsn,
+        forks: state.forks.clone(),
+        hardened_lsn: state.at.lsn,
+        ..Control::new(state.page_size, state.fork, state.recovery_model)
+    };
+    // A full backup was taken as snapshots are: the log behind it begins with images.
+    control.set_checkpoint(&state.base);
+    remove_log(disk, dir)?;
+    Log::begin(disk, dir, state.base.lsn)?;
+    let log = Log::start(Arc::clone(disk), dir, state.base.lsn, SEGMENT)?;
+    for piece in &state.pieces {
+        let file = disk.open("piece open", &dir.join(&piece.name), false).map_err(|e| io(&e))?;
+        let mut at = piece.first;
+        each_record(file.as_ref(), piece.last.0.saturating_sub(piece.first.0), |record, _| {
+            at = log.append_records(at, &record.encode())?;
+            if at.0.saturating_sub(log.hardened().0) > LOG_BYTES_MAX { log.wait(at) } else { Ok(()) }
+        })?;
+    }
+    log.wait(state.at.lsn)?;
+    drop(log);
+    control.save(disk, dir)?;
+    RestoreState::remove(disk, dir)?;
+    // What could not be removed is of no use and no harm.
+    remove_pieces(disk, dir)
+}
+
+/// Bytes of log that are written at once.
+const LOG_BYTES_MAX: u64 = 4 << 20;
+
+/// What a recovery that was broken off has begun.
+fn remove_log(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), BackupError> {
+    for start in segments(disk, dir)? {
+        disk.remove("segment remove", &segment_path(dir, start)).map_err(|e| io(&e))?;
+    }
+    Ok(disk.sync_dir("restore folder", dir).map_err(|e| io(&e))?)
+}
+
 /// Puts the redone copy into the place of the data file, if there is one.
 fn settle(disk: &Arc<dyn Disk>, dir: &Path, state: &mut RestoreState) -> Result<(), BackupError> {
     if state.data != REDONE {
@@ -339,6 +405,7 @@ pub fn leave_restoring(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Lsn, BackupEr
     let recovered = recovery::recover(disk, dir, &control)?;
     let base = Position { time: now(), ..recovered.end };
     let state = RestoreState {
+        was_open: true,
         recovery_model: control.recovery_model,
         full_backup_lsn: control.full_backup_lsn,
         ..RestoreState::new(control.page_size, base, control.fork, control.forks.clone())

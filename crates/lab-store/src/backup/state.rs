@@ -43,6 +43,9 @@ pub(super) struct RestoreState {
     pub(super) recovery_model: RecoveryModel,
     pub(super) full_backup_lsn: Option<Lsn>,
     pub(super) pieces: Vec<Piece>,
+    /// The folder was a database before, whose log and control file are still there.
+    #[serde(default)]
+    pub(super) was_open: bool,
 }
 
 impl RestoreState {
@@ -58,6 +61,7 @@ impl RestoreState {
             recovery_model: RecoveryModel::Simple,
             full_backup_lsn: None,
             pieces: Vec::new(),
+            was_open: false,
         }
     }
 

@@ -629,3 +629,58 @@ proptest! {
         let _noise = (decode_head(&bytes), MediaHeader::decode(&bytes), decode_json::<SetHeader>(&bytes));
     }
 }
+
+/// Log goes from one database to the other until it has it all.
+fn ship(from: &Database, to: &Database) {
+    loop {
+        let block = from.read_block(to.end_lsn(), 1 << 20).unwrap();
+        if block.bytes.is_empty() {
+            return;
+        }
+        let end = to.receive(&block.bytes).unwrap();
+        to.wait_hardened(end).unwrap();
+        while to.redo(1 << 20).unwrap().records > 0 {}
+    }
+}
+
+#[test]
+fn what_was_restored_joins_as_a_secondary() {
+    let lab = Lab::new();
+    lab.insert(0..50);
+    lab.backup("full", BackupKind::Full);
+    lab.insert(50..90);
+    lab.backup("log", BackupKind::Log);
+    lab.insert(90..100);
+    lab.restore("full", "s").unwrap();
+    lab.restore_log("log", "s", None).unwrap();
+    let dir = lab.path("s");
+    join_restored(&disk(), &dir).unwrap();
+    join_restored(&disk(), &dir).unwrap();
+    let open = || Database::open(disk(), &dir).unwrap();
+    let control = std::fs::read(dir.join("control")).unwrap();
+    drop(open());
+    // A recovery that was broken off begins again.
+    std::fs::write(dir.join("control"), control).unwrap();
+    let secondary = open();
+    assert_eq!((secondary.mode(), secondary.fork()), (crate::Mode::Secondary, lab.db().fork()));
+    assert!(secondary.redone_lsn() < lab.db().end_lsn());
+    ship(lab.db(), &secondary);
+    assert_same(lab.db(), &secondary);
+    drop(secondary);
+
+    // It leaves its group, misses something, and comes back.
+    leave_restoring(&disk(), &dir).unwrap();
+    lab.insert(100..120);
+    join_restored(&disk(), &dir).unwrap();
+    let secondary = open();
+    ship(lab.db(), &secondary);
+    assert_same(lab.db(), &secondary);
+    drop(secondary);
+
+    // Restored log does not fit beside a log of its own.
+    leave_restoring(&disk(), &dir).unwrap();
+    lab.insert(120..130);
+    lab.backup("later", BackupKind::Log);
+    lab.restore_log("later", "s", None).unwrap();
+    assert!(matches!(join_restored(&disk(), &dir), Err(BackupError::OtherFork)));
+}

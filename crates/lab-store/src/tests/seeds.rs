@@ -157,11 +157,14 @@ fn a_seeding_that_was_not_finished_is_no_database() {
     assert!(matches!(e, StoreError::NotReady(_)), "there is a database");
     let copy = open(&dir);
     assert_equal(&primary, &copy, "at last");
-    assert!(matches!(copy.seed(None), Err(StoreError::NotReady(_))));
     for bad in [
         SeedHeader { page_size: 1000, ..header.clone() },
         SeedHeader { database_pages: 0, ..header.clone() },
         SeedHeader { log_from: Lsn(header.lsn.0 + 8), ..header.clone() },
+        SeedHeader {
+            restart: Some(crate::control::Position { lsn: Lsn(header.lsn.0 + 8), ..header.position() }),
+            ..header.clone()
+        },
     ] {
         let e = SeedWriter::begin(Arc::clone(&disk), &folder.path().join("bad"), &bad).unwrap_err();
         assert!(e.is_corruption());
@@ -193,6 +196,7 @@ pub(super) fn shrinking(folder: &Path) -> Database {
         recovery_model: RecoveryModel::Full,
         log_backed_up: None,
         full_backup_lsn: None,
+        restart: None,
     };
     let dir = folder.join("shrinking");
     let mut writer = SeedWriter::begin(Arc::new(RealDisk), &dir, &header).unwrap();
@@ -241,4 +245,56 @@ fn redo_follows_a_database_that_shrinks() {
     drop(copy);
     assert_equal(&primary, &open(&dir), "opened again");
     assert!(shrunk > 3, "{sizes:?}");
+}
+
+/// Recovers a folder twice, as if the machine had gone down when the first recovery was all but done.
+fn open_again(dir: &Path) -> Database {
+    let control = std::fs::read(dir.join("control")).unwrap();
+    drop(open(dir));
+    std::fs::write(dir.join("control"), control).unwrap();
+    open(dir)
+}
+
+#[test]
+fn a_secondary_seeds_a_third_whose_recovery_may_be_broken_off() {
+    let mut apart = 0;
+    for round in 0..12_u64 {
+        let folder = tempfile::tempdir().unwrap();
+        let primary = source(&folder.path().join("one"));
+        let mut dice = Dice::new(70 + round);
+        for n in 0..30 {
+            run(&primary, &change(&mut dice, n));
+        }
+        let (_header, second) = {
+            let dir = folder.path().join("two");
+            (seed(&primary, Arc::new(RealDisk), &dir).unwrap(), open(&dir))
+        };
+        let _pins = (primary.pin_oldest().unwrap(), second.pin_oldest().unwrap());
+        for n in 30..30 + dice.below(60) as usize {
+            run(&primary, &change(&mut dice, n));
+            match dice.below(9) {
+                0 => drop(primary.checkpoint().unwrap()),
+                1 => drop(second.checkpoint().unwrap()),
+                2 => drop(ship(&primary, &second, 1 << 20, 1 << 20)),
+                _ => {}
+            }
+        }
+        ship(&primary, &second, 1 << 20, 1 << (10 + dice.below(10)));
+        let dir = folder.path().join("three");
+        let header = seed(&second, Arc::new(RealDisk), &dir).unwrap();
+        apart += u32::from(header.restart.is_some_and(|r| r.lsn < header.lsn));
+        let third = open_again(&dir);
+        assert_equal(&second, &third, "seeded");
+        for n in 200..230 {
+            run(&primary, &change(&mut dice, n));
+        }
+        ship(&primary, &second, 1 << 20, 1 << 16);
+        ship(&second, &third, 1 << 14, 1 << 16);
+        assert_equal(&primary, &third, "followed");
+        drop(third);
+        let third = open_again(&dir);
+        ship(&second, &third, 1 << 20, 1 << 20);
+        assert_equal(&primary, &third, "recovered twice");
+    }
+    assert!(apart > 3, "only {apart} copies were taken behind a restart point");
 }
