@@ -77,12 +77,14 @@ impl Docs {
                 there: group.there.clone(),
                 names_server: true,
                 role: group.role,
+                offer: None,
                 commit_mode: if group.synchronous {
                     CommitMode::Synchronous
                 } else {
                     CommitMode::Asynchronous
                 },
                 seeding_mode: if group.automatic { SeedingMode::Automatic } else { SeedingMode::Manual },
+                peer_seeding_mode: SeedingMode::Automatic,
                 may_create: true,
                 session_timeout_ms: group.session_timeout_ms,
                 databases: group.databases.clone(),

@@ -73,6 +73,8 @@ impl World {
                 self.instances[i].writings.remove(&db);
             }
             Effect::SetRole { group, role } => self.set_role(i, group, role),
+            // Its instances know all groups from the start.
+            Effect::Offered { .. } | Effect::Adopt { .. } => {}
             Effect::FailoverDone { group, result } => self.failover_done(i, group, result),
             Effect::Report { .. } => self.counts.add("reports"),
         }

@@ -204,6 +204,31 @@ impl Server {
         })
     }
 
+    /// The other way round: a database that was restored WITH NORECOVERY, or has left its group, is a secondary from now
+    /// on, which goes on where its log ends. It is RESOLVING until its group gives it a role.
+    ///
+    /// # Errors
+    /// 911; 3183 for files that cannot be brought up, which are left as they are. Storage errors of master.
+    pub fn join_restored(&self, name: &str) -> Result<(), SqlError> {
+        let _defining = self.defining();
+        let database = self.database_named(name).ok_or_else(|| SqlError::database_not_found(name))?;
+        if database.state() != DatabaseState::Restoring || database.entry().seeding {
+            return Err(SqlError::database_not_found(name));
+        }
+        let folder = self.config.data_dir.join(&database.entry().folder);
+        lab_store::join_restored(&self.disk, &folder)
+            .map_err(|e| SqlError::restored_damage(&e.to_string()))?;
+        let entry = DatabaseEntry { restoring: false, ..database.entry() };
+        let (store, catalog) = self.open_files(&entry).map_err(|(_, why)| SqlError::restored_damage(&why))?;
+        let recovery_model = store.recovery_model().into();
+        let entry = DatabaseEntry { collation: catalog.collation, recovery_model, ..entry };
+        self.save_entry(ServerEntry::Database(Box::new(entry)))?;
+        database.set_replica(Replica { role: ReplicaRole::Resolving, ..database.replica() });
+        self.forget_identities(database.id);
+        database.bring_up(store, catalog);
+        Ok(())
+    }
+
     /// The store of a database that is online.
     pub fn store(&self, name: &str) -> Option<Arc<Store>> {
         self.database_named(name)?.store().ok()

@@ -288,7 +288,41 @@ impl Group {
     }
 }
 
+impl Group {
+    /// The group as another replica of it keeps it that has not joined any database yet.
+    pub fn offered(&self) -> Group {
+        let mut group = self.clone();
+        group.role = Role::Secondary;
+        if let Some(local) = group.as_local_mut() {
+            local.create_any_database = false;
+            for database in &mut local.databases {
+                (database.joined, database.suspended) = (false, false);
+            }
+        }
+        group
+    }
+}
+
 impl Groups {
+    /// Makes a group here what its primary says that it is. What each replica decides for itself stays: its role, which
+    /// databases have joined or are suspended, and whether databases may be made. Nothing happens if this side is primary in
+    /// the group, or does not know it.
+    pub fn adopt(&mut self, offered: &Group) {
+        let Some(group) = self.groups.iter_mut().find(|g| g.id == offered.id) else { return };
+        let (Kind::Local(mine), Kind::Local(theirs)) = (&mut group.kind, &offered.kind) else { return };
+        if group.role == Role::Primary {
+            return;
+        }
+        let mut databases = theirs.databases.clone();
+        for database in &mut databases {
+            let known = mine.database(&database.name);
+            (database.joined, database.suspended) = known.map_or((false, false), |d| (d.joined, d.suspended));
+        }
+        *mine = LocalGroup { databases, create_any_database: mine.create_any_database, ..theirs.clone() };
+        group.required_synchronized = offered.required_synchronized;
+        group.sequence = offered.sequence;
+    }
+
     /// The group of that name.
     pub fn named(&self, name: &str) -> Option<&Group> {
         self.groups.iter().find(|g| same_name(&g.name, name))

@@ -1,7 +1,7 @@
 //! What the groups of an instance mean for its data.
 
 use super::{Config, DatabaseSpec, PartnerKey, PartnerSpec};
-use crate::{DbName, DistributedGroup, Group, Groups, LocalGroup, Partnering, same_name};
+use crate::{DbName, DistributedGroup, Group, Groups, LocalGroup, Partnering, Role, same_name};
 
 impl Config {
     /// Of the groups as statements have made them, on the server of that name.
@@ -36,7 +36,9 @@ impl Config {
     fn add_replicas(&mut self, group: &Group, local: &LocalGroup, server: &str) {
         let Some(here) = local.replica(server) else { return };
         for there in local.replicas.iter().filter(|r| !same_name(&r.partnering.name, server)) {
-            self.partners.push(spec(group, local, &here.partnering, &there.partnering));
+            let mut spec = spec(group, local, &here.partnering, &there.partnering);
+            spec.offer = (group.role == Role::Primary).then(|| Box::new(group.offered()));
+            self.partners.push(spec);
         }
     }
 }
@@ -56,8 +58,10 @@ fn spec(group: &Group, local: &LocalGroup, here: &Partnering, there: &Partnering
         there: there.name.clone(),
         names_server: there.url.server.is_some(),
         role: group.role,
+        offer: None,
         commit_mode: if both { Synchronous } else { Asynchronous },
         seeding_mode: here.seeding_mode,
+        peer_seeding_mode: there.seeding_mode,
         may_create: local.create_any_database,
         session_timeout_ms: u64::from(there.session_timeout_s.min(here.session_timeout_s)) * 1000,
         databases: local.databases.iter().filter(|d| d.joined).map(|d| DbName::new(&d.name)).collect(),

@@ -53,6 +53,7 @@ impl Node {
             format: self.config.format,
             collation: self.config.collation.clone(),
             managed: self.config.managed,
+            offer: partner.spec.offer.clone(),
         }
     }
 
@@ -136,6 +137,7 @@ impl Node {
         partner.link = Link::Down { retry_at: now.after(BACKOFF_MS[0]), attempts: 0 };
         partner.last_error = Some(LinkError { number, text: text.to_owned(), at: now });
         partner.peer = None;
+        partner.peer_offer = None;
         partner.peer_was_asked = false;
         partner.told = None;
         let (here, there) = (partner.spec.here.clone(), partner.spec.there.clone());
@@ -196,6 +198,8 @@ impl Node {
             Message::SeedAbort { db, seed, number, text } => self.seed_aborted(key, &db, seed, number, &text),
             Message::Handover { ends } => self.handed_over(key, conn, &ends),
             Message::HandoverRefused { number, text } => self.handover_refused(key, number, &text),
+            Message::Offer { group } => self.offered(key, group),
+            Message::RetrySeeding => self.retry_seedings_here(key),
         }
     }
 
@@ -233,10 +237,9 @@ impl Node {
                 ),
             )),
             // As if all that comes from a managed instance had to go through its gateway: the link does not come about.
-            Some(partner) if hello.managed && !partner.spec.names_server => Some((
-                33320,
-                "Tried to send redirect request but the redirect string is empty".to_owned(),
-            )),
+            Some(partner) if hello.managed && !partner.spec.names_server => {
+                Some((33320, "Tried to send redirect request but the redirect string is empty".to_owned()))
+            }
             Some(_) if hello.version < VERSION_MIN || hello.version_min > VERSION => Some((
                 35207,
                 format!(
@@ -247,6 +250,11 @@ impl Node {
             Some(_) => None,
         };
         if let Some((number, text)) = refusal {
+            if number == 35250
+                && let Some(group) = hello.offer
+            {
+                self.effects.push(Effect::Offered { group });
+            }
             self.send(conn, Message::Refuse { number, text: text.clone() });
             self.close(conn, number, &text);
             return;
@@ -288,6 +296,7 @@ impl Node {
                  '{here}'. This is an informational message only."
             ),
         );
+        self.tell_offer(key);
         self.tell_status(key);
     }
 

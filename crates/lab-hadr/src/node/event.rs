@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::PartnerKey;
 use crate::wire::{Copy, Message, PageRange, SeedBegin};
-use crate::{CommitMode, DbName, GroupId, Role, SeedingMode};
+use crate::{CommitMode, DbName, Group, GroupId, ReplicaId, Role, SeedingMode};
 
 /// Milliseconds on a clock that never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -42,10 +42,14 @@ pub struct PartnerSpec {
     pub names_server: bool,
     /// The role that this side is to have.
     pub role: Role,
+    /// What the peer shall know of the group, if this side says what it is: a primary to the other replicas of its group.
+    pub offer: Option<Box<Group>>,
     /// The mode as it is set on this side: a pair is synchronous only if both sides are.
     pub commit_mode: CommitMode,
-    /// Whether copies are made by themselves.
+    /// Whether copies are made here by themselves.
     pub seeding_mode: SeedingMode,
+    /// Whether copies are made at the peer by themselves.
+    pub peer_seeding_mode: SeedingMode,
     /// Whether seeding may make a database here.
     pub may_create: bool,
     /// Without a word for that long, the session is over.
@@ -178,6 +182,8 @@ pub enum Event {
     Truncated { db: DbName, log_start: Lsn },
     /// Somebody wants a planned failover of a group to the peer. Ends with [`Effect::FailoverDone`].
     Failover { group: GroupId },
+    /// Copies for that replica, which is this side or a peer, are to be made now, also those that had failed for good.
+    RetrySeeding { group: GroupId, replica: ReplicaId },
 }
 
 /// Who may use a database.
@@ -242,6 +248,10 @@ pub enum Effect {
     SeedDiscard { db: DbName },
     /// Change the role that this side is to have, durably, before anything that follows; [`Event::Configured`].
     SetRole { group: GroupId, role: Role },
+    /// A replica that is primary has this instance in its group, which is not known here: JOIN takes it over.
+    Offered { group: Box<Group> },
+    /// The primary of a group has changed it: change it here, too, durably. [`Event::Configured`].
+    Adopt { group: Box<Group> },
     /// A planned failover has ended.
     FailoverDone { group: GroupId, result: Result<(), (u32, String)> },
     /// For the error log.

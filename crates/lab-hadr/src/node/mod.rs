@@ -8,6 +8,7 @@
 mod config;
 mod connections;
 mod event;
+mod offer;
 mod primary;
 mod roles;
 mod secondary;
@@ -22,7 +23,7 @@ pub use event::*;
 pub use view::*;
 
 use crate::wire::{Copy, CopyStatus, Message, Status};
-use crate::{CommitMode, DbName, GroupId, ReplicaId, Role};
+use crate::{CommitMode, DbName, Group, GroupId, ReplicaId, Role};
 use connections::{Connection, Link};
 use primary::OutStream;
 use roles::Handover;
@@ -106,6 +107,8 @@ struct Partner {
     peer_format: u16,
     /// It is a managed instance, as it has said.
     peer_managed: bool,
+    /// What it says that the group is, while it is primary.
+    peer_offer: Option<Box<Group>>,
     last_error: Option<LinkError>,
     /// Log on its way to the peer.
     outs: BTreeMap<DbName, OutStream>,
@@ -185,6 +188,7 @@ impl Node {
                 }
             }
             Event::Failover { group } => self.failover(group),
+            Event::RetrySeeding { group, replica } => self.retry_seeding(group, replica),
         }
         std::mem::take(&mut self.effects)
     }
@@ -228,7 +232,11 @@ impl Node {
                 Some(partner) => {
                     partner.role_pending = partner.role_pending.saturating_sub(1);
                     let role = if partner.role_pending > 0 { partner.spec.role } else { spec.role };
-                    partner.spec = PartnerSpec { role, ..spec };
+                    let spec = PartnerSpec { role, ..spec };
+                    let before = std::mem::replace(&mut partner.spec, spec);
+                    let key = partner.spec.key;
+                    self.settle_offer(key, &before);
+                    self.settle_seeding_modes(key, &before);
                 }
                 None => {
                     self.partners.insert(spec.key, Partner::new(spec));
@@ -277,6 +285,7 @@ impl Node {
         if replaced {
             self.stop_outs(&db);
         }
+        self.stop_ins_without_copy(&db);
         self.seed_finished(&db);
         self.reconsider(&db);
         self.settle();
@@ -418,6 +427,7 @@ impl Partner {
             peer_was_asked: false,
             peer_format: 0,
             peer_managed: false,
+            peer_offer: None,
             last_error: None,
             outs: BTreeMap::new(),
             ins: BTreeMap::new(),

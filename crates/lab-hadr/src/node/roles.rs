@@ -198,6 +198,14 @@ impl Node {
         })
     }
 
+    /// Whether this side has log that the peer has not.
+    pub(super) fn has_alone(&self, key: PartnerKey, db: &DbName) -> bool {
+        let theirs = self.partners.get(&key).and_then(|p| p.theirs(db));
+        let (Some(mine), Some(theirs)) = (self.local(db), theirs) else { return false };
+        let common = common_point(&mine.copy.history, &theirs.history).map(|c| c.lsn);
+        common != Some(mine.copy.history.end)
+    }
+
     fn offer(&mut self, key: PartnerKey) {
         let Some(partner) = self.partners.get(&key) else { return };
         let Some(conn) = partner.conn() else { return };

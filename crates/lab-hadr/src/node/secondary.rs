@@ -448,6 +448,20 @@ impl Node {
         }
     }
 
+    /// A copy may be gone: SET HADR OFF takes it out of its group. It may come back, and goes on then where it stood.
+    pub(super) fn stop_ins_without_copy(&mut self, db: &DbName) {
+        if self.local(db).is_some() {
+            return;
+        }
+        for (key, conn) in self.following(db) {
+            let text = "it is not in the group any more".to_owned();
+            self.send(conn, Message::Unsubscribe { db: db.clone(), number: 35264, text });
+            if let Some(partner) = self.partners.get_mut(&key) {
+                partner.ins.remove(db);
+            }
+        }
+    }
+
     /// No log comes in by this partner any more.
     pub(super) fn drop_ins(&mut self, key: PartnerKey) {
         let Some(partner) = self.partners.get_mut(&key) else { return };

@@ -7,14 +7,20 @@ use std::collections::VecDeque;
 use lab_store::Lsn;
 
 use super::secondary::InState;
-use super::{ConnId, Effect, Failure, Node, PartnerKey, Tick};
-use crate::DbName;
+use super::{ConnId, Effect, Failure, Node, PartnerKey, PartnerSpec, Tick};
 use crate::wire::{Message, PageRange, SeedBegin};
+use crate::{DbName, GroupId, ReplicaId, SeedingMode};
 
 /// Chunks that were sent and not yet written at the secondary.
 const WINDOW_CHUNKS: u64 = 8;
 /// Seedings that are remembered.
 const REMEMBERED: usize = 200;
+/// Why a copy is not made.
+const MANUAL: &str = "the replica's seeding mode is MANUAL";
+
+fn is_manual(mode: SeedingMode) -> bool {
+    mode == SeedingMode::Manual
+}
 
 /// A copy on its way to a peer.
 #[derive(Debug)]
@@ -22,6 +28,8 @@ pub(super) struct SeedOut {
     partner: PartnerKey,
     conn: ConnId,
     db: DbName,
+    /// Pages that were changed since a fork point only.
+    rewind: bool,
     /// The position that its pages show.
     lsn: Option<Lsn>,
     sent: u64,
@@ -152,6 +160,57 @@ impl Node {
         self.seedings.begin(record);
     }
 
+    /// SEEDING_MODE was written down: AUTOMATIC begins again what has failed. Who receives the copies, asks for them.
+    pub(super) fn retry_seeding(&mut self, group: GroupId, replica: ReplicaId) {
+        for key in self.keys().into_iter().filter(|k| k.group == group) {
+            if key.peer != replica {
+                self.retry_seedings_here(key);
+            } else if let Some(conn) = self.partners.get(&key).and_then(super::Partner::conn) {
+                self.send(conn, Message::RetrySeeding);
+            }
+        }
+    }
+
+    pub(super) fn retry_seedings_here(&mut self, key: PartnerKey) {
+        let Some(partner) = self.partners.get(&key) else { return };
+        let failed = |s: &super::InStream| matches!(s.state, InState::Failed { .. });
+        let failed: Vec<DbName> =
+            partner.ins.iter().filter(|(_, s)| failed(s)).map(|(db, _)| db.clone()).collect();
+        failed.iter().for_each(|db| self.ask(key, db));
+    }
+
+    /// What is wanted of a partner has changed: whole copies under way are given up where they are made by hand from now on.
+    pub(super) fn settle_seeding_modes(&mut self, key: PartnerKey, before: &PartnerSpec) {
+        let Some(partner) = self.partners.get(&key) else { return };
+        let turned = |was: SeedingMode, is: SeedingMode| !is_manual(was) && is_manual(is);
+        let there = turned(before.peer_seeding_mode, partner.spec.peer_seeding_mode);
+        let here = turned(before.seeding_mode, partner.spec.seeding_mode);
+        let conn = partner.conn();
+        let is_whole = |s: &super::InStream| match &s.state {
+            InState::SeedWanted { since, .. } => Some(0).filter(|_| since.is_none()),
+            InState::Seeding(seeding) => Some(seeding.seed).filter(|_| !seeding.rewind),
+            _ => None,
+        };
+        let ins: Vec<(DbName, u64)> = if here {
+            partner.ins.iter().filter_map(|(db, s)| Some((db.clone(), is_whole(s)?))).collect()
+        } else {
+            Vec::new()
+        };
+        for (db, seed) in ins {
+            self.abandon_seed(&db, 19496, MANUAL);
+            if let Some(conn) = conn {
+                let (db, text) = (db.clone(), MANUAL.to_owned());
+                self.send(conn, Message::SeedAbort { db, seed, number: 19496, text });
+            }
+            self.fail_in(key, &db, 19496, MANUAL.to_owned());
+        }
+        if there {
+            let of_it = |o: &SeedOut| o.partner == key && !o.rewind && !o.complete;
+            let outs: Vec<u64> = self.seeds.iter().filter(|(_, o)| of_it(o)).map(|(seed, _)| *seed).collect();
+            outs.into_iter().for_each(|seed| self.abort_seed(seed, 19496, MANUAL));
+        }
+    }
+
     // The primary's side.
 
     pub(super) fn seed_requested(
@@ -169,6 +228,10 @@ impl Node {
             let text = format!("'{db}' is not a primary database here");
             return self.send(conn, Message::SeedAbort { db, seed: 0, number: 35250, text });
         }
+        if since.is_none() && self.partners.get(&key).is_some_and(|p| is_manual(p.spec.peer_seeding_mode)) {
+            let text = MANUAL.to_owned();
+            return self.send(conn, Message::SeedAbort { db, seed: 0, number: 19496, text });
+        }
         self.drop_seeds_of(key, Some(&db));
         let seed = self.next_seed;
         self.next_seed += 1;
@@ -180,6 +243,7 @@ impl Node {
             partner: key,
             conn,
             db: db.clone(),
+            rewind: since.is_some(),
             lsn: None,
             sent: 0,
             acknowledged: 0,

@@ -5,7 +5,7 @@
 //! version in [`Hello`].
 
 use super::codec::{Malformed, Reader, Writer};
-use crate::{DbName, Role};
+use crate::{DbName, Group, Groups, Role};
 use lab_store::{History, Lsn};
 
 /// The version that this program speaks.
@@ -36,6 +36,8 @@ pub struct Hello {
     pub collation: String,
     /// The speaker is a managed instance. The first version did not say so.
     pub managed: bool,
+    /// The group, if the speaker is primary in it: a replica that has not joined it learns what there is to be joined.
+    pub offer: Option<Box<Group>>,
 }
 
 /// What a replica has of a database.
@@ -159,6 +161,10 @@ pub enum Message {
     Handover { ends: Vec<(DbName, Lsn)> },
     /// The secondary does not take over.
     HandoverRefused { number: u32, text: String },
+    /// From the primary of a group: what the group is now.
+    Offer { group: Box<Group> },
+    /// From the primary: begin again the copies that have failed.
+    RetrySeeding,
 }
 
 const HELLO: u8 = 1;
@@ -179,6 +185,8 @@ const SEED_ABORT: u8 = 15;
 const HANDOVER: u8 = 16;
 const HANDOVER_REFUSED: u8 = 17;
 const RESYNC: u8 = 18;
+const OFFER: u8 = 19;
+const RETRY_SEEDING: u8 = 20;
 
 /// The bytes before the log's own in a [`Message::Log`]: whoever ships large blocks need not copy them together.
 pub fn log_head(db: &DbName, from: Lsn, len: usize) -> Vec<u8> {
@@ -208,6 +216,7 @@ impl Message {
                 w.u16(hello.format);
                 w.text(&hello.collation);
                 w.u8(u8::from(hello.managed));
+                w.optional(hello.offer.as_ref(), |w, group| write_group(w, group));
             }
             Message::Status(status) => {
                 w.u8(STATUS);
@@ -302,6 +311,11 @@ impl Message {
                 w.u32(*number);
                 w.text(text);
             }
+            Message::Offer { group } => {
+                w.u8(OFFER);
+                write_group(&mut w, group);
+            }
+            Message::RetrySeeding => w.u8(RETRY_SEEDING),
         }
         w.0
     }
@@ -324,6 +338,7 @@ impl Message {
                 format: r.u16()?,
                 collation: r.text()?,
                 managed: r.is_left() && r.bool()?,
+                offer: if r.is_left() { r.optional(read_group)? } else { None },
             }),
             STATUS => Message::Status(Status {
                 role: read_role(&mut r)?,
@@ -379,6 +394,8 @@ impl Message {
             }
             HANDOVER => Message::Handover { ends: r.list(12, |r| Ok((read_db(r)?, r.lsn()?)))? },
             HANDOVER_REFUSED => Message::HandoverRefused { number: r.u32()?, text: r.text()? },
+            OFFER => Message::Offer { group: read_group(&mut r)? },
+            RETRY_SEEDING => Message::RetrySeeding,
             _ => return Ok(None),
         }))
     }
@@ -403,6 +420,18 @@ fn read_db(r: &mut Reader<'_>) -> Result<DbName, Malformed> {
     let name = r.text()?;
     // sysname
     if name.is_empty() || name.chars().count() > 128 { Err(Malformed) } else { Ok(DbName::new(&name)) }
+}
+
+/// A group as it is kept in master, with the number of that form.
+fn write_group(w: &mut Writer, group: &Group) {
+    let groups = Groups { groups: vec![group.clone()] };
+    w.bytes(&serde_json::to_vec(&groups).expect("a group's maps have texts for keys"));
+}
+
+fn read_group(r: &mut Reader<'_>) -> Result<Box<Group>, Malformed> {
+    let groups: Groups = serde_json::from_slice(r.bytes()?).map_err(|_| Malformed)?;
+    let [group] = <[Group; 1]>::try_from(groups.groups).map_err(|_| Malformed)?;
+    Ok(Box::new(group))
 }
 
 fn role_byte(role: Role) -> u8 {

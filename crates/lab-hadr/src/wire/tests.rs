@@ -56,6 +56,7 @@ fn message() -> impl Strategy<Value = Message> {
                     format,
                     collation,
                     managed,
+                    offer: None,
                 })
             }
         ),
@@ -126,9 +127,10 @@ proptest! {
         let at = at.index(bytes.len());
         let cut = Message::decode(&bytes[..at]);
         match message {
-            // The first version ended there.
-            Message::Hello(hello) if at == bytes.len() - 1 => {
-                prop_assert_eq!(cut, Ok(Some(Message::Hello(Hello { managed: false, ..hello }))));
+            // The first version ended there, and later there was no offer.
+            Message::Hello(hello) if at + 2 >= bytes.len() => {
+                let managed = hello.managed && at + 1 == bytes.len();
+                prop_assert_eq!(cut, Ok(Some(Message::Hello(Hello { managed, ..hello }))));
             }
             _ => prop_assert_eq!(cut, Err(Malformed)),
         }
@@ -138,6 +140,49 @@ proptest! {
     fn noise_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = Message::decode(&bytes);
     }
+}
+
+/// A group as statements could have made it.
+fn group() -> Box<crate::Group> {
+    use crate::{GroupId, Kind, LocalGroup};
+    let local = LocalGroup {
+        replicas: Vec::new(),
+        databases: vec![crate::GroupDatabase::new("Sales")],
+        create_any_database: false,
+        cluster_type: crate::ClusterType::None,
+        basic: false,
+        shown: std::collections::BTreeMap::new(),
+    };
+    let kind = Kind::Local(local);
+    let (id, name) = (GroupId::of(&["ag"]), "ag".to_owned());
+    Box::new(crate::Group { id, name, role: Role::Secondary, required_synchronized: 0, sequence: 7, kind })
+}
+
+#[test]
+fn a_group_survives_its_bytes() {
+    let offer = Message::Offer { group: group() };
+    assert_eq!(Message::decode(&offer.encode()), Ok(Some(offer.clone())));
+    let hello = Message::Hello(Hello {
+        version: 1,
+        version_min: 1,
+        instance: "A".to_owned(),
+        group: "ag".to_owned(),
+        from: "A".to_owned(),
+        to: "B".to_owned(),
+        nonce: 1,
+        format: 1,
+        collation: "c".to_owned(),
+        managed: true,
+        offer: Some(group()),
+    });
+    assert_eq!(Message::decode(&hello.encode()), Ok(Some(hello)));
+    // Two groups, or none, are no offer.
+    let mut bytes = Message::Offer { group: group() }.encode();
+    bytes.truncate(1);
+    let none = br#"{"format":2,"groups":[]}"#;
+    bytes.extend((none.len() as u32).to_le_bytes());
+    bytes.extend(none);
+    assert_eq!(Message::decode(&bytes), Err(Malformed));
 }
 
 #[test]

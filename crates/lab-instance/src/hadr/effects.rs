@@ -61,6 +61,8 @@ impl Hadr {
                     self.log(&format!("The role of an availability group could not be kept: {}", e.message));
                 }
             }
+            Effect::Offered { group } => self.keep_offer(*group),
+            Effect::Adopt { group } => self.adopt(&group),
             Effect::FailoverDone { group, result } => {
                 if result.is_ok() {
                     let finish = |groups: &mut Groups| groups.finish_failover(group, Role::Secondary);
@@ -161,7 +163,7 @@ impl Hadr {
         self.tell_copy(db);
     }
 
-    fn set_access(&self, db: &DbName, access: Access) {
+    pub(super) fn set_access(&self, db: &DbName, access: Access) {
         let groups = self.groups();
         let Some((group, local, database)) = groups.of_database(db.as_str()) else { return };
         let Some(replica) = local.replica(self.server.name()) else { return };

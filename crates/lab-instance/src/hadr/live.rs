@@ -152,11 +152,10 @@ impl Hadr {
             }
             live.groups.insert(group.id, shown);
         }
-        for name in self.server.database_names() {
-            if let Some(facts) = self.server.database_facts(&name) {
-                live.database_ids.insert(DbName::new(&name), facts.id);
-            }
-        }
+        let databases = groups.local().flat_map(|(_, local)| &local.databases);
+        live.database_ids = databases
+            .filter_map(|d| Some((DbName::new(&d.name), self.server.database_facts(&d.name)?.id)))
+            .collect();
         live.seedings = view.seedings.iter().map(|s| seeding(s, tick, &ago)).collect();
         live
     }

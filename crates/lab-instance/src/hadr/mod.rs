@@ -4,6 +4,7 @@
 //! comes over the endpoint, [`redo`] and [`seeding`] are the threads that work on pages, [`statements`] and [`views`] are
 //! what sessions see of it.
 
+mod adopt;
 mod effects;
 mod live;
 mod peers;
@@ -21,7 +22,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use lab_engine::Server;
 use lab_hadr::{
-    Config, DbName, Event, Failure, GroupId, Groups, LocalCopy, Mode, Node, NodeConfig, PartnerKey,
+    Config, DbName, Event, Failure, Group, GroupId, Groups, LocalCopy, Mode, Node, NodeConfig, PartnerKey,
 };
 use lab_store::{Database as Store, LogPin, Lsn, StoreError};
 
@@ -49,6 +50,8 @@ pub(crate) struct Hadr {
     pins: Mutex<BTreeMap<(DbName, PartnerKey), LogPin>>,
     readers: Mutex<BTreeMap<u64, SeedReader>>,
     sinks: Mutex<BTreeMap<DbName, SeedSink>>,
+    /// Groups that other instances have this one in, as they have said; JOIN takes one over.
+    offered: Mutex<BTreeMap<GroupId, Group>>,
     /// Planned failovers that have ended, for the sessions that wait for them.
     failovers: Mutex<BTreeMap<GroupId, Result<(), (u32, String)>>>,
     worker: Mutex<Option<JoinHandle<()>>>,
@@ -133,6 +136,7 @@ impl Hadr {
             pins: Mutex::default(),
             readers: Mutex::default(),
             sinks: Mutex::default(),
+            offered: Mutex::default(),
             failovers: Mutex::default(),
             worker: Mutex::default(),
             next_dial: AtomicU64::new(1),
@@ -207,8 +211,9 @@ impl Hadr {
         let text = serde_json::to_string(&new)
             .map_err(|e| lab_engine::SqlError::internal(format!("availability groups: {e}")))?;
         self.server.put_document(GROUPS, Some(text))?;
-        *lock(&self.groups) = new;
+        let before = std::mem::replace(&mut *lock(&self.groups), new);
         self.tell(Event::Configured(self.config()));
+        self.settle_access(&before);
         Ok(())
     }
 

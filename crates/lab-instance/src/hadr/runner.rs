@@ -59,6 +59,8 @@ fn is_slow(effect: &Effect) -> bool {
         | Effect::SeedFinish { .. }
         | Effect::SeedDiscard { .. }
         | Effect::SetRole { .. }
+        | Effect::Offered { .. }
+        | Effect::Adopt { .. }
         | Effect::FailoverDone { .. }
         | Effect::Report { .. } => true,
         Effect::Close { .. }

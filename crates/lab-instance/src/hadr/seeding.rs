@@ -155,6 +155,10 @@ impl Reading {
         since: Option<Lsn>,
         pages: &[PageRange],
     ) -> Result<(Reading, SeedBegin), Failure> {
+        if since.is_some() && store.mode() == lab_store::Mode::Secondary {
+            // What only the peer has can be undone by the pages of a primary alone: a forwarder gives it a new copy.
+            return Err(Failure::LogGone);
+        }
         let (header, snapshot, pin) = store.seed(since).map_err(|e| match (&e, since) {
             // The log does not reach back to where the copies parted: all pages are needed.
             (StoreError::NotReady(_), Some(_)) => Failure::LogGone,

@@ -4,6 +4,7 @@
 
 mod certificates;
 mod enemies;
+mod groups;
 mod labs;
 mod links;
 mod proxy;

@@ -282,7 +282,7 @@ fn remove_log(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), BackupError> {
     for start in segments(disk, dir)? {
         disk.remove("segment remove", &segment_path(dir, start)).map_err(|e| io(&e))?;
     }
-    Ok(disk.sync_dir("restore folder", dir).map_err(|e| io(&e))?)
+    disk.sync_dir("restore folder", dir).map_err(|e| io(&e))
 }
 
 /// Puts the redone copy into the place of the data file, if there is one.

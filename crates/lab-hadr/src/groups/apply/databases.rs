@@ -69,7 +69,7 @@ impl Work<'_> {
         }
         for name in names {
             self.check_new_database(&group.name, &local, name)?;
-            let link = self.groups.standing_on(&group.name).find(|(_, d)| d.there.url.is_managed());
+            let link = self.groups.standing_on(&group.name).find(|(g, d)| self.is_link(g, d));
             if let Some((link, _)) = link
                 && !self.facts.multiple_databases
                 && !local.databases.is_empty()
@@ -88,7 +88,7 @@ impl Work<'_> {
             if local.database(name).is_none() {
                 return Err(Refusal::not_joined(name, &group.name));
             }
-            let linked = self.groups.standing_on(&group.name).any(|(_, d)| d.there.url.is_managed());
+            let linked = self.groups.standing_on(&group.name).any(|(g, d)| self.is_link(g, d));
             if linked && !self.facts.multiple_databases {
                 return Err(Refusal::managed_keeps_database());
             }

@@ -149,13 +149,14 @@ impl Work<'_> {
         let Kind::Distributed(distributed) = &group.kind else {
             return Err(Refusal::for_distributed_only(&group.name));
         };
+        let is_link = self.is_link(&group, distributed);
         let mut distributed = distributed.as_ref().clone();
         if let Some(member) = repeated(given.iter().map(|m| m.name.as_str())) {
             return Err(Refusal::incorrect_syntax(member));
         }
         for member in given {
             let is_there = same_name(&member.name, &distributed.there.name);
-            let managed = is_there && distributed.there.url.is_managed();
+            let managed = is_there && is_link;
             let target = if same_name(&member.name, &distributed.here.name) {
                 &mut distributed.here
             } else if is_there {

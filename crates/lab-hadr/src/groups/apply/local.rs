@@ -127,15 +127,10 @@ impl Work<'_> {
             same_name(&g.name, name) && listed
         });
         let Some(mut group) = offered.cloned() else { return Err(Refusal::join_timed_out(name)) };
-        group.role = Role::Secondary;
-        if let Some(local) = group.as_local_mut() {
+        group = group.offered();
+        if let Some(local) = group.as_local() {
             if local.cluster_type != cluster_type {
                 return Err(Refusal::cluster_type_differs(&group.name));
-            }
-            local.create_any_database = false;
-            for database in &mut local.databases {
-                database.joined = false;
-                database.suspended = false;
             }
             let taken = local.databases.iter().find(|d| self.groups.of_database(&d.name).is_some());
             if let Some(database) = taken {

@@ -11,7 +11,8 @@ mod local;
 mod roles;
 
 use super::{
-    Alteration, Command, EndpointState, Facts, Flavor, Group, Groups, Kind, Origin, Role, same_name,
+    Alteration, Command, DistributedGroup, EndpointState, Facts, Flavor, Group, Groups, Kind, Origin, Role,
+    same_name,
 };
 use crate::{DbName, GroupId, Refusal, ReplicaId};
 
@@ -187,6 +188,12 @@ impl Work<'_> {
                 Err(Refusal::endpoint_stopped(server, &id, server, &id).as_error())
             }
         }
+    }
+
+    /// Whether the other side of a distributed group is a managed instance: its URL says so, or it does itself.
+    fn is_link(&self, group: &Group, distributed: &DistributedGroup) -> bool {
+        let peer = self.facts.live(group).and_then(|l| l.peers.get(&distributed.there.id));
+        distributed.there.url.is_managed() || peer.is_some_and(|p| p.managed)
     }
 
     /// Whether a group is the secondary side of a distributed one.

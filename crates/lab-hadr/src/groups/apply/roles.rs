@@ -137,6 +137,10 @@ impl Work<'_> {
         }
         self.change_local(group, |local| local.create_any_database = granted);
         if granted {
+            let here = group.as_local().and_then(|l| l.replica(&self.facts.server));
+            if let Some(here) = here.filter(|_| group.role != Role::Primary) {
+                self.actions.push(Action::RetrySeeding { group: group.id, replica: here.partnering.id });
+            }
             // What could not be seeded for want of the right can be now.
             for (distributed, members) in self.groups.standing_on(&group.name) {
                 let waits =

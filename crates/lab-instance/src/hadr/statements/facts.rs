@@ -39,7 +39,7 @@ impl Hadr {
                 .filter_map(|name| self.server.database_facts(name))
                 .map(|facts| database(&facts))
                 .collect(),
-            offered: Vec::new(),
+            offered: self.offers(),
             live: self.live(),
             managed: ManagedFacts { two_way: true, inaccessible: Vec::new() },
             now: Moment(super::super::now()),

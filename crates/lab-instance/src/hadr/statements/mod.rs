@@ -6,7 +6,9 @@ mod given;
 use std::time::Duration;
 
 use lab_engine::{AlwaysOn, AlwaysOnCaller, AlwaysOnStatement, SqlError};
-use lab_hadr::{Action, Change, Command, DbName, Event, GroupId, Groups, Kind, Origin, Refusal, Role};
+use lab_hadr::{
+    Action, Alteration, Change, Command, DbName, Event, GroupId, Groups, Kind, Origin, Refusal, Role,
+};
 
 use super::{Face, Hadr};
 use crate::answer::lock;
@@ -38,10 +40,18 @@ impl Hadr {
     /// # Errors
     /// What SQL Server answers.
     pub(crate) fn carry_out(&self, command: &Command, origin: Origin) -> Result<Vec<String>, SqlError> {
+        if let Command::Alter { group, alteration: Alteration::Join(_) } = command {
+            self.await_offer(group);
+        }
         let change = {
             let _changing = lock(&self.changing);
             let before = self.groups();
             let change = before.apply(command, &self.facts(origin)).map_err(|e| refused(&e))?;
+            for action in &change.actions {
+                if let Action::JoinDatabase { database, .. } = action {
+                    self.server.join_restored(database.as_str())?;
+                }
+            }
             self.keep_groups(change.groups.clone())?;
             self.after(&before, &change.groups);
             change
@@ -56,7 +66,7 @@ impl Hadr {
     }
 
     /// Databases have come into groups, or gone out of them.
-    fn after(&self, before: &Groups, now: &Groups) {
+    pub(super) fn after(&self, before: &Groups, now: &Groups) {
         let (before, now) = (joined(before), joined(now));
         for db in now.iter().filter(|db| !before.contains(db)) {
             self.take_up(db);
@@ -90,12 +100,16 @@ impl Hadr {
             Action::PlannedFailover { group } => self.fail_over(group),
             Action::BecomeSecondary { group } => self.wait_for_role(group, Role::Secondary),
             Action::ForceFailover { group } => self.wait_for_role(group, Role::Primary),
-            Action::RetrySeeding { .. } | Action::JoinDatabase { .. } | Action::CancelSeeding { .. } => {
-                self.tell(Event::Configured(self.config()));
+            Action::RetrySeeding { group, replica } => {
+                self.tell(Event::RetrySeeding { group, replica });
                 Ok(())
             }
             // The groups say it already, and the machine has read them.
-            Action::Suspend { .. } | Action::Resume { .. } | Action::LeaveGroup { .. } => Ok(()),
+            Action::Suspend { .. }
+            | Action::Resume { .. }
+            | Action::LeaveGroup { .. }
+            | Action::JoinDatabase { .. }
+            | Action::CancelSeeding { .. } => Ok(()),
         }
     }
 
