@@ -503,21 +503,19 @@ impl World {
                     return self.close_end(id, 1 - pipe, true);
                 }
                 self.counts.add("frames delivered");
-                let conn = self.conn_of_frame(to);
+                let conn = self.conn_of_frame(from, to);
                 self.tell(to.instance, Event::Frame { conn, bytes });
             }
         }
     }
 
     /// Usually the one that it came on.
-    fn conn_of_frame(&self, to: End) -> ConnId {
-        let newest = self
-            .net
-            .connections
-            .values()
-            .flat_map(|c| c.ends)
-            .filter(|e| e.instance == to.instance && e.open && e.conn > to.conn);
-        match newest.map(|e| e.conn).max() {
+    fn conn_of_frame(&self, from: Option<usize>, to: End) -> ConnId {
+        let newest = self.net.connections.values().filter_map(|c| {
+            let end = c.ends.iter().position(|e| e.instance == to.instance && e.open && e.conn > to.conn)?;
+            (Some(c.ends[1 - end].instance) == from).then_some(c.ends[end].conn)
+        });
+        match newest.max() {
             Some(newest) if self.has(Planted::FramesOfOlderConnection) => newest,
             Some(_) | None => to.conn,
         }

@@ -209,19 +209,20 @@ pub enum Effect {
     Send { conn: ConnId, message: Message },
     /// Send hardened log from there as [`Message::Log`], about that much; [`Event::Shipped`] or [`Event::ShipFailed`].
     Ship { conn: ConnId, db: DbName, from: Lsn, bytes_max: usize },
-    /// Append received records and see that they are hardened; [`Event::Appended`] or [`Event::AppendFailed`], then
-    /// [`Event::Hardened`].
+    /// Append received records and see that they are hardened. One [`Event::Appended`] or [`Event::AppendFailed`] for each;
+    /// then [`Event::Hardened`].
     Append { db: DbName, bytes: Vec<u8> },
     /// Redo has something to do: what is hardened may be redone. [`Event::Redone`].
     Redo { db: DbName },
-    /// Take over a peer's forks: this copy's log is a part of its. Durable; [`Event::Copy`].
+    /// Take over a peer's forks: this copy's log is a part of its. Durable. One [`Event::Copy`] for each, also if it could
+    /// not be done: until then nothing is decided about this copy. The history in it has only forks that the log has come to.
     EnterFork { db: DbName, history: History },
     /// Commits are acknowledged only when they are hardened here and lie before this; without a position, when they are
     /// hardened here. [`Event::Held`].
     Hold { db: DbName, to: Option<Lsn>, mark: u64 },
-    /// No writer any more, durably; [`Event::Copy`] with the final end, hardened.
+    /// No writer any more, durably. One [`Event::Copy`], with the final end, hardened.
     Demote { db: DbName },
-    /// All log is redone: begin a new fork, durably, and let writers in. [`Event::Copy`].
+    /// All log is redone: begin a new fork, durably, and let writers in. One [`Event::Copy`].
     Promote { db: DbName },
     /// Who may use it. Before [`Effect::Demote`] and after [`Effect::Promote`].
     SetAccess { db: DbName, access: Access },
@@ -229,7 +230,8 @@ pub enum Effect {
     Pin { db: DbName, partner: PartnerKey, from: Option<Lsn> },
     /// As the primary does, a secondary lets go of log that has been backed up.
     FollowBackups { db: DbName, backed_up: Option<Lsn>, full_backup: Option<Lsn> },
-    /// What only this side has since a fork point: note the transactions, durably. [`Event::ForkRead`] with the pages.
+    /// What only this side has since a fork point: note the transactions, durably. [`Event::ForkRead`] with the pages that
+    /// the log has changed since, or since where redo is, if that is before.
     ReadFork { db: DbName, since: Lsn, other: History },
     /// Begin to read a copy; with a position, only these pages and those that were changed since. [`Event::SeedOpened`].
     SeedOpen { seed: u64, db: DbName, since: Option<Lsn>, pages: Vec<PageRange> },
@@ -242,7 +244,7 @@ pub enum Effect {
     SeedCreate { db: DbName, group: GroupId, begin: SeedBegin, rewind: bool },
     /// Write a chunk; [`Event::SeedWritten`] or [`Event::SeedWriteFailed`].
     SeedWrite { db: DbName, chunk: u64, bytes: Vec<u8> },
-    /// All of it is there; [`Event::Copy`] or [`Event::SeedWriteFailed`].
+    /// All of it is there; one [`Event::Copy`] or [`Event::SeedWriteFailed`].
     SeedFinish { db: DbName },
     /// Throw away what was written.
     SeedDiscard { db: DbName },

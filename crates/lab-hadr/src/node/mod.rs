@@ -258,6 +258,10 @@ impl Node {
     fn copy_changed(&mut self, db: DbName, copy: Option<LocalCopy>) {
         let database = self.databases.entry(db.clone()).or_default();
         database.awaited = database.awaited.saturating_sub(1);
+        if copy.is_none() {
+            // Nothing comes any more of what was under way for it.
+            (database.awaited, database.appending) = (0, 0);
+        }
         database.finishing = false;
         let replaced = match (&database.copy, &copy) {
             (Some(old), Some(new)) => {

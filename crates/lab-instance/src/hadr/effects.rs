@@ -124,7 +124,10 @@ impl Hadr {
     }
 
     fn append(&self, db: DbName, bytes: &[u8]) {
-        let Some(copy) = self.copy(&db) else { return };
+        let Some(copy) = self.copy(&db) else {
+            let failure = Failure::Store("the database is not open".to_owned());
+            return self.tell(Event::AppendFailed { db, failure });
+        };
         match copy.store.receive(bytes) {
             Ok(end) => {
                 self.runner.harden_later(db.clone(), Arc::clone(&copy.store), end);
@@ -141,13 +144,12 @@ impl Hadr {
     }
 
     fn enter_fork(&self, db: &DbName, history: &History) {
-        let Some(copy) = self.copy(db) else { return };
-        match copy.store.enter_fork(history) {
-            Ok(()) => self.tell_copy(db),
-            Err(e) => {
-                let failure = Failure::Diverged(e.to_string());
-                self.tell(Event::AppendFailed { db: db.clone(), failure });
-            }
+        let entered = self.copy(db).map(|copy| copy.store.enter_fork(history));
+        // The machine waits for what it is told of the copy, whatever became of it.
+        self.tell_copy(db);
+        if let Some(Err(e)) = entered {
+            let failure = Failure::Diverged(e.to_string());
+            self.tell(Event::RedoFailed { db: db.clone(), failure });
         }
     }
 
@@ -156,8 +158,9 @@ impl Hadr {
         db: &DbName,
         change: impl FnOnce(&LocalStore) -> Result<(), lab_store::StoreError>,
     ) {
-        let Some(copy) = self.copy(db) else { return };
-        if let Err(e) = change(&copy) {
+        if let Some(copy) = self.copy(db)
+            && let Err(e) = change(&copy)
+        {
             self.log(&format!("The role of the database '{db}' could not be changed: {e}."));
         }
         self.tell_copy(db);
@@ -228,7 +231,8 @@ impl Hadr {
         };
         let transactions = copy.store.transactions_since(since).map_err(gone)?;
         self.keep_fork_report(db, since, other, &transactions).map_err(|e| Failure::Store(e.message))?;
-        let pages = copy.store.pages_changed_since(since).map_err(gone)?;
+        // What redo has not come to is in the log, and not in the pages: those have to be sent, too.
+        let pages = copy.store.pages_changed_since(since.min(copy.store.redone_lsn())).map_err(gone)?;
         Ok(ranges(pages))
     }
 }
