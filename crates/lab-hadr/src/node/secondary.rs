@@ -38,7 +38,8 @@ pub(super) enum InState {
     Suspended,
     /// What only this side has is being noted.
     ReadingFork { since: Lsn },
-    /// The peer was asked for a copy; with a position, for what rewinds this one. What only this side has was `noted` before, as far as its log tells.
+    /// The peer was asked for a copy; with a position, for what rewinds this one. What only this side has was `noted`
+    /// before, as far as its log tells.
     SeedWanted { since: Option<Lsn>, noted: bool },
     /// A copy is coming in.
     Seeding(SeedIn),
