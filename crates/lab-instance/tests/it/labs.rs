@@ -13,7 +13,7 @@ use lab_instance::{Control, Instance, InstanceConfig, Secret, ServerConfig, Serv
 use rusqlite::types::Value;
 
 /// How long a test waits for something that must come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const PASSWORD: &str = "Lab#Pass123";
 
 /// A port for an endpoint, from below the range that connections are given their ports from.
