@@ -191,9 +191,11 @@ impl<'p> RunningPair<'p> {
     pub(crate) fn wait_equal(&self, query: &str) -> Result<String> {
         let here = self.primary()?.open()?.value(query)?;
         let mut session = self.secondary()?.open()?;
-        until(|| match session.value(query)? {
-            there if there == here => Ok(None),
-            there => Ok(Some(format!("{query}: {here} on the primary, {there} on the secondary"))),
+        until(|| match session.value(query) {
+            Ok(there) if there == here => Ok(None),
+            Ok(there) => Ok(Some(format!("{query}: {here} on the primary, {there} on the secondary"))),
+            // A table that was made just now is not there yet.
+            Err(why) => Ok(Some(format!("the secondary: {why}"))),
         })?;
         Ok(here)
     }

@@ -193,15 +193,9 @@ impl Bench {
 
     /// From the last write on the old primary to the first on the new one.
     pub(crate) fn role_change(&self) -> Result<Vec<Figure>> {
-        let setup = Setup { mode: Mode::Synchronous, counted: false };
-        let mut pairs =
-            vec![(Side::Milink, Pair::create_linked(Side::Milink, &self.milink, &self.dir, setup)?)];
-        if let Some(postgres) = &self.postgres {
-            // Asynchronous: a clean stop ships everything all the same, and a new primary without a standby that it must
-            // wait for can be written to sooner.
-            let setup = Setup { mode: Mode::Asynchronous, ..setup };
-            pairs.push((Side::Postgres, Pair::create_linked(Side::Postgres, postgres, &self.dir, setup)?));
-        }
+        // Asynchronous on both sides, as links are: FAILOVER waits by itself until the secondary has everything, a clean stop
+        // of PostgreSQL ships everything, and neither new primary waits for a standby that is not there yet.
+        let pairs = self.pairs(Mode::Asynchronous, false)?;
         let mut changing = Vec::new();
         for (side, pair) in &pairs {
             let running = pair.start()?;
