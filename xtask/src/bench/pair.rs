@@ -99,6 +99,10 @@ impl Pair {
                     format!("primary_conninfo=host=127.0.0.1 port={other} user={user}"),
                     "-c".to_owned(),
                     format!("synchronous_standby_names={names}"),
+                    // With the default of 5 s, one promotion in ten comes just before a standby that has lost its
+                    // primary goes to sleep, and waits that long.
+                    "-c".to_owned(),
+                    "wal_retrieve_retry_interval=100ms".to_owned(),
                 ]
             }
         };
