@@ -271,6 +271,10 @@ impl Node {
             (Some(_), None) => true,
             (None, _) => false,
         };
+        if replaced {
+            // It may be another database by now, which nobody has been let into.
+            database.access = None;
+        }
         if let Some(local) = &copy {
             // Nobody waits for an answer now. A copy that was rewound begins anew: what was acknowledged of the other one's
             // log says nothing about this one's.
