@@ -270,7 +270,7 @@ fn a_secondary_seeds_a_third_whose_recovery_may_be_broken_off() {
             (seed(&primary, Arc::new(RealDisk), &dir).unwrap(), open(&dir))
         };
         let _pins = (primary.pin_oldest().unwrap(), second.pin_oldest().unwrap());
-        for n in 30..30 + dice.below(60) as usize {
+        for n in 30..30 + dice.below(60) {
             run(&primary, &change(&mut dice, n));
             match dice.below(9) {
                 0 => drop(primary.checkpoint().unwrap()),
