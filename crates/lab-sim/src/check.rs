@@ -93,7 +93,8 @@ impl World {
         let others: Vec<usize> = self.primaries(db).into_iter().filter(|n| *n != i).collect();
         let docs = &self.instances[i].docs;
         let groups: Vec<_> = docs.groups.iter().filter(|g| g.databases.contains(db)).collect();
-        let forced = groups.iter().any(|g| g.forced);
+        // Where there is no group any more, somebody has dropped it.
+        let forced = groups.iter().any(|g| g.forced) || groups.is_empty();
         let decided = groups.iter().map(|g| g.role_at).max().unwrap_or(0);
         for other in others {
             let theirs = self.instances[other].copies.get(db).map(|c| c.control.fork);
@@ -150,6 +151,10 @@ impl World {
                 && history
                     .is_some_and(|h| h.fork == other.fork && h.forks == other.forks && h.end >= other.end)
         });
+        if other.end < mine.end() && mine.fork_at(other.end) == other.fork {
+            let text = format!("{} parts from {other:?} of {db}, which is only behind it", instance_name(i));
+            return self.broken(text);
+        }
         // It may have changed since it said what it has.
         let Some((n, peer)) = peer else { return };
         let theirs: &[Entry] = peer.copies.get(db).map(|c| c.content.as_slice()).unwrap_or_default();
@@ -181,11 +186,6 @@ impl World {
             return;
         };
         self.counts.add("diverged copies replaced");
-        if new.content.iter().all(|e| old.content.contains(e)) && old.fork_at(new.end()) == new.history().fork
-        {
-            let text = format!("{db} goes back from {} to {} without a fork", old.end().0, new.end().0);
-            return self.broken(text);
-        }
         let reported = self.truth.reports.get(&(i, db.clone()));
         let unreported: Vec<i64> =
             gone.iter().map(|e| e.id).filter(|id| reported.is_none_or(|r| !r.contains(id))).collect();

@@ -81,6 +81,8 @@ pub(crate) struct SimCopy {
     pub(crate) generation: u64,
     /// Where recovery must find the end of the log.
     expected_end: Option<Lsn>,
+    /// The node has been told of it.
+    pub(crate) told: bool,
     /// It never had log before this.
     pub(crate) seeded_at: Lsn,
     /// The mode that a crash brings back, if that is a bug.
@@ -132,6 +134,7 @@ impl SimCopy {
             redoing: false,
             generation: 0,
             expected_end: None,
+            told: false,
             seeded_at: Lsn(0),
             mode_after_crash: None,
         }

@@ -255,6 +255,10 @@ impl World {
 
     fn enter_fork(&mut self, i: usize, db: &DbName, theirs: &History) {
         let durable = self.becomes_durable(i);
+        if self.instances[i].copies.get(db).is_some_and(|c| !c.told) {
+            // The store that the node means is not there any more.
+            return self.tell_copy(i, db);
+        }
         self.check_fork(i, db, theirs);
         let Some(copy) = self.copy_mut(i, db) else { return };
         if copy.control.mode == Mode::Primary {
@@ -318,7 +322,8 @@ impl World {
             ));
         }
         self.check_promotion(i, db);
-        let forced = self.instances[i].docs.groups.iter().any(|g| g.forced && g.databases.contains(db));
+        let mut groups = self.instances[i].docs.groups.iter().filter(|g| g.databases.contains(db)).peekable();
+        let forced = groups.peek().is_none() || groups.any(|g| g.forced);
         let Some(copy) = self.instances[i].copies.get(db) else { return };
         let History { fork, mut forks, .. } = copy.history();
         if durable {

@@ -380,8 +380,10 @@ impl World {
                     }
                     let leads = self.instances[peer].copies.get(&db).is_some_and(|c| {
                         let old = self.instances[i].copies.get(&db);
-                        let is_behind =
-                            old.is_some_and(|old| c.content.iter().all(|e| old.content.contains(e)));
+                        let is_behind = old.is_some_and(|old| {
+                            c.content.iter().all(|e| old.content.contains(e))
+                                && old.fork_at(c.end()) == c.history().fork
+                        });
                         c.applied == c.end() && !is_behind
                     });
                     if leads && (!automatic || !self.options.keeps_log) {

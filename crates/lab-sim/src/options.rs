@@ -50,6 +50,7 @@ pub struct Options {
     pub redo_us: u64,
     pub inbox_us: u64,
     pub ship_bytes: usize,
+    pub pin_step_bytes: u64,
     pub chunk_pages: usize,
     pub redo_records: usize,
     pub commit_every_us: u64,
@@ -155,6 +156,7 @@ impl Options {
             maintain_every_us: dice.pick(&[300_000, 1_500_000, 6_000_000]).unwrap_or(1_500_000),
             fault_every_us: dice.pick(&[700_000, 2_000_000, 6_000_000]).unwrap_or(2_000_000),
             operate_every_us: dice.pick(&[1_500_000, 4_000_000, 10_000_000]).unwrap_or(4_000_000),
+            pin_step_bytes: dice.pick(&[1, 1_000, 1 << 20]).unwrap_or(1),
             faults: Vec::new(),
             operations: Vec::new(),
         };

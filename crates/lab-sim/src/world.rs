@@ -315,7 +315,7 @@ impl World {
             managed: false,
             nonce: 1_000_000 + self.now / 1000 + instance.clock_ahead_ms,
         };
-        instance.node = Some(Node::new(config));
+        instance.node = Some(Node::new(config).with_pin_step(self.options.pin_step_bytes));
         let life = instance.life;
         self.note(|w| format!("{} starts", w.instances[i].name));
         let names: Vec<DbName> = self.instances[i].copies.keys().cloned().collect();
@@ -380,6 +380,11 @@ impl World {
         let bound = 40 + 40 * self.databases.len() * self.options.topology.instances();
         self.note(|w| format!("{} <- {}", w.instances[i].name, crate::show::event(&event)));
         self.counts.add("events");
+        if let Event::Copy { db, .. } = &event
+            && let Some(copy) = self.instances[i].copies.get_mut(db)
+        {
+            copy.told = true;
+        }
         let (configured, told) = match &event {
             Event::Configured(config) => (true, config.databases.clone()),
             _ => (false, BTreeMap::new()),
@@ -607,7 +612,9 @@ impl Instance {
     /// A forwarder that is no secondary any more is a primary of its own: somebody has wanted that.
     pub(crate) fn owns_up_to_roles(&mut self) {
         let leads = self.docs.groups.iter().all(|g| g.role == Role::Primary);
-        if leads && self.copies.values().any(|c| c.control.mode == Mode::Secondary) {
+        if leads
+            && (self.docs.groups.len() > 1 || self.copies.values().any(|c| c.control.mode == Mode::Secondary))
+        {
             self.docs.groups.iter_mut().for_each(|g| g.forced = true);
         }
     }

@@ -67,6 +67,8 @@ pub struct Node {
     seeds: BTreeMap<u64, SeedOut>,
     next_seed: u64,
     seedings: SeedingLog,
+    /// A pin is moved when it has come that far.
+    pin_step_bytes: u64,
     effects: Vec<Effect>,
 }
 
@@ -115,7 +117,7 @@ struct Partner {
     /// Log on its way here.
     ins: BTreeMap<DbName, InStream>,
     handover: Option<Handover>,
-    /// The peer has offered its role, and this side is about to take it.
+    /// This side is about to take the role that the peer has offered, or has not taken.
     taking_over: bool,
     /// So often was the role changed and is not kept yet: what the databases are to be is still that of a former one.
     role_pending: u32,
@@ -150,8 +152,14 @@ impl Node {
             seeds: BTreeMap::new(),
             next_seed: 1,
             seedings: SeedingLog::default(),
+            pin_step_bytes: 1 << 20,
             effects: Vec::new(),
         }
+    }
+
+    /// Moves a pin whenever it has come that far, for whoever has shorter logs than usual.
+    pub fn with_pin_step(self, pin_step_bytes: u64) -> Node {
+        Node { pin_step_bytes, ..self }
     }
 
     /// Something has happened; what is to be done, in that order.

@@ -13,6 +13,7 @@
 
 use lab_store::{Lsn, common_point};
 
+use super::secondary::goes_beyond;
 use super::{ConnId, DatabaseSpec, Effect, Failure, Mode, Node, PartnerKey, Tick};
 use crate::wire::{Message, PrimaryState, Progress};
 use crate::{CommitMode, DbName, Role};
@@ -23,8 +24,6 @@ const WINDOW_BYTES: u64 = 4 << 20;
 const BLOCK_BYTES: usize = 512 << 10;
 /// With that little missing, waiting begins.
 const NEAR_BYTES: u64 = 1 << 20;
-/// A pin is moved when it has come that far.
-const PIN_STEP_BYTES: u64 = 1 << 20;
 
 /// Log of one database on its way to one peer.
 #[derive(Debug, Clone)]
@@ -97,6 +96,8 @@ impl Node {
             let (Some(mine), Some(theirs)) = (self.local(db), partner.theirs(db)) else { continue };
             if let Some(since) = common_point(&mine.copy.history, &theirs.history).map(|c| c.lsn)
                 && partner.parted.get(db) != Some(&theirs.history.fork)
+                // One that forwards may only be behind.
+                && !goes_beyond(&mine.copy.history, &theirs.history)
             {
                 parted.push((db.clone(), since, theirs.history.clone()));
             }
@@ -256,10 +257,11 @@ impl Node {
     }
 
     pub(super) fn progressed(&mut self, key: PartnerKey, db: &DbName, progress: Progress) {
+        let step = self.pin_step_bytes;
         let Some(out) = self.out(key, db) else { return };
         out.peer = progress;
         out.heard = true;
-        let moved = (progress.hardened.0 >= out.pinned.0.saturating_add(PIN_STEP_BYTES)).then(|| {
+        let moved = (progress.hardened.0 >= out.pinned.0.saturating_add(step)).then(|| {
             out.pinned = progress.hardened;
             progress.hardened
         });

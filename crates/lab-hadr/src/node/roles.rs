@@ -168,7 +168,12 @@ impl Node {
             Phase::Offered(_) if role_wanted == Role::Primary => {
                 self.finish_handover(key, Err((41968, "the role was changed meanwhile".to_owned())));
             }
-            Phase::Offered(_) if peer == Some(Role::Primary) => self.finish_handover(key, Ok(())),
+            Phase::Offered(_) if peer == Some(Role::Primary) => {
+                let lost = partner.spec.databases.iter().any(|db| self.has_alone(key, db, None));
+                // Somebody may have made it primary otherwise.
+                let text = "the role was changed meanwhile".to_owned();
+                self.finish_handover(key, if lost { Err((41968, text)) } else { Ok(()) });
+            }
             Phase::Offered(on)
                 if on != partner.conn() && peer == Some(Role::Secondary) && self.peer_has_alone(partner) =>
             {
@@ -198,12 +203,12 @@ impl Node {
         })
     }
 
-    /// Whether this side has log that the peer has not.
-    pub(super) fn has_alone(&self, key: PartnerKey, db: &DbName) -> bool {
+    /// Whether this side has log that the peer has not, and that was not noted from a position on.
+    pub(super) fn has_alone(&self, key: PartnerKey, db: &DbName, noted: Option<Lsn>) -> bool {
         let theirs = self.partners.get(&key).and_then(|p| p.theirs(db));
         let (Some(mine), Some(theirs)) = (self.local(db), theirs) else { return false };
-        let common = common_point(&mine.copy.history, &theirs.history).map(|c| c.lsn);
-        common != Some(mine.copy.history.end)
+        let common = common_point(&mine.copy.history, &theirs.history).map_or(Lsn(0), |c| c.lsn);
+        common < mine.copy.history.end && noted.is_none_or(|noted| noted > common)
     }
 
     fn offer(&mut self, key: PartnerKey) {
@@ -241,6 +246,10 @@ impl Node {
         let was_primary = self.partners.get(&key).is_some_and(|p| p.spec.role == Role::Primary);
         self.finish_handover(key, Err((number, text.to_owned())));
         if !was_primary {
+            if let Some(partner) = self.partners.get_mut(&key) {
+                // Should the peer turn out to be primary before this side is, nothing is taken back.
+                partner.taking_over = true;
+            }
             self.set_role(key, Role::Primary);
         }
     }
@@ -278,7 +287,8 @@ impl Node {
         self.set_role(key, Role::Primary);
     }
 
-    /// A peer that has offered its role and is primary again before this side is has been forced to be: the offer is void.
+    /// A peer that is primary before this side has taken the role, which was the peer's or was offered to it, has been forced
+    /// to be: it stays that.
     pub(super) fn settle_taking_over(&mut self, key: PartnerKey) {
         let Some(partner) = self.partners.get(&key).filter(|p| p.taking_over) else { return };
         let taken = self.role_in_effect(partner) == Role::Primary;

@@ -28,6 +28,8 @@ pub(super) struct InStream {
     pub(super) primary: PrimaryState,
     /// What the primary was told last.
     told: Option<Progress>,
+    /// This side's own log is kept from there on, for the day on which the primary follows it.
+    pinned: Lsn,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,9 +40,9 @@ pub(super) enum InState {
     Suspended,
     /// What only this side has is being noted.
     ReadingFork { since: Lsn },
-    /// The peer was asked for a copy; with a position, for what rewinds this one. What only this side has was `noted`
-    /// before, as far as its log tells.
-    SeedWanted { since: Option<Lsn>, noted: bool },
+    /// The peer was asked for a copy; with a position, for what rewinds this one. What only this side has behind
+    /// `noted` was noted before, as far as its log tells.
+    SeedWanted { since: Option<Lsn>, noted: Option<Lsn> },
     /// A copy is coming in.
     Seeding(SeedIn),
     /// Log is coming in; the next record will stand there.
@@ -108,7 +110,7 @@ impl Node {
         match partner.ins.get_mut(db) {
             Some(stream) => stream.state = state,
             None => {
-                let stream = InStream { state, primary: PrimaryState::default(), told: None };
+                let stream = InStream { state, primary: PrimaryState::default(), told: None, pinned: Lsn(0) };
                 partner.ins.insert(db.clone(), stream);
             }
         }
@@ -145,7 +147,7 @@ impl Node {
                     "it is seeded by the primary of another group already".to_owned(),
                 );
             } else if may_create {
-                self.want_seed(key, conn, db, None, Vec::new(), false);
+                self.want_seed(key, conn, db, None, Vec::new(), None);
             } else {
                 let why = "it is not here, and CREATE ANY DATABASE was not granted to the group, or seeding is manual";
                 self.fail_in(key, db, 19506, why.to_owned());
@@ -173,7 +175,7 @@ impl Node {
                     key,
                     conn,
                     db,
-                    (automatic, false),
+                    (automatic, None),
                     "the primary's log does not reach back to its end",
                 );
             }
@@ -190,7 +192,7 @@ impl Node {
             }
             None if mine.history.first_fork() == theirs.history.first_fork() => {
                 let why = "it has no log in common with the primary's";
-                self.want_whole_seed(key, conn, db, (automatic, true), why);
+                self.want_whole_seed(key, conn, db, (automatic, Some(Lsn(0))), why);
             }
             None => {
                 let why = "it is another database of the same name, which was never a copy of the primary's";
@@ -218,7 +220,7 @@ impl Node {
         key: PartnerKey,
         conn: ConnId,
         db: &DbName,
-        (automatic, noted): (bool, bool),
+        (automatic, noted): (bool, Option<Lsn>),
         why: &str,
     ) {
         if automatic {
@@ -281,11 +283,11 @@ impl Node {
                             since.hex()
                         ),
                     );
-                    self.want_seed(key, conn, db, Some(since), pages.clone(), true);
+                    self.want_seed(key, conn, db, Some(since), pages.clone(), Some(since));
                 }
                 Err(Failure::LogGone) => {
                     let why = "its log does not reach back to where it parted from the primary's";
-                    self.want_whole_seed(key, conn, db, (automatic, true), why);
+                    self.want_whole_seed(key, conn, db, (automatic, Some(Lsn(0))), why);
                 }
                 Err(failure) => self.fail_in(key, db, 35265, failure.to_string()),
             }
@@ -372,6 +374,18 @@ impl Node {
     pub(super) fn acknowledge(&mut self, db: &DbName) {
         for (key, conn) in self.following(db) {
             self.tell_progress(key, conn, db);
+            self.move_pin(key, db);
+        }
+    }
+
+    /// Should the roles change, the primary has at least what came from it: it will need what comes behind that.
+    fn move_pin(&mut self, key: PartnerKey, db: &DbName) {
+        let step = self.pin_step_bytes;
+        let Some(hardened) = self.local(db).map(|l| l.copy.hardened) else { return };
+        let Some(stream) = self.partners.get_mut(&key).and_then(|p| p.ins.get_mut(db)) else { return };
+        if hardened.0 >= stream.pinned.0.saturating_add(step) {
+            stream.pinned = hardened;
+            self.effects.push(Effect::Pin { db: db.clone(), partner: key, from: Some(hardened) });
         }
     }
 
@@ -410,7 +424,7 @@ impl Node {
         let automatic =
             self.partners.get(&key).is_some_and(|p| p.spec.seeding_mode == SeedingMode::Automatic);
         match number {
-            1408 => self.want_whole_seed(key, conn, db, (automatic, false), text),
+            1408 => self.want_whole_seed(key, conn, db, (automatic, None), text),
             1412 => {
                 self.seed_failed_here(key, db, number, text);
                 // Only a new beginning helps: as the documents say, the link is deleted and created again.
@@ -476,7 +490,7 @@ impl Node {
 }
 
 /// Whether this log goes on where the other one ends, on the same fork.
-fn goes_beyond(mine: &crate::History, theirs: &crate::History) -> bool {
+pub(super) fn goes_beyond(mine: &crate::History, theirs: &crate::History) -> bool {
     common_point(mine, theirs).map(|c| c.lsn) == Some(theirs.end)
         && theirs.end < mine.end
         && mine.fork_at(theirs.end) == theirs.fork

@@ -386,7 +386,7 @@ impl Node {
         db: &DbName,
         since: Option<Lsn>,
         pages: Vec<PageRange>,
-        noted: bool,
+        noted: Option<Lsn>,
     ) {
         self.begin_record(key, db, false, since.is_some());
         self.set_in(key, db, InState::SeedWanted { since, noted });
@@ -394,9 +394,9 @@ impl Node {
     }
 
     pub(super) fn seed_begins(&mut self, key: PartnerKey, db: &DbName, seed: u64, begin: SeedBegin) {
-        let Some(InState::SeedWanted { since, noted }) = self.in_state(key, db) else { return };
+        let Some(&InState::SeedWanted { since, noted }) = self.in_state(key, db) else { return };
         let rewind = since.is_some();
-        if !noted && self.has_alone(key, db) {
+        if self.is_uncertain(db) || self.has_alone(key, db, noted) {
             // The primary's copy was replaced after it was asked: what only this side has now has to be noted first.
             return self.ask(key, db);
         }
@@ -522,10 +522,10 @@ impl Node {
         }
         let conn = self.partners.get(&key).and_then(super::Partner::conn);
         match self.in_state(key, db).cloned() {
-            Some(InState::SeedWanted { since: Some(_), .. }) if number == 1408 => {
+            Some(InState::SeedWanted { since: Some(_), noted }) if number == 1408 => {
                 self.seedings.end(self.now, (key, db, false), Some((number, text)));
                 if let Some(conn) = conn {
-                    self.want_seed(key, conn, db, None, Vec::new(), true);
+                    self.want_seed(key, conn, db, None, Vec::new(), noted);
                 }
             }
             Some(InState::Seeding(seeding)) if seeding.seed == seed => {
