@@ -151,7 +151,8 @@ impl World {
                 && history
                     .is_some_and(|h| h.fork == other.fork && h.forks == other.forks && h.end >= other.end)
         });
-        if other.end < mine.end() && mine.fork_at(other.end) == other.fork {
+        let follows = mine.control.mode == Mode::Secondary;
+        if follows && other.end < mine.end() && mine.fork_at(other.end) == other.fork {
             let text = format!("{} parts from {other:?} of {db}, which is only behind it", instance_name(i));
             return self.broken(text);
         }

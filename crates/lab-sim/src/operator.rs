@@ -374,6 +374,17 @@ impl World {
                     .map(|d| d.db.clone())
                     .collect();
                 for db in stuck {
+                    let moves =
+                        |d: &&lab_hadr::DatabaseView| d.db == db && d.state != SyncState::NotSynchronizing;
+                    if view
+                        .partners
+                        .iter()
+                        .filter(|p| p.role == Role::Secondary)
+                        .flat_map(|p| &p.databases)
+                        .any(|d| moves(&d))
+                    {
+                        continue;
+                    }
                     let tried = self.truth.replaced.get(&(i, db.clone())).copied().unwrap_or(0);
                     if self.now < tried + PATIENCE_US {
                         continue;

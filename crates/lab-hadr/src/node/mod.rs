@@ -300,6 +300,7 @@ impl Node {
         database.copy = copy;
         if replaced {
             self.stop_outs(&db);
+            self.stop_following(&db);
         }
         self.stop_ins_without_copy(&db);
         self.seed_finished(&db);

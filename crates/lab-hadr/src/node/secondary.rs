@@ -434,6 +434,15 @@ impl Node {
         }
     }
 
+    /// The copy is another one than the one that followed.
+    pub(super) fn stop_following(&mut self, db: &DbName) {
+        for (key, conn) in self.following(db) {
+            let text = format!("the copy of the database '{db}' was replaced");
+            self.send(conn, Message::Unsubscribe { db: db.clone(), number: 35285, text });
+            self.ask(key, db);
+        }
+    }
+
     /// There is another copy, perhaps one that somebody has restored: what has failed may go well now.
     pub(super) fn reconsider(&mut self, db: &DbName) {
         let now = self.now;
