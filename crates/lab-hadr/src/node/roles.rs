@@ -72,7 +72,10 @@ impl Node {
                     return;
                 }
                 if copy.hardened < copy.history.end || copy.redone < copy.history.end {
-                    self.effects.push(Effect::Redo { db: db.clone() });
+                    // What is not hardened yet is redone once it is.
+                    if copy.redone < copy.hardened {
+                        self.effects.push(Effect::Redo { db: db.clone() });
+                    }
                     return;
                 }
                 database.awaited += 1;

@@ -514,7 +514,7 @@ impl Node {
         // Both sides count their own: whoever waits for a copy is told of that one.
         let receives =
             matches!(self.in_state(key, db), Some(InState::SeedWanted { .. } | InState::Seeding(_)));
-        if !receives && self.seeds.get(&seed).is_some_and(|o| o.partner == key) {
+        if !receives && self.seeds.get(&seed).is_some_and(|o| o.partner == key && o.db == *db) {
             self.seeds.remove(&seed);
             self.seedings.end(self.now, (key, db, true), Some((number, text)));
             self.effects.push(Effect::SeedClose { seed });
