@@ -14,6 +14,8 @@ pub trait DiskFile: Send + Sync {
     fn write_at(&self, site: &'static str, offset: u64, bytes: &[u8]) -> io::Result<()>;
     /// Makes what was written durable.
     fn sync(&self, site: &'static str) -> io::Result<()>;
+    /// Asks that what was written there be on its way to the disk soon. A hint: nothing is durable by it, and nothing fails.
+    fn begin_write_back(&self, _offset: u64, _bytes: u64) {}
     /// Cuts the file off, or lengthens it with zeros.
     fn set_len(&self, site: &'static str, len: u64) -> io::Result<()>;
     /// Its length in bytes.
@@ -66,6 +68,13 @@ impl DiskFile for RealFile {
 
     fn sync(&self, _: &'static str) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    fn begin_write_back(&self, offset: u64, bytes: u64) {
+        // Linux begins to write what is dirty there, and forgets what is not; it waits for neither. An error of the disk
+        // shows at the next sync, as it would without.
+        let bytes = std::num::NonZeroU64::new(bytes);
+        rustix::fs::fadvise(&self.0, offset, bytes, rustix::fs::Advice::DontNeed).unwrap_or(());
     }
 
     fn set_len(&self, _: &'static str, len: u64) -> io::Result<()> {

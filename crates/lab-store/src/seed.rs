@@ -25,6 +25,8 @@ use crate::{Database, Disk, History, LogPin, Lsn, ReceiveError, RecoveryModel, S
 const MARKER: &str = "seeding";
 /// Bytes of log that are written at once.
 const LOG_BYTES_MAX: usize = 4 << 20;
+/// Bytes of pages after which the disk is asked to begin with them.
+const WRITE_BACK_BYTES: u64 = 16 << 20;
 
 /// What a copy is told before its pages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -244,6 +246,8 @@ pub struct SeedWriter {
     /// The page that was written last.
     last: u32,
     sum: u64,
+    /// Up to here the disk was asked to write.
+    written_back: u64,
 }
 
 impl std::fmt::Debug for SeedWriter {
@@ -284,6 +288,7 @@ impl SeedWriter {
             checked,
             last: 0,
             sum: 0,
+            written_back: 0,
         })
     }
 
@@ -292,11 +297,37 @@ impl SeedWriter {
     /// # Errors
     /// [`StoreError::Corrupt`] if it is no page that could come now.
     pub fn write_page(&mut self, number: u32, page: &[u8]) -> Result<(), StoreError> {
-        let page_size = self.header.page_size as usize;
         check_page(&self.header, self.last, number, page)?;
-        self.sum ^= page_hash(number, page);
-        self.last = number;
-        FilePages { file: Arc::clone(&self.file), page_size }.write(number, page)
+        self.write_pages(number, page)
+    }
+
+    /// Writes pages that follow each other, the first of which is `first`, with one call of the disk: a call for each page
+    /// costs more than all else that is done with it.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if one of them is no page that could come now; none is written then.
+    pub fn write_pages(&mut self, first: u32, pages: &[u8]) -> Result<(), StoreError> {
+        let page_size = self.header.page_size as usize;
+        let (mut last, mut sum) = (self.last, self.sum);
+        for (number, page) in (first..=u32::MAX).zip(pages.chunks(page_size)) {
+            check_page(&self.header, last, number, page)?;
+            sum ^= page_hash(number, page);
+            last = number;
+        }
+        let offset = u64::from(first.saturating_sub(1)) * page_size as u64;
+        self.file.write_at("seed write", offset, pages).map_err(io)?;
+        (self.last, self.sum) = (last, sum);
+        self.begin_write_back(offset + pages.len() as u64);
+        Ok(())
+    }
+
+    /// Lets the disk work on what was written while more comes: the sync at the end finds little left to do.
+    fn begin_write_back(&mut self, end: u64) {
+        let dirty = end.saturating_sub(self.written_back);
+        if dirty >= WRITE_BACK_BYTES {
+            self.file.begin_write_back(self.written_back, dirty);
+            self.written_back = end;
+        }
     }
 
     /// Adds whole records of the log from `log_from` on, up to the header's `lsn`. They may come before, between or behind

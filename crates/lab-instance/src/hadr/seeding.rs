@@ -1,6 +1,7 @@
 //! Copies on their way: a thread reads pages at the primary, a thread writes them at the secondary.
 //!
-//! A chunk is a byte that says what it holds, and that: pages, each with its number before it, or whole log records. It is
+//! A chunk is a byte that says what it holds, and that: runs of pages that follow each other, each with the first one's number
+//! and the count before it, or whole log records. It is
 //! compressed if the primary has trace flag 9567. The log from the last log backup on comes first: after a role change the
 //! chain of log backups goes on at the secondary.
 
@@ -219,22 +220,20 @@ impl Reading {
             let chunk = [&[LOG], within].concat();
             self.chunk(asked, chunk)?;
         }
-        let mut chunk = vec![PAGES];
+        let mut chunk = PageChunk::default();
         let mut each = |number: u32, page: &[u8]| {
-            chunk.extend(number.to_le_bytes());
-            chunk.extend(page);
-            if chunk.len() < CHUNK_BYTES {
+            chunk.push(number, page);
+            if chunk.bytes.len() < CHUNK_BYTES {
                 return Ok(());
             }
-            let full = std::mem::replace(&mut chunk, vec![PAGES]);
-            self.chunk(asked, full)
+            self.chunk(asked, std::mem::take(&mut chunk).bytes)
         };
         match &self.wanted {
             None => self.snapshot.read(&mut each)?,
             Some(wanted) => self.snapshot.read_pages(wanted.iter().copied(), &mut each)?,
         }
-        if chunk.len() > 1 {
-            self.chunk(asked, chunk)?;
+        if !chunk.is_empty() {
+            self.chunk(asked, chunk.bytes)?;
         }
         asked.recv().map_err(|_| Interrupted::Unwanted)?;
         self.hadr.tell(Event::SeedRead { seed: self.seed, bytes: None });
@@ -247,6 +246,53 @@ impl Reading {
         self.hadr.tell(Event::SeedRead { seed: self.seed, bytes: Some(chunk) });
         Ok(())
     }
+}
+
+/// A chunk of pages while it grows.
+struct PageChunk {
+    bytes: Vec<u8>,
+    /// Where the count of the last run stands, the count, and the page that would go on with it.
+    run: Option<(usize, u32, u32)>,
+}
+
+impl Default for PageChunk {
+    fn default() -> PageChunk {
+        let mut bytes = Vec::with_capacity(CHUNK_BYTES + (64 << 10));
+        bytes.push(PAGES);
+        PageChunk { bytes, run: None }
+    }
+}
+
+impl PageChunk {
+    fn push(&mut self, number: u32, page: &[u8]) {
+        let (at, count) = match self.run {
+            Some((at, count, next)) if next == number => (at, count + 1),
+            _ => {
+                self.bytes.extend(number.to_le_bytes());
+                let at = self.bytes.len();
+                self.bytes.extend([0; 4]);
+                (at, 1)
+            }
+        };
+        self.bytes[at..at + 4].copy_from_slice(&count.to_le_bytes());
+        self.bytes.extend(page);
+        self.run = Some((at, count, number.saturating_add(1)));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.run.is_none()
+    }
+}
+
+/// The first run of a chunk: its first page's number, its pages, and the rest of the chunk.
+fn first_run(bytes: &[u8], page_size: usize) -> Option<(u32, &[u8], &[u8])> {
+    let (number, rest) = bytes.split_first_chunk::<4>()?;
+    let (count, rest) = rest.split_first_chunk::<4>()?;
+    let count = u32::from_le_bytes(*count);
+    // One without pages would be read for ever by nobody, and is made by nobody.
+    let len = (count as usize).checked_mul(page_size).filter(|len| *len > 0)?;
+    let (pages, rest) = rest.split_at_checked(len)?;
+    Some((u32::from_le_bytes(*number), pages, rest))
 }
 
 /// The whole records of a block that lie before an offset.
@@ -338,9 +384,8 @@ impl Writing {
             Some((&LOG, records)) => self.append_log(records).map_err(|e| failure(&e)),
             Some((&PAGES, mut rest)) => {
                 while !rest.is_empty() {
-                    let (number, tail) = rest.split_first_chunk::<4>().ok_or_else(bad)?;
-                    let (page, tail) = tail.split_at_checked(self.page_size).ok_or_else(bad)?;
-                    self.write_page(u32::from_le_bytes(*number), page).map_err(|e| failure(&e))?;
+                    let (first, pages, tail) = first_run(rest, self.page_size).ok_or_else(bad)?;
+                    self.write_pages(first, pages).map_err(|e| failure(&e))?;
                     rest = tail;
                 }
                 Ok(())
@@ -356,10 +401,13 @@ impl Writing {
         }
     }
 
-    fn write_page(&mut self, number: u32, page: &[u8]) -> Result<(), StoreError> {
+    fn write_pages(&mut self, first: u32, pages: &[u8]) -> Result<(), StoreError> {
         match &mut self.target {
-            Target::New(writer) => writer.write_page(number, page),
-            Target::Existing(rewind) => rewind.write_page(number, page),
+            Target::New(writer) => writer.write_pages(first, pages),
+            Target::Existing(rewind) => {
+                let mut numbered = (first..=u32::MAX).zip(pages.chunks(self.page_size));
+                numbered.try_for_each(|(number, page)| rewind.write_page(number, page))
+            }
         }
     }
 
@@ -436,5 +484,43 @@ impl Hadr {
         view.seedings
             .iter()
             .any(|s| s.partner.group == group && s.db == *db && !s.is_source && s.ended.is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_read_as_they_were_made() {
+        let mut chunk = PageChunk::default();
+        assert!(chunk.is_empty());
+        for number in [1, 2, 3, 7, 9, 10] {
+            chunk.push(number, &[number as u8; 4]);
+        }
+        let mut rest = &chunk.bytes[1..];
+        let mut runs = Vec::new();
+        while !rest.is_empty() {
+            let (first, pages, tail) = first_run(rest, 4).unwrap();
+            runs.push((first, pages.to_vec()));
+            rest = tail;
+        }
+        let expected =
+            [(1, vec![1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]), (7, vec![7; 4]), (9, [[9; 4], [10; 4]].concat())];
+        assert_eq!(runs, expected);
+    }
+
+    #[test]
+    fn runs_that_nobody_makes_are_refused() {
+        assert!(first_run(&[1, 0, 0, 0, 0, 0, 0, 0], 4).is_none(), "without pages");
+        assert!(
+            first_run(&[1, 0, 0, 0, 2, 0, 0, 0, 1, 1, 1, 1], 4).is_none(),
+            "with fewer pages than it says"
+        );
+        assert!(
+            first_run(&[1, 0, 0, 0, 255, 255, 255, 255, 1], 65536).is_none(),
+            "with more than there can be"
+        );
+        assert!(first_run(&[1, 0, 0], 4).is_none(), "cut off");
     }
 }

@@ -136,6 +136,10 @@ fn a_seeding_that_was_not_finished_is_no_database() {
     assert!(writer.write_page(2, &[0; 4096]).unwrap_err().is_corruption(), "not in order");
     assert!(writer.write_page(3, &[0; 512]).unwrap_err().is_corruption(), "no page");
     assert!(writer.write_page(header.database_pages + 1, &[0; 4096]).unwrap_err().is_corruption());
+    let too_many = vec![0; 4096 * (header.database_pages as usize - 1)];
+    assert!(writer.write_pages(3, &too_many).unwrap_err().is_corruption(), "one behind the last");
+    assert!(writer.write_pages(3, &[0; 4096 + 512]).unwrap_err().is_corruption(), "the last is no page");
+    assert_eq!(writer.pages_written(), 2, "none of those");
     drop(writer);
     assert!(is_half_seeded(&disk, &dir).unwrap());
     assert!(matches!(Database::open(Arc::clone(&disk), &dir), Err(StoreError::NotReady(_))));
