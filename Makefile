@@ -22,7 +22,8 @@ lint: build-tools
 
 # Beside PostgreSQL, on this machine; rewrites docs/benchmarks.md.
 bench: build-tools
-	cargo xtask bench all --peer postgres --write
+	cargo xtask bench all --write
+	cargo xtask bench replication --write
 
 # Ten minutes for each target that takes hostile bytes.
 fuzz: build-tools
