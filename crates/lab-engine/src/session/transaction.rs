@@ -271,6 +271,13 @@ impl Session {
         if self.tran.count == 0 {
             return Ok(());
         }
+        // On a secondary every level means what SNAPSHOT does, and no option of the database is asked ("Offload read-only
+        // workload to secondary replica", "Query performance").
+        let (secondary, databases): (BTreeSet<i32>, BTreeSet<i32>) =
+            databases.iter().copied().partition(|d| self.is_secondary(*d));
+        if !secondary.is_empty() && !self.sqlite_open() {
+            self.execute_control("BEGIN")?;
+        }
         match self.isolation {
             Isolation::ReadUncommitted | Isolation::ReadCommitted => Ok(()),
             Isolation::RepeatableRead | Isolation::Serializable => {
@@ -293,9 +300,15 @@ impl Session {
 
     /// Takes a database's write lock before reading it, as UPDLOCK asks.
     pub(crate) fn lock_for_update(&mut self, database: i32) -> Result<(), SqlError> {
-        // On a secondary the hints and levels that lock mean what SNAPSHOT does: its writer is the primary's log.
-        let secondary = self.server.database(database).is_some_and(|d| d.replica().role.is_secondary());
-        if secondary || self.tran.locked.contains(&database) { Ok(()) } else { self.take_lock(database) }
+        // On a secondary the hints that lock mean what SNAPSHOT does: its writer is the primary's log.
+        if self.is_secondary(database) || self.tran.locked.contains(&database) {
+            return Ok(());
+        }
+        self.take_lock(database)
+    }
+
+    fn is_secondary(&self, database: i32) -> bool {
+        self.server.database(database).is_some_and(|d| d.replica().role.is_secondary())
     }
 
     /// Lets go of a lock that was taken for nothing, unless others are held: a session lets go of all at once.

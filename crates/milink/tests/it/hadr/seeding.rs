@@ -236,3 +236,25 @@ fn no_room_on_the_secondary() {
     pair.wait_equal(&pair.a);
     assert_same(&pair.a, &pair.b, DB);
 }
+
+/// Section 6.4: it is cancelled by SEEDING_MODE = MANUAL on the primary, and begun by AUTOMATIC.
+#[test]
+fn cancelled_and_begun_anew() {
+    let pair = prepared(Setup { proxied: true, ..Setup::default() }, 4);
+    throttle(&pair, Some(500_000));
+    pair.link(DB);
+    wait_for_seeding(&pair);
+    let mode = |mode: &str| {
+        pair.a.run(&format!(
+            "ALTER AVAILABILITY GROUP [{DAG}] MODIFY AVAILABILITY GROUP ON 'AG_{DB}_B' WITH (SEEDING_MODE = {mode})"
+        ));
+    };
+    mode("MANUAL");
+    until("it is cancelled", &"FAILED".to_owned(), || automatic(&pair.a, "current_state"));
+    throttle(&pair, None);
+    assert_ne!(state(&pair.a, DAG, false), "SYNCHRONIZED");
+    mode("AUTOMATIC");
+    pair.wait_state(&pair.a, "SYNCHRONIZED");
+    pair.wait_equal(&pair.a);
+    assert_same(&pair.a, &pair.b, DB);
+}
