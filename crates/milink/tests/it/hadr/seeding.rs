@@ -11,21 +11,22 @@ use super::pair::{DAG, DB, Pair, Setup, database_state, state};
 use super::server::Server;
 use super::{SOON, eventually, until};
 
-/// A table of some megabytes that compresses by half.
+/// A table of some megabytes that compresses by half: what repeats does so farther apart than LZ4 looks back.
 pub(crate) fn fill(sql: &mut Sql, megabytes: usize) {
     sql.run("CREATE TABLE heavy (n int IDENTITY PRIMARY KEY, noise varbinary(4000), zeros varbinary(4000))");
     let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
-    for _ in 0..megabytes * 8 {
-        let mut row = || {
-            let mut noise = String::with_capacity(8000);
-            while noise.len() < 8000 {
-                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                noise.push_str(&format!("{:08X}", seed >> 32));
-            }
-            format!("(0x{noise}, CAST(REPLICATE('x', 4000) AS varbinary(4000)))")
-        };
-        let rows: Vec<String> = (0..16).map(|_| row()).collect();
-        sql.run(&format!("INSERT INTO heavy (noise, zeros) VALUES {}", rows.join(", ")));
+    let mut row = || {
+        let mut noise = String::with_capacity(8000);
+        while noise.len() < 8000 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            noise.push_str(&format!("{:08X}", seed >> 32));
+        }
+        format!("(0x{noise}, CAST(REPLICATE('x', 4000) AS varbinary(4000)))")
+    };
+    let rows: Vec<String> = (0..16).map(|_| row()).collect();
+    sql.run(&format!("INSERT INTO heavy (noise, zeros) VALUES {}", rows.join(", ")));
+    for _ in 1..megabytes * 8 {
+        sql.run("INSERT INTO heavy (noise, zeros) SELECT noise, zeros FROM heavy WHERE n <= 16 ORDER BY n");
     }
 }
 
