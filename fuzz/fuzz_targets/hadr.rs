@@ -6,7 +6,7 @@ use lab_hadr::{PartnerSpec, ReplicaId, Role, SeedingMode, Tick};
 use libfuzzer_sys::fuzz_target;
 
 fn node(role: Role) -> Node {
-    let config = NodeConfig { instance: "A".to_owned(), format: 957, collation: "C".to_owned(), nonce: 1 };
+    let config = NodeConfig { instance: "A".to_owned(), format: 957, collation: "C".to_owned(), managed: false, nonce: 1 };
     let mut node = Node::new(config);
     let db = DbName::new("Db");
     let spec = PartnerSpec {
@@ -14,9 +14,12 @@ fn node(role: Role) -> Node {
         group: "g".to_owned(),
         here: "a".to_owned(),
         there: "b".to_owned(),
+        names_server: false,
         role,
+        offer: None,
         commit_mode: CommitMode::Synchronous,
         seeding_mode: SeedingMode::Automatic,
+        peer_seeding_mode: SeedingMode::Automatic,
         may_create: true,
         session_timeout_ms: 10_000,
         databases: vec![db.clone()],
