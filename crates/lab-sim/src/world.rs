@@ -612,9 +612,10 @@ impl Instance {
     /// A forwarder that is no secondary any more is a primary of its own: somebody has wanted that.
     pub(crate) fn owns_up_to_roles(&mut self) {
         let leads = self.docs.groups.iter().all(|g| g.role == Role::Primary);
-        if leads
-            && (self.docs.groups.len() > 1 || self.copies.values().any(|c| c.control.mode == Mode::Secondary))
-        {
+        // Even if the copy is only just being made.
+        let follows =
+            !self.writings.is_empty() || self.copies.values().any(|c| c.control.mode == Mode::Secondary);
+        if leads && (self.docs.groups.len() > 1 || follows) {
             self.docs.groups.iter_mut().for_each(|g| g.forced = true);
         }
     }

@@ -166,7 +166,7 @@ fn back_up_log(pair: &Pair) {
 /// Section 6.4 and 8.1: a log backup during seeding fails it, with 1408 or 1412.
 #[test]
 fn a_log_backup_during_seeding_fails_it() {
-    let pair = prepared(Setup { proxied: true, ..Setup::default() }, 4);
+    let pair = prepared(Setup { proxied: true, ..Setup::default() }, 16);
     throttle(&pair, Some(1 << 20));
     pair.link(DB);
     wait_for_seeding(&pair);
@@ -197,7 +197,7 @@ fn a_log_backup_during_seeding_fails_it() {
 /// With trace flag 12381 on the primary the log is kept until the copy has joined.
 #[test]
 fn with_12381_a_log_backup_does_no_harm() {
-    let pair = prepared(Setup { proxied: true, a: &[], ..Setup::default() }, 4);
+    let pair = prepared(Setup { proxied: true, a: &[], ..Setup::default() }, 16);
     pair.a.run("DBCC TRACEON(12381, -1)");
     throttle(&pair, Some(1 << 20));
     pair.link(DB);
