@@ -274,12 +274,15 @@ impl World {
                     continue;
                 }
                 self.counts.add("synchronized copies compared");
-                let alone = mine.content.iter().rev().take_while(|e| e.end > theirs.synced).find(|e| {
-                    self.truth
-                        .commits
-                        .get(&e.id)
-                        .is_some_and(|c| c.outcome == Outcome::Acknowledged && c.instance == i)
-                });
+                // One that forwards has not acknowledged what comes to it, though it may have made it in a former life.
+                let leads = mine.control.mode == Mode::Primary;
+                let alone =
+                    mine.content.iter().rev().take_while(|e| leads && e.end > theirs.synced).find(|e| {
+                        self.truth
+                            .commits
+                            .get(&e.id)
+                            .is_some_and(|c| c.outcome == Outcome::Acknowledged && c.instance == i)
+                    });
                 if let Some(alone) = alone.filter(|_| self.says_synchronized(peer, i, &database.db)) {
                     let text = format!(
                         "{} says that {} is SYNCHRONIZED for {}, and has acknowledged {}, which the other has not hardened",
