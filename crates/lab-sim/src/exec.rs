@@ -67,7 +67,9 @@ impl World {
                 self.instances[i].readings.remove(&seed);
             }
             Effect::SeedCreate { db, begin, rewind, .. } => self.seed_create(i, db, &begin, rewind),
-            Effect::SeedWrite { db, chunk, bytes } => self.seed_write(i, db, chunk, &bytes),
+            Effect::SeedWrite { db, seeding, chunk, bytes } => {
+                self.seed_write(i, db, (seeding, chunk), &bytes);
+            }
             Effect::SeedFinish { db } => self.seed_finish(i, &db),
             Effect::SeedDiscard { db } => {
                 self.instances[i].writings.remove(&db);
@@ -475,11 +477,11 @@ impl World {
             let failure = Failure::Full("There is not enough space on the disk".to_owned());
             return self.tell(i, Event::SeedWriteFailed { db, failure });
         }
-        let writing = Writing { snapshot, rewind, pages: PageMap::new(), written: 0 };
+        let writing = Writing { snapshot, rewind, pages: PageMap::new(), seeding: 0, written: 0 };
         self.instances[i].writings.insert(db, writing);
     }
 
-    fn seed_write(&mut self, i: usize, db: DbName, chunk: u64, bytes: &[u8]) {
+    fn seed_write(&mut self, i: usize, db: DbName, (seeding, chunk): (u64, u64), bytes: &[u8]) {
         let Some(writing) = self.instances[i].writings.get_mut(&db) else { return };
         for page in bytes.chunks(4 + crate::copy::PAGE as usize) {
             if let Some((number, page)) = page.split_at_checked(4) {
@@ -488,8 +490,9 @@ impl World {
             }
         }
         self.counts.add("chunks written");
+        writing.seeding = seeding;
         let wait = self.dice.below(self.options.sync_us);
-        self.tell_later(wait, i, Event::SeedWritten { db, chunk });
+        self.tell_later(wait, i, Event::SeedWritten { db, seeding, chunk });
     }
 
     fn seed_finish(&mut self, i: usize, db: &DbName) {

@@ -209,12 +209,16 @@ impl World {
                 Event::SeedOpened { seed, .. } if !self.seed_is_ready(i, seed) => {
                     self.at(1_000, Happening::Tell { i, life, event });
                 }
-                Event::SeedWritten { db, .. } => {
-                    // One after the other, however long each took.
-                    let Some(writing) = self.instances[i].writings.get_mut(&db) else { return };
-                    let chunk = writing.written;
-                    writing.written += 1;
-                    self.tell(i, Event::SeedWritten { db, chunk });
+                Event::SeedWritten { db, seeding, chunk } => {
+                    // One after the other, however long each took; the end of one that was given up comes as it is.
+                    let chunk = match self.instances[i].writings.get_mut(&db) {
+                        Some(writing) if writing.seeding == seeding => {
+                            writing.written += 1;
+                            writing.written - 1
+                        }
+                        _ => chunk,
+                    };
+                    self.tell(i, Event::SeedWritten { db, seeding, chunk });
                 }
                 event => self.tell(i, event),
             },

@@ -73,6 +73,8 @@ pub(crate) struct Writing {
     pub(crate) snapshot: u64,
     pub(crate) rewind: bool,
     pub(crate) pages: PageMap,
+    /// The node's number of it.
+    pub(crate) seeding: u64,
     /// Chunks that the node was told of.
     pub(crate) written: u64,
 }

@@ -171,7 +171,7 @@ pub enum Event {
     /// It could not be.
     SeedReadFailed { seed: u64, failure: Failure },
     /// [`Effect::SeedWrite`] was carried out.
-    SeedWritten { db: DbName, chunk: u64 },
+    SeedWritten { db: DbName, seeding: u64, chunk: u64 },
     /// [`Effect::SeedCreate`], [`Effect::SeedWrite`] or [`Effect::SeedFinish`] could not be. After a success of the last
     /// there is an [`Event::Copy`].
     SeedWriteFailed { db: DbName, failure: Failure },
@@ -242,8 +242,9 @@ pub enum Effect {
     /// Begin to write a copy: a new database, which replaces the one that may be here only when it is finished, or the pages
     /// that rewind the one that is here.
     SeedCreate { db: DbName, group: GroupId, begin: SeedBegin, rewind: bool },
-    /// Write a chunk; [`Event::SeedWritten`] or [`Event::SeedWriteFailed`].
-    SeedWrite { db: DbName, chunk: u64, bytes: Vec<u8> },
+    /// Write a chunk of the copy that is being made; `seeding` tells it from those that were given up, whose last write may
+    /// end late. [`Event::SeedWritten`] or [`Event::SeedWriteFailed`].
+    SeedWrite { db: DbName, seeding: u64, chunk: u64, bytes: Vec<u8> },
     /// All of it is there; one [`Event::Copy`] or [`Event::SeedWriteFailed`].
     SeedFinish { db: DbName },
     /// Throw away what was written.

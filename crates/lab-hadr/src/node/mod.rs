@@ -185,7 +185,7 @@ impl Node {
             Event::SeedOpened { seed, begin } => self.seed_opened(seed, begin),
             Event::SeedRead { seed, bytes } => self.seed_read(seed, bytes),
             Event::SeedReadFailed { seed, failure } => self.seed_read_failed(seed, &failure),
-            Event::SeedWritten { db, chunk } => self.seed_written(&db, chunk),
+            Event::SeedWritten { db, seeding, chunk } => self.seed_written(&db, seeding, chunk),
             Event::SeedWriteFailed { db, failure } => self.seed_write_failed(&db, &failure),
             Event::BackedUp { db, backed_up, full_backup, keeps_log } => {
                 self.backed_up(&db, backed_up, full_backup, keeps_log);

@@ -44,7 +44,10 @@ pub(super) struct SeedOut {
 /// A copy on its way here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SeedIn {
+    /// The primary's number of it.
     seed: u64,
+    /// This side's: a primary that has started anew may give a number again.
+    number: u64,
     pub(super) rewind: bool,
     next: u64,
     written: u64,
@@ -406,7 +409,9 @@ impl Node {
             record.bytes_total = begin.bytes_total;
             record.compressed = begin.compressed;
         }
-        let seeding = SeedIn { seed, rewind, next: 0, written: 0, ended: false, finishing: false };
+        let number = self.next_seed;
+        self.next_seed += 1;
+        let seeding = SeedIn { seed, number, rewind, next: 0, written: 0, ended: false, finishing: false };
         self.set_in(key, db, InState::Seeding(seeding));
         self.effects.push(Effect::SeedCreate { db: db.clone(), group: key.group, begin, rewind });
     }
@@ -429,16 +434,18 @@ impl Node {
             return;
         };
         seeding.next += 1;
+        let number = seeding.number;
         if let Some(record) = self.seedings.current(key, db, false) {
             record.bytes_moved += bytes.len() as u64;
         }
-        self.effects.push(Effect::SeedWrite { db: db.clone(), chunk, bytes });
+        self.effects.push(Effect::SeedWrite { db: db.clone(), seeding: number, chunk, bytes });
     }
 
-    pub(super) fn seed_written(&mut self, db: &DbName, chunk: u64) {
+    pub(super) fn seed_written(&mut self, db: &DbName, number: u64, chunk: u64) {
         let Some(key) = self.seeding_partner(db) else { return };
         let conn = self.partners.get(&key).and_then(super::Partner::conn);
-        let Some(seeding) = self.seeding_in(key, db).filter(|s| s.written == chunk) else { return };
+        let is_next = |s: &&mut SeedIn| s.number == number && s.written == chunk;
+        let Some(seeding) = self.seeding_in(key, db).filter(is_next) else { return };
         seeding.written += 1;
         let (seed, chunks) = (seeding.seed, seeding.written);
         if let Some(conn) = conn {

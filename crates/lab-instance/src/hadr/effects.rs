@@ -53,7 +53,7 @@ impl Hadr {
             Effect::SeedRead { seed } => self.read_seed(seed),
             Effect::SeedClose { seed } => drop(lock(&self.readers).remove(&seed)),
             Effect::SeedCreate { db, group: _, begin, rewind } => self.create_seed(db, &begin, rewind),
-            Effect::SeedWrite { db, chunk, bytes } => self.write_seed(&db, chunk, bytes),
+            Effect::SeedWrite { db, seeding, chunk, bytes } => self.write_seed(&db, (seeding, chunk), bytes),
             Effect::SeedFinish { db } => self.finish_seed(&db),
             Effect::SeedDiscard { db } => self.discard_seed(&db),
             Effect::SetRole { group, role } => {

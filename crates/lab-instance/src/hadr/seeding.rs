@@ -38,7 +38,8 @@ pub(super) struct SeedReader(Sender<()>);
 pub(super) struct SeedSink(SyncSender<Order>);
 
 enum Order {
-    Write(u64, Vec<u8>),
+    /// The seeding and the chunk, as the machine numbers them.
+    Write((u64, u64), Vec<u8>),
     Finish,
 }
 
@@ -110,7 +111,7 @@ impl Hadr {
         }
     }
 
-    pub(super) fn write_seed(&self, db: &DbName, chunk: u64, bytes: Vec<u8>) {
+    pub(super) fn write_seed(&self, db: &DbName, chunk: (u64, u64), bytes: Vec<u8>) {
         self.order(db, Order::Write(chunk, bytes));
     }
 
@@ -344,9 +345,9 @@ impl Writing {
     fn run(mut self, hadr: &Hadr, db: &DbName, compressed: bool, given: &Receiver<Order>) {
         while let Ok(order) = given.recv() {
             let done = match order {
-                Order::Write(chunk, bytes) => self
+                Order::Write((seeding, chunk), bytes) => self
                     .write(compressed, &bytes)
-                    .map(|()| hadr.tell(Event::SeedWritten { db: db.clone(), chunk })),
+                    .map(|()| hadr.tell(Event::SeedWritten { db: db.clone(), seeding, chunk })),
                 Order::Finish => {
                     let finished = self.finish(hadr, db);
                     if let Err(failure) = finished {
