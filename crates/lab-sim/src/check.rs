@@ -187,6 +187,11 @@ impl World {
             return;
         };
         self.counts.add("diverged copies replaced");
+        if new.content.iter().all(|e| old.content.contains(e)) && old.fork_at(new.end()) == new.history().fork
+        {
+            let text = format!("{db} goes back from {} to {} without a fork", old.end().0, new.end().0);
+            return self.broken(text);
+        }
         let reported = self.truth.reports.get(&(i, db.clone()));
         let unreported: Vec<i64> =
             gone.iter().map(|e| e.id).filter(|id| reported.is_none_or(|r| !r.contains(id))).collect();

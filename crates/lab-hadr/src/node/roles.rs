@@ -13,6 +13,7 @@
 
 use lab_store::{Lsn, common_point};
 
+use super::secondary::goes_beyond;
 use super::{Access, ConnId, Effect, Mode, Node, PartnerKey, Tick};
 use crate::wire::Message;
 use crate::{DbName, GroupId, Role};
@@ -212,6 +213,14 @@ impl Node {
         let (Some(mine), Some(theirs)) = (self.local(db), theirs) else { return false };
         let common = common_point(&mine.copy.history, &theirs.history).map_or(Lsn(0), |c| c.lsn);
         common < mine.copy.history.end && noted.is_none_or(|noted| noted > common)
+    }
+
+    /// Whether the peer is on the same fork as this side, and behind it.
+    pub(super) fn is_ahead(&self, key: PartnerKey, db: &DbName) -> bool {
+        let theirs = self.partners.get(&key).and_then(|p| p.theirs(db));
+        self.local(db)
+            .zip(theirs)
+            .is_some_and(|(mine, theirs)| goes_beyond(&mine.copy.history, &theirs.history))
     }
 
     fn offer(&mut self, key: PartnerKey) {

@@ -399,8 +399,9 @@ impl Node {
     pub(super) fn seed_begins(&mut self, key: PartnerKey, db: &DbName, seed: u64, begin: SeedBegin) {
         let Some(&InState::SeedWanted { since, noted }) = self.in_state(key, db) else { return };
         let rewind = since.is_some();
-        if self.is_uncertain(db) || self.has_alone(key, db, noted) {
-            // The primary's copy was replaced after it was asked: what only this side has now has to be noted first.
+        if self.is_uncertain(db) || self.has_alone(key, db, noted) || self.is_ahead(key, db) {
+            // The primary's copy was replaced after it was asked, and what only this side has now has to be noted first;
+            // or it has entered this one's fork meanwhile: one that is only behind is no reason to throw anything away.
             return self.ask(key, db);
         }
         if let Some(record) = self.seedings.current(key, db, false) {
