@@ -175,7 +175,10 @@ impl SimCopy {
 
     /// The forks up to the end, without those that the log has not come to.
     pub(crate) fn history(&self) -> History {
-        let end = self.end();
+        self.history_to(self.end())
+    }
+
+    fn history_to(&self, end: Lsn) -> History {
         let mut forks = self.control.forks.clone();
         let mut fork = self.control.fork;
         if let Some(n) = forks.iter().position(|f| f.end > end) {
@@ -347,8 +350,8 @@ impl SimCopy {
             self.restart_here();
         }
         let lsn = self.applied;
-        let reached = self.history().up_to(lsn);
-        let History { fork, forks, .. } = if lsn == self.end() { self.history() } else { reached };
+        // A fork that begins there is one of them: the copy has gone back for that, and has to know.
+        let History { fork, forks, .. } = self.history_to(lsn);
         Snapshot {
             lsn,
             content: self.content.iter().take_while(|e| e.end <= lsn).copied().collect(),

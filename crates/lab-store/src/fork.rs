@@ -96,6 +96,18 @@ impl History {
         }
     }
 
+    /// Whether this log goes on with what the other one has behind its end.
+    ///
+    /// It must not have anything that the other one has not, and each page whose image redo may need must come with one.
+    /// Whoever begins a fork logs images from there on, and a checkpoint relies on that. So a fork that nothing was written
+    /// to cannot be left for one that began before it: what was written there since builds on images that stand far behind.
+    pub fn can_go_on_with(&self, theirs: &History) -> bool {
+        common_point(self, theirs).is_some_and(|common| {
+            common.lsn == self.end
+                && (common.fork == self.fork || theirs.forks.iter().any(|f| f.end == self.end))
+        })
+    }
+
     /// The forks with their ends, the newest one's being the log's.
     fn stretches(&self) -> impl Iterator<Item = ForkPoint> + '_ {
         self.forks.iter().copied().chain([ForkPoint { fork: self.fork, end: self.end }])
@@ -222,6 +234,23 @@ mod tests {
             "diverged"
         );
         assert_eq!(common_point(&both, &history(&[(3, 150)])), None, "unrelated");
+        let empty = history(&[(1, 100), (5, 0)]);
+        assert_eq!(
+            common_point(&empty, &loser),
+            Some(CommonPoint { lsn: Lsn(100), fork: fork(1) }),
+            "promoted, never written to"
+        );
+        for (log, theirs, can, why) in [
+            (&behind, &both, true, "behind"),
+            (&both, &behind, false, "ahead"),
+            (&both, &both, true, "equal"),
+            (&loser, &both, false, "diverged"),
+            (&empty, &both, true, "another fork begins there"),
+            (&empty, &loser, false, "a fork of its own, and the other one goes on with an old one"),
+            (&history(&[(1, 100)]), &empty, true, "promoted there"),
+        ] {
+            assert_eq!(log.can_go_on_with(theirs), can, "{why}");
+        }
         let twice = history(&[(1, 100), (3, 0), (4, 10)]);
         assert_eq!(
             common_point(&both, &twice),

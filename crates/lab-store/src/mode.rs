@@ -171,8 +171,8 @@ impl Database {
     /// records of those forks may be received.
     ///
     /// # Errors
-    /// [`ReceiveError::OtherFork`] if the peer's is no log of this database, [`ReceiveError::Diverged`] if this log has
-    /// something that the peer's has not; [`ReceiveError::Store`].
+    /// [`ReceiveError::OtherFork`] if the peer's is no log of this database, [`ReceiveError::Diverged`] if this log cannot
+    /// go on with it ([`History::can_go_on_with`]); [`ReceiveError::Store`].
     pub fn enter_fork(&self, theirs: &History) -> Result<(), ReceiveError> {
         let logged = self.logged()?;
         let mut received = lock(&logged.received);
@@ -181,8 +181,10 @@ impl Database {
         }
         let end = received.end.lsn;
         let mine = lock(&logged.control).history(end).reached();
-        let common = common_point(&mine, theirs).ok_or(ReceiveError::OtherFork)?;
-        if common.lsn != end {
+        if common_point(&mine, theirs).is_none() {
+            return Err(ReceiveError::OtherFork);
+        }
+        if !mine.can_go_on_with(theirs) {
             return Err(ReceiveError::Diverged);
         }
         let mut followed = History { end, ..theirs.clone() };

@@ -8,6 +8,7 @@
 //! | a copy whose log is a part of the peer's, which still reaches back to its end | it follows |
 //! | the same, but the peer's log does not reach back | it is seeded anew |
 //! | a copy with log of its own behind a fork point | what only it has is noted, then it is rewound: pages changed since |
+//! | a copy on a fork of its own that nothing was written to, where the peer's log goes on with an older one | the same |
 //! | a copy that never was the same database | nothing; somebody must decide |
 
 use lab_store::{Lsn, common_point};
@@ -163,14 +164,15 @@ impl Node {
             let why = "it follows the primary of another group already";
             return self.fail_in(key, db, 35250, why.to_owned());
         }
+        let goes_on = mine.history.can_go_on_with(&theirs.history);
         match common_point(&mine.history, &theirs.history).map(|c| c.lsn) {
-            Some(common) if common == mine.history.end && theirs.log_start <= common => {
+            Some(common) if goes_on && theirs.log_start <= common => {
                 self.set_in(key, db, InState::Following { conn, next: common });
                 self.enter_fork(db, &theirs.history, &mine.history);
                 self.send(conn, Message::Subscribe { db: db.clone(), from: common });
                 self.tell_progress(key, conn, db);
             }
-            Some(common) if common == mine.history.end => {
+            Some(_) if goes_on => {
                 self.want_whole_seed(
                     key,
                     conn,
@@ -257,7 +259,7 @@ impl Node {
         if theirs.history.fork == mine.fork && theirs.history.forks == mine.forks {
             return;
         }
-        if common_point(&theirs.history, &mine).map(|c| c.lsn) == Some(mine.end) {
+        if mine.can_go_on_with(&theirs.history) {
             self.enter_fork(db, &theirs.history, &mine);
         } else {
             let text = "the primary has begun a fork before the end of this copy".to_owned();

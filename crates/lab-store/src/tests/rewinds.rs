@@ -7,7 +7,7 @@ use super::replicas::{assert_equal, change, open, run, run_noting, ship};
 use super::seeds::{seed, shrinking, source};
 use super::sim_disk::Dice;
 use crate::{
-    BlockError, CommitNote, Database, Disk, Lsn, Mode, RealDisk, Rewind, StoreError, TableRows, common_point,
+    BlockError, CommitNote, Database, Disk, Lsn, Mode, RealDisk, ReceiveError, Rewind, StoreError, TableRows, common_point,
 };
 
 fn store(e: BlockError) -> StoreError {
@@ -105,6 +105,39 @@ fn a_loser_becomes_a_secondary_of_the_winner() {
         winner.demote().unwrap();
         loser.promote().unwrap();
         run(&loser, "INSERT OR REPLACE INTO t VALUES(1, 'back')");
+    }
+}
+
+/// What the former primary has written since builds on pages that it had logged images of long before: redo from a checkpoint
+/// of the copy's own, over a data file that is newer, would not find them.
+#[test]
+fn a_fork_that_stayed_empty_is_not_left_without_a_rewind() {
+    for round in 0..6_u64 {
+        let folder = tempfile::tempdir().unwrap();
+        let primary = source(&folder.path().join("one"));
+        let dir = folder.path().join("two");
+        let mut dice = Dice::new(90 + round);
+        seed(&primary, Arc::new(RealDisk), &dir).unwrap();
+        let copy = open(&dir);
+        let _pins = (primary.pin_oldest().unwrap(), copy.pin_oldest().unwrap());
+        let mut write = |n: usize| (n..n + 30).for_each(|n| drop(run(&primary, &change(&mut dice, n))));
+        write(0);
+        ship(&primary, &copy, 1 << 20, 1 << 16);
+        copy.promote().unwrap();
+        copy.checkpoint().unwrap();
+        copy.demote().unwrap();
+        write(30);
+        assert_eq!(copy.enter_fork(&primary.history()), Err(ReceiveError::Diverged));
+        let rewind = begin(&copy, &primary, Arc::new(RealDisk), &dir).unwrap();
+        drop(copy);
+        rewind.finish().unwrap();
+        let copy = open(&dir);
+        assert_eq!(copy.history(), primary.history());
+        write(60);
+        ship(&primary, &copy, 1 << 20, 1 << 16);
+        copy.checkpoint().unwrap();
+        drop(copy);
+        assert_equal(&primary, &open(&dir), &format!("round {round}"));
     }
 }
 
