@@ -28,8 +28,8 @@ pub(super) struct SeedOut {
     partner: PartnerKey,
     conn: ConnId,
     db: DbName,
-    /// Pages that were changed since a fork point only.
-    rewind: bool,
+    /// Pages that were changed since that fork point only.
+    since: Option<Lsn>,
     /// The position that its pages show.
     lsn: Option<Lsn>,
     sent: u64,
@@ -208,7 +208,7 @@ impl Node {
             self.fail_in(key, &db, 19496, MANUAL.to_owned());
         }
         if there {
-            let of_it = |o: &SeedOut| o.partner == key && !o.rewind && !o.complete;
+            let of_it = |o: &SeedOut| o.partner == key && o.since.is_none() && !o.complete;
             let outs: Vec<u64> = self.seeds.iter().filter(|(_, o)| of_it(o)).map(|(seed, _)| *seed).collect();
             outs.into_iter().for_each(|seed| self.abort_seed(seed, 19496, MANUAL));
         }
@@ -246,7 +246,7 @@ impl Node {
             partner: key,
             conn,
             db: db.clone(),
-            rewind: since.is_some(),
+            since,
             lsn: None,
             sent: 0,
             acknowledged: 0,
@@ -269,7 +269,9 @@ impl Node {
                     record.bytes_total = begin.bytes_total;
                     record.compressed = begin.compressed;
                 }
-                self.effects.push(Effect::Pin { db: db.clone(), partner: key, from: Some(begin.lsn) });
+                // Should a rewind fail, another one needs the log from the fork point on, as this one did.
+                let from = Some(out.since.unwrap_or(begin.lsn));
+                self.effects.push(Effect::Pin { db: db.clone(), partner: key, from });
                 self.send(conn, Message::SeedBegin { db, seed, begin });
                 self.read_seed(seed);
             }
