@@ -93,8 +93,7 @@ impl World {
         let others: Vec<usize> = self.primaries(db).into_iter().filter(|n| *n != i).collect();
         let docs = &self.instances[i].docs;
         let groups: Vec<_> = docs.groups.iter().filter(|g| g.databases.contains(db)).collect();
-        // Where there is no group any more, somebody has dropped it.
-        let forced = groups.iter().any(|g| g.forced) || groups.is_empty();
+        let forced = self.instances[i].is_forced(db);
         let decided = groups.iter().map(|g| g.role_at).max().unwrap_or(0);
         for other in others {
             let theirs = self.instances[other].copies.get(db).map(|c| c.control.fork);

@@ -324,8 +324,7 @@ impl World {
             ));
         }
         self.check_promotion(i, db);
-        let mut groups = self.instances[i].docs.groups.iter().filter(|g| g.databases.contains(db)).peekable();
-        let forced = groups.peek().is_none() || groups.any(|g| g.forced);
+        let forced = self.instances[i].is_forced(db);
         let Some(copy) = self.instances[i].copies.get(db) else { return };
         let History { fork, mut forks, .. } = copy.history();
         if durable {

@@ -180,6 +180,9 @@ impl World {
         let Some(at) = docs.groups.iter().position(|g| g.id == group) else { return };
         let doc = Box::new(docs.groups.remove(at));
         self.counts.add("groups dropped");
+        for db in &doc.databases {
+            self.instances[i].dropped.insert(db.clone(), doc.forced);
+        }
         self.instances[i].owns_up_to_roles();
         self.tell_config(i);
         let wait = self.dice.wait(4_000_000);

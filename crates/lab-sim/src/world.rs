@@ -107,6 +107,9 @@ pub(crate) struct Instance {
     pub(crate) readings: BTreeMap<u64, Reading>,
     pub(crate) writings: BTreeMap<DbName, Writing>,
     pub(crate) pins: BTreeMap<(DbName, PartnerKey), Lsn>,
+    /// Databases of groups that were dropped, and whether the role that they had there was forced: a promotion may have been
+    /// under way.
+    pub(crate) dropped: BTreeMap<DbName, bool>,
     /// Until the node has been configured as it is to be, its pins are not known.
     pub(crate) unconfigured: u32,
     /// REQUIRED_SYNCHRONIZED_SECONDARIES_TO_COMMIT as the node knows it.
@@ -598,6 +601,7 @@ impl Instance {
             readings: BTreeMap::new(),
             writings: BTreeMap::new(),
             pins: BTreeMap::new(),
+            dropped: BTreeMap::new(),
             unconfigured: 0,
             required: BTreeMap::new(),
             failovers: BTreeMap::new(),
@@ -611,13 +615,20 @@ impl Instance {
         }
     }
 
+    /// Whether a human has forced the role that a database has here.
+    pub(crate) fn is_forced(&self, db: &DbName) -> bool {
+        let mut groups = self.docs.groups.iter().filter(|g| g.databases.contains(db)).peekable();
+        let before = || self.dropped.get(db).copied().unwrap_or(false);
+        if groups.peek().is_none() { before() } else { groups.any(|g| g.forced) }
+    }
+
     /// A forwarder that is no secondary any more is a primary of its own: somebody has wanted that.
     pub(crate) fn owns_up_to_roles(&mut self) {
         let leads = self.docs.groups.iter().all(|g| g.role == Role::Primary);
         // Even if the copy is only just being made.
         let follows =
             !self.writings.is_empty() || self.copies.values().any(|c| c.control.mode == Mode::Secondary);
-        if leads && (self.docs.groups.len() > 1 || follows) {
+        if leads && follows {
             self.docs.groups.iter_mut().for_each(|g| g.forced = true);
         }
     }
