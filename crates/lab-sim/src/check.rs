@@ -359,6 +359,8 @@ impl World {
             let Some(theirs) = peer.copies.get(db) else { continue };
             let follows = theirs.control.mode == Mode::Secondary
                 && peer.docs.group(doc.id).is_some_and(|d| d.role == Role::Secondary)
+                // One that was made to go back for a fork of its own or another's has parted from this one.
+                && theirs.history().can_go_on_with(&mine.history())
                 && theirs.content.iter().all(|e| mine.content.contains(e));
             if follows && (before..start).contains(&theirs.synced) {
                 let text = format!(

@@ -205,6 +205,10 @@ impl World {
                     |db: &&DbName| self.instances[i].copies.contains_key(*db) && !doc.databases.contains(*db);
                 let new: Vec<DbName> = self.databases.iter().filter(has).cloned().collect();
                 doc.databases.extend(new);
+                // Groups that stand on the same one have the same databases; the instance may be another one by now.
+                if let Some(other) = self.instances[i].docs.groups.first() {
+                    doc.databases.clone_from(&other.databases);
+                }
                 doc.role_at = self.now;
                 self.instances[i].docs.groups.push(*doc);
                 self.instances[i].owns_up_to_roles();

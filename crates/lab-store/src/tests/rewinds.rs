@@ -120,7 +120,11 @@ fn a_fork_that_stayed_empty_is_not_left_without_a_rewind() {
         seed(&primary, Arc::new(RealDisk), &dir).unwrap();
         let copy = open(&dir);
         let _pins = (primary.pin_oldest().unwrap(), copy.pin_oldest().unwrap());
-        let mut write = |n: usize| (n..n + 30).for_each(|n| drop(run(&primary, &change(&mut dice, n))));
+        let mut write = |from: usize| {
+            for n in from..from + 30 {
+                run(&primary, &change(&mut dice, n));
+            }
+        };
         write(0);
         ship(&primary, &copy, 1 << 20, 1 << 16);
         copy.promote().unwrap();
