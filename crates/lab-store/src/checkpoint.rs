@@ -21,6 +21,8 @@ pub struct CheckpointReport {
     pub checkpoint_lsn: Lsn,
     /// Whether it was completed.
     pub completed: bool,
+    /// Everything in SQLite's WAL is in the data file, even if recovery begins where it did: the next writer begins it anew.
+    pub wal_moved: bool,
 }
 
 impl Database {
@@ -34,7 +36,7 @@ impl Database {
                 self.connect()?.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| r.get::<_, i64>(2));
             return moved
                 .map_err(sqlite)
-                .map(|_| CheckpointReport { checkpoint_lsn: Lsn(0), completed: true });
+                .map(|_| CheckpointReport { checkpoint_lsn: Lsn(0), completed: true, wal_moved: true });
         };
         // One checkpoint at a time, and none once the store is shut.
         let keeper = logged.keeper.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,7 +68,8 @@ impl Database {
         // The log must have it, too, before redo may begin here: its record is an image.
         self.wait_hardened(self.observe_lsn())?;
         let control = logged.control.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let open = CheckpointReport { checkpoint_lsn: control.checkpoint_lsn, completed: false };
+        let open =
+            CheckpointReport { checkpoint_lsn: control.checkpoint_lsn, completed: false, wal_moved: false };
         // SQLite says -1 if it could not even begin. With nothing in its WAL, all of it is moved.
         if u64::try_from(moved).unwrap_or(0) < frames {
             return Ok(open);
@@ -78,7 +81,7 @@ impl Database {
         let Some(start) = start.filter(is_ahead) else {
             // The WAL is in the data file, and redo still begins where it did: that does no harm to a newer data file.
             self.restart_wal(&keeper)?;
-            return Ok(open);
+            return Ok(CheckpointReport { wal_moved: true, ..open });
         };
         logged.data.sync("data sync").map_err(|e| {
             let error = StoreError::sync("sync the data file", &e);
@@ -92,7 +95,7 @@ impl Database {
         };
         logged.log.truncate(floor, &logged.pins)?;
         self.restart_wal(&keeper)?;
-        Ok(CheckpointReport { checkpoint_lsn: start.lsn, completed: true })
+        Ok(CheckpointReport { checkpoint_lsn: start.lsn, completed: true, wal_moved: true })
     }
 
     /// With no commit in flight, moves the last few frames, so that the next writer begins the WAL anew.

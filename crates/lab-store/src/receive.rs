@@ -3,6 +3,7 @@
 use crate::control::Position;
 use crate::database::lock;
 use crate::record::RECORD_MAX;
+use crate::tail::Tail;
 use crate::{Database, History, Lsn, ParsedRecord, StoreError, read_record};
 
 /// Bytes of log that may be received and not yet hardened: behind that, receiving waits.
@@ -15,11 +16,13 @@ pub(crate) struct Received {
     pub(crate) end: Position,
     /// Which fork each position is on.
     pub(crate) history: History,
+    /// What came last: redo need not wait until it is hardened.
+    pub(crate) newest: Tail,
 }
 
 impl Received {
     pub(crate) fn new(end: Position, history: History) -> Received {
-        Received { end, history }
+        Received { end, history, newest: Tail::kept() }
     }
 
     /// A log that begins with these records at `lsn`: what the database was before, the first one says.
@@ -127,7 +130,9 @@ impl Database {
         if received.end.lsn.0.saturating_sub(logged.log.hardened().0) > UNHARDENED_MAX {
             logged.log.wait(received.end.lsn)?;
         }
-        logged.log.append_records(received.end.lsn, bytes)?;
+        let at = received.end.lsn;
+        logged.log.append_records(at, bytes)?;
+        received.newest.push(at, bytes.to_vec());
         received.end = end;
         logged.progress.ends(&end);
         Ok(end.lsn)

@@ -19,6 +19,7 @@ use crate::control::Position;
 use crate::database::{Logged, lock};
 use crate::record::{page_content, page_hash};
 use crate::redo::{Pages, redo};
+use crate::tail::whole_records_of;
 use crate::{BlockError, Database, Lsn, ParsedRecord, Record, StoreError, read_record, wal};
 
 /// Bytes of pages that a group holds in memory, unless one record has more.
@@ -79,8 +80,12 @@ struct Outcome {
 }
 
 impl Database {
-    /// Redoes hardened records of a secondary, up to `max_bytes` of them, but at least one if there is any. What is redone
+    /// Redoes received records of a secondary, up to `max_bytes` of them, but at least one if there is any. What is redone
     /// is visible when this returns; readers' snapshots stay as they are.
+    ///
+    /// It does not wait until they are hardened, as SQLite does not wait on a primary: what SQLite shows is lost with the
+    /// process, a checkpoint moves only what is hardened into the data file, and whoever answers a reader waits for
+    /// [`Database::wait_committed`] of what was seen.
     ///
     /// # Errors
     /// [`StoreError::NotReady`] on a primary. [`StoreError::Full`] or [`StoreError::Io`] may pass: nothing was redone. If the
@@ -89,13 +94,7 @@ impl Database {
         let logged = self.logged()?;
         let mut redoer = lock(&logged.redoer);
         let from = logged.progress.redone();
-        let block = self.block(logged, from, max_bytes).map_err(|e| match e {
-            BlockError::Store(e) => e,
-            BlockError::LogGone { .. } | BlockError::NoRecord => StoreError::Corrupt(format!(
-                "the log in {} has no record to redo at {from}",
-                self.dir.display()
-            )),
-        })?;
+        let block = self.to_redo(logged, from, max_bytes)?;
         let mut capture = lock(&logged.gate);
         if !logged.progress.is_secondary() {
             return Err(StoreError::NotReady("the database is no secondary".to_owned()));
@@ -104,7 +103,7 @@ impl Database {
             return Err(StoreError::Failed(Box::new(why)));
         }
         assert!(capture.at.lsn == from, "redo is at {}, not at {from}", capture.at.lsn);
-        if block.bytes.is_empty() {
+        if block.is_empty() {
             return Ok(Redone {
                 redone_lsn: from,
                 commit_time: capture.at.time,
@@ -118,7 +117,7 @@ impl Database {
                 logged.log.fail(e.clone());
             }
         };
-        let outcome = work_out(&capture, logged, &block.bytes).inspect_err(final_if_corrupt)?;
+        let outcome = work_out(&capture, logged, &block).inspect_err(final_if_corrupt)?;
         let conn = match redoer.take() {
             Some(conn) => conn,
             None => self.redo_connection()?,
@@ -135,6 +134,24 @@ impl Database {
         capture.take_over(outcome).inspect_err(|e| logged.log.fail(e.clone()))?;
         logged.progress.shows(&capture.at, capture.restart.as_ref());
         Ok(redone)
+    }
+
+    /// Records from `from` on: what was received last, or what is hardened.
+    fn to_redo(&self, logged: &Logged, from: Lsn, max_bytes: usize) -> Result<Vec<u8>, StoreError> {
+        let newest = lock(&logged.received).newest.from(from, max_bytes);
+        let bytes = whole_records_of(&newest, from, max_bytes);
+        // It may have come further than what is hardened, and has to wait if nothing more has been received.
+        if !bytes.is_empty() || from >= logged.log.hardened() {
+            return Ok(bytes);
+        }
+        match self.block(logged, from, max_bytes) {
+            Ok(block) => Ok(block.bytes),
+            Err(BlockError::Store(e)) => Err(e),
+            Err(BlockError::LogGone { .. } | BlockError::NoRecord) => Err(StoreError::Corrupt(format!(
+                "the log in {} has no record to redo at {from}",
+                self.dir.display()
+            ))),
+        }
     }
 
     /// The connection that redo writes with; nobody else writes on a secondary.

@@ -1,4 +1,4 @@
-//! The newest part of the log in memory, as it was written: what a peer or redo needs is mostly what was hardened just now.
+//! The newest part of a log in memory: what a peer or redo needs is mostly what was hardened or received just now.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::record::record_length;
 const BYTES_MAX: usize = 4 << 20;
 
 /// Rows of whole records, one behind the other.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Tail {
     chunks: VecDeque<(Lsn, Arc<Vec<u8>>)>,
     bytes: usize,
@@ -23,7 +23,12 @@ fn end((start, bytes): &(Lsn, Arc<Vec<u8>>)) -> Lsn {
 }
 
 impl Tail {
-    /// Adds what was hardened at `at`.
+    /// One that is wanted from the beginning.
+    pub(crate) fn kept() -> Tail {
+        Tail { wanted: true, ..Tail::default() }
+    }
+
+    /// Adds what stands at `at`.
     pub(crate) fn push(&mut self, at: Lsn, bytes: Vec<u8>) {
         if !self.wanted || bytes.is_empty() {
             return;

@@ -89,8 +89,9 @@ fn run(signal: &Signal, server: &Weak<Server>) {
             if !due || not_before.contains_key(&database.id) {
                 continue;
             }
-            // An error that is final is the store's own state from then on; any other is met again at the next try.
-            if !store.checkpoint().is_ok_and(|report| report.completed) {
+            // An error that is final is the store's own state from then on; any other is met again at the next try. A secondary
+            // may have to begin recovery where it did, and its WAL anew all the same.
+            if !store.checkpoint().is_ok_and(|report| report.wal_moved) {
                 not_before.insert(database.id, now + RETRY);
             }
         }

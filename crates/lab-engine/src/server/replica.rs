@@ -168,6 +168,15 @@ impl Server {
         self.refresh(&database)
     }
 
+    /// Asks for a checkpoint of a database whose WAL redo has made grow.
+    pub fn checkpoint_if_large(&self, database: &str, store: &lab_store::Database) {
+        if store.wal_is_large()
+            && let Some(database) = self.database_named(database)
+        {
+            self.checkpointer.ask(database.id);
+        }
+    }
+
     /// Drops what is remembered of a database that others may have changed beneath.
     pub(super) fn refresh(&self, database: &Database) -> Result<(), SqlError> {
         self.forget_identities(database.id);

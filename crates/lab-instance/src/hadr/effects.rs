@@ -27,7 +27,7 @@ impl Hadr {
             Effect::Append { db, bytes } => self.append(db, &bytes),
             Effect::Redo { db } => {
                 if let Some(copy) = self.copy(&db) {
-                    copy.redo.wake();
+                    self.go_on_with_redo(db, &copy);
                 }
             }
             Effect::EnterFork { db, history } => self.enter_fork(&db, &history),
@@ -130,6 +130,7 @@ impl Hadr {
         };
         match copy.store.receive(bytes) {
             Ok(end) => {
+                copy.redo.wake();
                 self.runner.harden_later(db.clone(), Arc::clone(&copy.store), end);
                 self.tell(Event::Appended { db, end, end_time: copy.store.end_commit_time() });
             }
@@ -141,6 +142,15 @@ impl Hadr {
                 self.tell(Event::AppendFailed { db, failure });
             }
         }
+    }
+
+    /// Log is hardened. Mostly it was redone when it came, and nobody was told yet.
+    fn go_on_with_redo(&self, db: DbName, copy: &LocalStore) {
+        let (redone, hardened) = (copy.store.redone_lsn(), copy.store.hardened_lsn());
+        if redone < hardened {
+            return copy.redo.wake();
+        }
+        self.tell(Event::Redone { db, redone: hardened, time: copy.store.redone_commit_time() });
     }
 
     fn enter_fork(&self, db: &DbName, history: &History) {

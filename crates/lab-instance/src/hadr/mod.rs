@@ -289,11 +289,13 @@ impl LocalStore {
 /// What the machine is told of a store.
 fn local_copy(store: &Store) -> LocalCopy {
     let history = store.history();
+    let hardened = store.hardened_lsn();
     LocalCopy {
         copy: lab_hadr::Copy {
             log_start: store.log_start(),
-            hardened: store.hardened_lsn(),
-            redone: store.redone_lsn(),
+            hardened,
+            // What is shown before it is hardened is nobody's yet.
+            redone: store.redone_lsn().min(hardened),
             history,
         },
         mode: match store.mode() {

@@ -1,12 +1,12 @@
-//! Redo on a secondary: a thread for each database, which applies what is hardened.
+//! Redo on a secondary: a thread for each database, which applies what was received, while that is being hardened.
 
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::thread::JoinHandle;
 
-use lab_hadr::{DbName, Event, Mode};
-use lab_store::Database as Store;
+use lab_hadr::{DbName, Event};
+use lab_store::{Database as Store, Mode};
 
-use super::{Hadr, failure, local_copy};
+use super::{Hadr, failure};
 use crate::answer::lock;
 
 /// Log that is redone in one transaction.
@@ -70,9 +70,9 @@ impl Shared {
     }
 }
 
-/// Redoes everything that is hardened.
+/// Redoes everything that is there.
 fn redo(hadr: &Weak<Hadr>, db: &DbName, store: &Arc<Store>) {
-    while local_copy(store).mode == Mode::Secondary && store.redone_lsn() < store.hardened_lsn() {
+    while store.mode() == Mode::Secondary && store.redone_lsn() < store.end_lsn() {
         let redone = store.redo(GROUP_BYTES);
         let Some(hadr) = hadr.upgrade() else { return };
         match redone {
@@ -85,8 +85,12 @@ fn redo(hadr: &Weak<Hadr>, db: &DbName, store: &Arc<Store>) {
                 if redone.records == 0 {
                     return;
                 }
+                hadr.server.checkpoint_if_large(db.as_str(), store);
                 let (redone, time) = (redone.redone_lsn, redone.commit_time);
-                hadr.tell(Event::Redone { db: db.clone(), redone, time });
+                // Before it is hardened it does not count; then it is told.
+                if redone <= store.hardened_lsn() {
+                    hadr.tell(Event::Redone { db: db.clone(), redone, time });
+                }
             }
             Err(e) => {
                 return hadr.tell(Event::RedoFailed { db: db.clone(), failure: failure(&e) });

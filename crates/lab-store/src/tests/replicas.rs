@@ -171,6 +171,22 @@ fn a_secondary_is_its_primary_at_every_lsn() {
     );
 }
 
+/// It is shown at once; whoever answers a reader waits until what was seen is hardened, as on a primary.
+#[test]
+fn redo_does_not_wait_for_the_disk() {
+    let pair = Pair::new();
+    for n in 0..20 {
+        run(&pair.primary, &format!("INSERT INTO t VALUES({n}, randomblob(100))"));
+        let read = pair.primary.read_block(pair.secondary.end_lsn(), 1 << 20).unwrap();
+        let end = pair.secondary.receive(&read.bytes).unwrap();
+        assert_eq!(pair.secondary.redo(1 << 20).unwrap().redone_lsn, end);
+        assert_eq!(pair.secondary.observe_lsn(), end);
+        pair.secondary.wait_committed(pair.secondary.observe_lsn()).unwrap();
+        assert!(pair.secondary.hardened_lsn() >= end);
+    }
+    assert_equal(&pair.primary, &pair.secondary, "redone at once");
+}
+
 #[test]
 fn readers_keep_their_snapshots_while_redo_goes_on() {
     let pair = Pair::new();
