@@ -10,6 +10,8 @@ use crate::{Result, Session, tds};
 const PATIENCE: Duration = Duration::from_mins(2);
 /// How often a state is asked for.
 const POLL: Duration = Duration::from_millis(5);
+/// Where both instances are.
+const HOST: &str = "127.0.0.1";
 /// The distributed availability group.
 const LINK: &str = "DAG_bench";
 
@@ -74,7 +76,7 @@ impl Instance {
     }
 
     fn url(&self) -> String {
-        format!("TCP://127.0.0.1:{}", self.told_port)
+        format!("TCP://{HOST}:{}", self.told_port)
     }
 
     /// Master key, certificate, endpoint.
@@ -92,13 +94,13 @@ impl Instance {
         ))
     }
 
-    /// Accepts the certificate of another one.
+    /// Accepts the certificate of another one, under the name that a link's must have: its host's.
     pub fn trust(&self, other: &Instance) -> Result<()> {
         let certificate = other.certificate();
         let encoded = other
             .open("master")?
             .value(&format!("SELECT CONVERT(nvarchar(4000), CERTENCODED(CERT_ID('{certificate}')), 1)"))?;
-        self.run(&format!("CREATE CERTIFICATE [{certificate}] FROM BINARY = {encoded}"))
+        self.run(&format!("CREATE CERTIFICATE [{HOST}] FROM BINARY = {encoded}"))
     }
 }
 
@@ -195,11 +197,17 @@ impl Link {
     }
 
     fn members(&self) -> String {
+        // FAILOVER is for links, whose other side is a managed instance; the URL says so. A link is not made synchronous.
+        let managed = |side: &Instance| match self.mode {
+            Mode::Synchronous => String::new(),
+            Mode::Asynchronous => format!(";Server=[{}]", side.name),
+        };
         let member = |side: &Instance| {
             format!(
-                "N'{}' WITH (LISTENER_URL = '{}', AVAILABILITY_MODE = {}, FAILOVER_MODE = MANUAL, SEEDING_MODE = AUTOMATIC)",
+                "N'{}' WITH (LISTENER_URL = '{}{}', AVAILABILITY_MODE = {}, FAILOVER_MODE = MANUAL, SEEDING_MODE = AUTOMATIC)",
                 side.group(&self.database),
                 side.url(),
+                managed(side),
                 self.mode.word()
             )
         };

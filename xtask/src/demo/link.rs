@@ -32,7 +32,7 @@ pub(super) fn show(one: &Instance, two: &Instance) -> Result<(), String> {
     report("  a row that was inserted on SQL1 is there on SQL2");
     for (from, to) in [(one, two), (two, one)] {
         let begun = Instant::now();
-        from.run("ALTER AVAILABILITY GROUP DAG_Chinook FAILOVER")?;
+        hand_over(from, to)?;
         wait(to, "SELECT sys.fn_hadr_is_primary_replica(N'Chinook')", "1")?;
         to.run("INSERT Chinook.dbo.Genre(GenreId, Name) SELECT MAX(GenreId) + 1, @@SERVERNAME FROM Chinook.dbo.Genre")?;
         report(&format!(
@@ -53,6 +53,21 @@ pub(super) fn show(one: &Instance, two: &Instance) -> Result<(), String> {
         ])?;
     }
     Ok(())
+}
+
+/// A planned role change between two SQL Servers, which loses nothing: one gives the role up, and the other takes it when both
+/// have hardened the same log.
+fn hand_over(from: &Instance, to: &Instance) -> Result<(), String> {
+    let state = "SELECT s.synchronization_state_desc FROM sys.dm_hadr_database_replica_states s
+                 JOIN sys.availability_groups g ON g.group_id = s.group_id
+                 WHERE g.is_distributed = 1 AND s.is_local = 0";
+    wait(from, state, "SYNCHRONIZED")?;
+    from.run("ALTER AVAILABILITY GROUP DAG_Chinook SET (ROLE = SECONDARY)")?;
+    let hardened = "SELECT s.last_hardened_lsn FROM sys.dm_hadr_database_replica_states s
+                    JOIN sys.availability_groups g ON g.group_id = s.group_id
+                    WHERE g.is_distributed = 1 AND s.is_local = 1";
+    wait(to, hardened, &from.ask(hardened)?)?;
+    to.run("ALTER AVAILABILITY GROUP DAG_Chinook FORCE_FAILOVER_ALLOW_DATA_LOSS")
 }
 
 fn prepare(instance: &Instance, port: u16) -> Result<(), String> {
@@ -85,7 +100,7 @@ fn group(instance: &Instance, name: &str, databases: &str, port: u16) -> Result<
 
 fn member(group: &str, port: u16) -> String {
     format!(
-        "N'{group}' WITH (LISTENER_URL = 'TCP://127.0.0.1:{port}', AVAILABILITY_MODE = ASYNCHRONOUS_COMMIT,
+        "N'{group}' WITH (LISTENER_URL = 'TCP://127.0.0.1:{port}', AVAILABILITY_MODE = SYNCHRONOUS_COMMIT,
          FAILOVER_MODE = MANUAL, SEEDING_MODE = AUTOMATIC)"
     )
 }

@@ -94,6 +94,7 @@ super::messages! {
     managed_synchronous(group: &str) 47501 16 1 "Synchronous commit is not supported option for the initial secondary AG '{group}' configuration when secondary participant in distributed availability group is Azure SQL Managed Instance.";
     managed_many_databases(distributed: &str, group: &str) 47502 16 1 "Cannot create distributed availability group '{distributed}' when local AG '{group}' contains more than one database in cases when secondary participant is Azure SQL Managed Instance.";
     managed_second_database(group: &str, distributed: &str) 47503 16 1 "AG '{group}' already contains one database and adding more is not supported because AG participates in distributed availability group '{distributed}' with secondary on Azure SQL Managed Instance.";
+    no_link(group: &str) 47511 16 1 "Distributed availability group '{group}' is not part of the link with Azure SQL Managed Instance. Please create a link between SQL Server and Managed Instance and try again.";
     not_during_failover(what: &str) 47512 16 1 "'{what}' cannot be changed during a failover operation in progress. Try again later when the failover is complete.";
     failover_in_progress() 47513 16 1 "FAILOVER cannot be started as a previous failover operation is in progress. Try again later when the failover is complete.";
     failover_not_synchronizing() 47514 16 1 "Failover cannot be completed as the secondary is unable to catchup with the primary due to synchronization issues. Please check for and correct any link issues in the error log, and retry again.";

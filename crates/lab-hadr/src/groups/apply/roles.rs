@@ -80,8 +80,10 @@ impl Work<'_> {
         }
         let live = self.facts.live(group);
         let peer = live.and_then(|l| l.peers.get(&distributed.there.id));
-        // NB: SQL Server answers 47511 for a distributed group that is no link, whose other side is not a managed instance. Here
-        // two plain instances can rehearse what a link does.
+        // Between two SQL Servers the role is handed over by hand: SET (ROLE = SECONDARY) here, a forced failover there.
+        if !managed && !self.is_link(group, distributed) {
+            return Err(Refusal::no_link(&group.name));
+        }
         if self.changing_role(group) {
             return Err(Refusal::failover_in_progress());
         }

@@ -17,6 +17,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) timeout_s: u32,
     /// Whether what goes between the two passes through proxies that can break it.
     pub(crate) proxied: bool,
+    /// Whether the members' URLs are a link's, so that the distributed group is one: FAILOVER is for links.
+    pub(crate) link: bool,
     /// More arguments of the first instance.
     pub(crate) a: &'a [&'a str],
     /// More arguments of the second.
@@ -25,7 +27,7 @@ pub(crate) struct Setup<'a> {
 
 impl Default for Setup<'_> {
     fn default() -> Self {
-        Setup { mode: "SYNCHRONOUS_COMMIT", timeout_s: 20, proxied: false, a: &[], b: &[] }
+        Setup { mode: "SYNCHRONOUS_COMMIT", timeout_s: 20, proxied: false, link: false, a: &[], b: &[] }
     }
 }
 
@@ -37,6 +39,7 @@ pub(crate) struct Pair {
     pub(crate) proxies: Option<[FaultProxy; 2]>,
     mode: String,
     timeout_s: u32,
+    link: bool,
     // Last: the instances are killed before their folder goes.
     pub(crate) folder: tempfile::TempDir,
 }
@@ -77,15 +80,18 @@ impl Pair {
         for server in [&a, &b] {
             server.prepare();
         }
-        a.trust(&b);
-        b.trust(&a);
-        Pair { a, b, proxies, mode: setup.mode.to_owned(), timeout_s: setup.timeout_s, folder }
+        for (one, other) in [(&a, &b), (&b, &a)] {
+            // A link's certificate must have the name of the host in the URL.
+            if setup.link { one.trust_as("127.0.0.1", other) } else { one.trust(other) }
+        }
+        let (mode, timeout_s, link) = (setup.mode.to_owned(), setup.timeout_s, setup.link);
+        Pair { a, b, proxies, mode, timeout_s, link, folder }
     }
 
     /// Two instances that somebody else has prepared.
     pub(crate) fn of(a: Server, b: Server, folder: tempfile::TempDir) -> Pair {
         let mode = "ASYNCHRONOUS_COMMIT".to_owned();
-        Pair { a, b, proxies: None, mode, timeout_s: 20, folder }
+        Pair { a, b, proxies: None, mode, timeout_s: 20, link: false, folder }
     }
 
     /// The same, with the ledger's database linked and followed.
@@ -134,7 +140,11 @@ impl Pair {
 
     /// The two members, as they stand in CREATE and in JOIN.
     pub(crate) fn members(&self, database: &str) -> String {
-        let [url_a, url_b] = self.urls();
+        let [mut url_a, mut url_b] = self.urls();
+        if self.link {
+            url_a.push_str(&format!(";Server=[{}]", self.a.name));
+            url_b.push_str(&format!(";Server=[{}]", self.b.name));
+        }
         let a = member(&format!("AG_{database}"), &url_a, &self.mode, Some(self.timeout_s));
         let b = member(&format!("AG_{database}_B"), &url_b, &self.mode, Some(self.timeout_s));
         format!("{a}, {b}")

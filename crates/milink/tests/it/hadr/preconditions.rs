@@ -169,7 +169,7 @@ fn distributed_groups_that_cannot_be() {
             (&distributed("DAG2", &here, &there), 19507),
             (&modify("AG3"), 19508),
             (&modify("AG1").replace("[DAG]", "[AG1]"), 19512),
-            ("ALTER AVAILABILITY GROUP [DAG] FAILOVER", 47514),
+            ("ALTER AVAILABILITY GROUP [DAG] FAILOVER", 47511),
             ("ALTER AVAILABILITY GROUP [DAG] FORCE_FAILOVER_ALLOW_DATA_LOSS", 41122),
             ("ALTER AVAILABILITY GROUP [DAG] SET (REQUIRED_SYNCHRONIZED_SECONDARIES_TO_COMMIT = 2)", 35248),
             // What a group stands on is not dropped beneath it.

@@ -40,7 +40,7 @@ fn forth_and_back_three_times_under_load() {
 /// Asynchronous, as a link is, and nothing is lost.
 #[test]
 fn failover_forth_and_back_three_times_under_load() {
-    forth_and_back(Setup { mode: "ASYNCHRONOUS_COMMIT", ..Setup::default() }, fail_over);
+    forth_and_back(Setup { mode: "ASYNCHRONOUS_COMMIT", link: true, ..Setup::default() }, fail_over);
 }
 
 fn forth_and_back(setup: Setup<'_>, change_roles: fn(&Pair, &Server, &Server)) {

@@ -145,6 +145,12 @@ impl Server {
         self.trust_certificate(other, &other.certificate());
     }
 
+    /// The same, under another name.
+    pub(crate) fn trust_as(&self, name: &str, other: &Server) {
+        let encoded = other.encoded(&other.certificate());
+        self.run(&format!("CREATE CERTIFICATE [{name}] FROM BINARY = {encoded}"));
+    }
+
     pub(crate) fn trust_certificate(&self, other: &Server, certificate: &str) {
         self.run(&format!("CREATE CERTIFICATE [{certificate}] FROM BINARY = {}", other.encoded(certificate)));
     }
