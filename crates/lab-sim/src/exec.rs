@@ -76,7 +76,7 @@ impl World {
             }
             Effect::SetRole { group, role } => self.set_role(i, group, role),
             // Its instances know all groups from the start.
-            Effect::Offered { .. } | Effect::Adopt { .. } => {}
+            Effect::Offered { .. } | Effect::Adopt { .. } | Effect::JoinOutsider { .. } => {}
             Effect::FailoverDone { group, result } => self.failover_done(i, group, result),
             Effect::Report { .. } => self.counts.add("reports"),
         }

@@ -305,14 +305,20 @@ impl Group {
 
 impl Groups {
     /// Makes a group here what its primary says that it is. What each replica decides for itself stays: its role, which
-    /// databases have joined or are suspended, and whether databases may be made. Nothing happens if this side is primary in
-    /// the group, or does not know it.
-    pub fn adopt(&mut self, offered: &Group) {
-        let Some(group) = self.groups.iter_mut().find(|g| g.id == offered.id) else { return };
-        let (Kind::Local(mine), Kind::Local(theirs)) = (&mut group.kind, &offered.kind) else { return };
-        if group.role == Role::Primary {
+    /// databases have joined or are suspended, and whether databases may be made. If the server of that name is no replica
+    /// of it any more, it goes. Nothing happens if this side is primary in the group, or does not know it.
+    pub fn adopt(&mut self, offered: &Group, server: &str) {
+        let Some(at) = self.groups.iter().position(|g| g.id == offered.id) else { return };
+        let removed = offered.as_local().is_some_and(|l| l.replica(server).is_none());
+        let Some(group) = self.groups.get_mut(at).filter(|g| g.role != Role::Primary) else { return };
+        if removed {
+            let name = group.name.clone();
+            if self.standing_on(&name).next().is_none() {
+                self.groups.remove(at);
+            }
             return;
         }
+        let (Kind::Local(mine), Kind::Local(theirs)) = (&mut group.kind, &offered.kind) else { return };
         let mut databases = theirs.databases.clone();
         for database in &mut databases {
             let known = mine.database(&database.name);

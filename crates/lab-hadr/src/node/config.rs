@@ -10,6 +10,9 @@ impl Config {
         for (group, local) in groups.local() {
             config.add_databases(groups, group, local);
             config.add_replicas(group, local, server);
+            if group.role == Role::Primary {
+                config.leads.push(group.offered());
+            }
         }
         for (group, distributed) in groups.distributed() {
             let here = groups.named(&distributed.here.name).and_then(Group::as_local);

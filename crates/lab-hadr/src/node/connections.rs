@@ -138,6 +138,7 @@ impl Node {
         partner.last_error = Some(LinkError { number, text: text.to_owned(), at: now });
         partner.peer = None;
         partner.peer_offer = None;
+        partner.complained.clear();
         partner.peer_was_asked = false;
         partner.told = None;
         let (here, there) = (partner.spec.here.clone(), partner.spec.there.clone());
@@ -158,11 +159,17 @@ impl Node {
         let now = self.now;
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.heard_at = now;
-        let partner = connection.partner;
+        let (partner, dialed) = (connection.partner, connection.dialed);
         match (Message::decode(bytes), partner) {
             (Ok(None), _) => {}
             (Ok(Some(Message::Hello(hello))), None) => self.greeted(conn, hello),
             (Ok(Some(Message::Refuse { number, text })), _) => self.close(conn, number, &text),
+            // Whom this side has dialed says that it is no replica any more, and refuses it then.
+            (Ok(Some(Message::Offer { group })), None) if dialed.is_some() => {
+                if let Some(key) = dialed {
+                    self.offered(key, group);
+                }
+            }
             (Ok(Some(message)), Some(key)) if self.is_current(key, conn) => self.message(key, conn, message),
             // Of a connection that another one has replaced.
             (Ok(Some(_)), Some(_)) => {}
@@ -213,6 +220,9 @@ impl Node {
         self.settle_partner(key);
         if let Some(partner) = self.partners.get_mut(&key) {
             partner.peer_is_fresh = false;
+            if partner.seeding_wanted {
+                self.retry_seedings_here(key);
+            }
         }
         self.advance_handover(key);
     }
@@ -249,11 +259,17 @@ impl Node {
             )),
             Some(_) => None,
         };
+        let removed = self.removed_from(&hello);
         if let Some((number, text)) = refusal {
             if number == 35250
                 && let Some(group) = hello.offer
             {
                 self.effects.push(Effect::Offered { group });
+            }
+            if number == 35250
+                && let Some(group) = removed
+            {
+                self.send(conn, Message::Offer { group });
             }
             self.send(conn, Message::Refuse { number, text: text.clone() });
             self.close(conn, number, &text);

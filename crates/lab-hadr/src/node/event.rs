@@ -1,7 +1,7 @@
 //! What a node is told, and what it wants done.
 
 use lab_store::{History, Lsn};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::PartnerKey;
 use crate::wire::{Copy, Message, PageRange, SeedBegin};
@@ -76,6 +76,8 @@ pub struct Config {
     pub partners: Vec<PartnerSpec>,
     /// The databases in groups.
     pub databases: BTreeMap<DbName, DatabaseSpec>,
+    /// The groups that this side is primary of, as the other replicas are told of them.
+    pub leads: Vec<Group>,
 }
 
 /// Whether a copy is written to or follows.
@@ -137,6 +139,8 @@ pub enum Event {
     /// What this side has of a database: at the start, after its mode has changed, after it was seeded or rewound, after
     /// it took over a fork, and when it is gone.
     Copy { db: DbName, copy: Option<LocalCopy> },
+    /// The databases of this instance that are in no group, all of them: no copy is made under their names.
+    Outsiders { names: BTreeSet<DbName> },
     /// A connection is there, both certificates are good. With whom, if this side has dialed.
     Opened { conn: ConnId, dialed: Option<PartnerKey> },
     /// A connection could not be made.
@@ -255,6 +259,8 @@ pub enum Effect {
     Offered { group: Box<Group> },
     /// The primary of a group has changed it: change it here, too, durably. [`Event::Configured`].
     Adopt { group: Box<Group> },
+    /// A database that is here and in no group is to join one in the place of a new copy. [`Event::Configured`], if it can.
+    JoinOutsider { db: DbName, group: GroupId },
     /// A planned failover has ended.
     FailoverDone { group: GroupId, result: Result<(), (u32, String)> },
     /// For the error log.

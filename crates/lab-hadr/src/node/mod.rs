@@ -15,7 +15,7 @@ mod secondary;
 mod seeding;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lab_store::{ForkId, ForkPoint, History, Lsn, common_point};
 
@@ -63,6 +63,10 @@ pub struct Node {
     last_mark: u64,
     databases: BTreeMap<DbName, Database>,
     partners: BTreeMap<PartnerKey, Partner>,
+    /// The groups that this side is primary of.
+    leads: Vec<Group>,
+    /// Databases that are here and in no group.
+    outsiders: BTreeSet<DbName>,
     connections: BTreeMap<ConnId, Connection>,
     seeds: BTreeMap<u64, SeedOut>,
     next_seed: u64,
@@ -111,11 +115,15 @@ struct Partner {
     peer_managed: bool,
     /// What it says that the group is, while it is primary.
     peer_offer: Option<Box<Group>>,
+    /// Copies are wanted at once, as soon as the peer has said what it has.
+    seeding_wanted: bool,
     last_error: Option<LinkError>,
     /// Log on its way to the peer.
     outs: BTreeMap<DbName, OutStream>,
     /// Log on its way here.
     ins: BTreeMap<DbName, InStream>,
+    /// Why databases do not follow, as was said last.
+    complained: BTreeMap<DbName, (u32, String)>,
     handover: Option<Handover>,
     /// This side is about to take the role that the peer has offered, or has not taken.
     taking_over: bool,
@@ -148,6 +156,8 @@ impl Node {
             last_mark: 0,
             databases: BTreeMap::new(),
             partners: BTreeMap::new(),
+            leads: Vec::new(),
+            outsiders: BTreeSet::new(),
             connections: BTreeMap::new(),
             seeds: BTreeMap::new(),
             next_seed: 1,
@@ -169,6 +179,7 @@ impl Node {
             Event::Tick => self.tick(),
             Event::Configured(config) => self.configured(config),
             Event::Copy { db, copy } => self.copy_changed(db, copy),
+            Event::Outsiders { names } => self.outsiders_changed(names),
             Event::Opened { conn, dialed } => self.opened(conn, dialed),
             Event::DialFailed { partner, number, text } => self.dial_failed(partner, number, text),
             Event::Closed { conn, number, text } => self.closed(conn, number, &text),
@@ -215,6 +226,7 @@ impl Node {
     }
 
     fn configured(&mut self, config: Config) {
+        self.leads = config.leads;
         for (db, database) in &mut self.databases {
             database.spec = config.databases.get(db).copied();
         }
@@ -255,6 +267,7 @@ impl Node {
     }
 
     fn forget_partner(&mut self, key: PartnerKey) {
+        self.tell_removed(key);
         self.drop_link(key, 35262, "the group or the replica was removed");
         if let Some(partner) = self.partners.remove(&key) {
             for db in partner.spec.databases {
@@ -445,9 +458,11 @@ impl Partner {
             peer_format: 0,
             peer_managed: false,
             peer_offer: None,
+            seeding_wanted: false,
             last_error: None,
             outs: BTreeMap::new(),
             ins: BTreeMap::new(),
+            complained: BTreeMap::new(),
             handover: None,
             taking_over: false,
             role_pending: 0,

@@ -1,11 +1,12 @@
 //! The group itself, told by its primary to the other replicas: without a cluster nobody else could.
 //!
 //! A replica that has not joined is told in the greeting, which it refuses, and remembers for JOIN what it was told. One
-//! that has joined is told at the beginning of a connection and whenever statements change the group.
+//! that has joined is told at the beginning of a connection and whenever statements change the group. One that was removed
+//! is told so at once, or in place of a greeting when it comes back: it leaves the group then.
 
 use super::{Effect, Node, PartnerKey, PartnerSpec};
-use crate::wire::Message;
-use crate::{Group, Role};
+use crate::wire::{Hello, Message};
+use crate::{Group, Role, same_name};
 
 impl Node {
     /// Tells the peer what the group is, if this side says that.
@@ -14,6 +15,20 @@ impl Node {
         if let (Some(conn), Some(group)) = (partner.conn(), partner.spec.offer.clone()) {
             self.send(conn, Message::Offer { group });
         }
+    }
+
+    /// The peer is a replica of the group no longer.
+    pub(super) fn tell_removed(&mut self, key: PartnerKey) {
+        let Some(conn) = self.partners.get(&key).and_then(super::Partner::conn) else { return };
+        if let Some(group) = self.leads.iter().find(|g| g.id == key.group).cloned() {
+            self.send(conn, Message::Offer { group: Box::new(group) });
+        }
+    }
+
+    /// Who greets with this is no replica of a group that this side is primary of: the group, for it to see.
+    pub(super) fn removed_from(&self, hello: &Hello) -> Option<Box<Group>> {
+        let group = self.leads.iter().find(|g| same_name(&g.name, &hello.group))?;
+        group.as_local().is_some_and(|l| l.replica(&hello.from).is_none()).then(|| Box::new(group.clone()))
     }
 
     /// What is wanted of a partner has changed.

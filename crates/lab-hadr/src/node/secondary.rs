@@ -11,6 +11,8 @@
 //! | a copy on a fork of its own that nothing was written to, where the peer's log goes on with an older one | the same |
 //! | a copy that never was the same database | nothing; somebody must decide |
 
+use std::collections::BTreeSet;
+
 use lab_store::{Lsn, common_point};
 
 use super::seeding::SeedIn;
@@ -20,6 +22,8 @@ use crate::{DbName, SeedingMode};
 
 /// After a failure it is tried again.
 const RETRY_MS: u64 = 5_000;
+/// SQL Server's number for a database that exists already.
+const NAME_TAKEN: u32 = 1801;
 
 /// Log of one database on its way here.
 #[derive(Debug)]
@@ -122,9 +126,18 @@ impl Node {
     }
 
     pub(super) fn fail_in(&mut self, key: PartnerKey, db: &DbName, number: u32, why: String) {
-        self.report(number, format!("Always On: the database '{db}' does not follow: {why}"));
+        self.complain(key, db, (number, &why));
         let retry_at = Some(self.now.after(RETRY_MS));
         self.set_in(key, db, InState::Failed { number, why, retry_at });
+    }
+
+    /// Says why nothing moves, once: it is tried again every few seconds.
+    fn complain(&mut self, key: PartnerKey, db: &DbName, (number, why): (u32, &str)) {
+        let Some(partner) = self.partners.get_mut(&key) else { return };
+        let said = (number, why.to_owned());
+        if partner.complained.insert(db.clone(), said.clone()) != Some(said) {
+            self.report(number, format!("Always On: the database '{db}' does not follow: {why}"));
+        }
     }
 
     fn decide(&mut self, key: PartnerKey, conn: ConnId, db: &DbName) {
@@ -140,6 +153,9 @@ impl Node {
         let automatic = partner.spec.seeding_mode == SeedingMode::Automatic;
         let may_create = partner.spec.may_create && automatic;
         let Some(local) = self.local(db) else {
+            if may_create && self.outsiders.contains(db) {
+                return self.leave_outside(key, db);
+            }
             return if may_create && self.is_fed_by_another(key, db) {
                 self.fail_in(
                     key,
@@ -167,6 +183,9 @@ impl Node {
         let goes_on = mine.history.can_go_on_with(&theirs.history);
         match common_point(&mine.history, &theirs.history).map(|c| c.lsn) {
             Some(common) if goes_on && theirs.log_start <= common => {
+                if let Some(partner) = self.partners.get_mut(&key) {
+                    partner.complained.remove(db);
+                }
                 self.set_in(key, db, InState::Following { conn, next: common });
                 self.enter_fork(db, &theirs.history, &mine.history);
                 self.send(conn, Message::Subscribe { db: db.clone(), from: common });
@@ -199,6 +218,30 @@ impl Node {
             None => {
                 let why = "it is another database of the same name, which was never a copy of the primary's";
                 self.fail_in(key, db, 1408, why.to_owned());
+            }
+        }
+    }
+
+    /// A database of that name is here, which is in no group: one that SET HADR OFF has taken out, or that was restored. It
+    /// stays as it is until somebody lets it join, wants seeding anew, or drops it.
+    fn leave_outside(&mut self, key: PartnerKey, db: &DbName) {
+        let why = "a database of that name already exists here, and is in no availability group".to_owned();
+        self.complain(key, db, (35262, &why));
+        self.seed_not_begun(key, db, (NAME_TAKEN, &why));
+        self.set_in(key, db, InState::Failed { number: NAME_TAKEN, why, retry_at: None });
+    }
+
+    /// Databases have come into being, gone, or come into groups or out of them.
+    pub(super) fn outsiders_changed(&mut self, names: BTreeSet<DbName>) {
+        let before = std::mem::replace(&mut self.outsiders, names);
+        let now = self.now;
+        for partner in self.partners.values_mut() {
+            for db in before.difference(&self.outsiders) {
+                if let Some(InState::Failed { number: NAME_TAKEN, retry_at, .. }) =
+                    partner.ins.get_mut(db).map(|s| &mut s.state)
+                {
+                    *retry_at = Some(now);
+                }
             }
         }
     }

@@ -175,11 +175,19 @@ impl Node {
     }
 
     pub(super) fn retry_seedings_here(&mut self, key: PartnerKey) {
-        let Some(partner) = self.partners.get(&key) else { return };
+        let Some(partner) = self.partners.get_mut(&key) else { return };
+        partner.seeding_wanted = partner.peer.is_none();
         let failed = |s: &super::InStream| matches!(s.state, InState::Failed { .. });
         let failed: Vec<DbName> =
             partner.ins.iter().filter(|(_, s)| failed(s)).map(|(db, _)| db.clone()).collect();
-        failed.iter().for_each(|db| self.ask(key, db));
+        for db in failed {
+            if self.local(&db).is_none() && self.outsiders.contains(&db) {
+                // Seeding may not be needed: what is here catches up, if it can.
+                self.effects.push(Effect::JoinOutsider { db, group: key.group });
+            } else {
+                self.ask(key, &db);
+            }
+        }
     }
 
     /// What is wanted of a partner has changed: whole copies under way are given up where they are made by hand from now on.
@@ -417,6 +425,12 @@ impl Node {
         let seeding = SeedIn { seed, number, rewind, next: 0, written: 0, ended: false, finishing: false };
         self.set_in(key, db, InState::Seeding(seeding));
         self.effects.push(Effect::SeedCreate { db: db.clone(), group: key.group, begin, rewind });
+    }
+
+    /// Nothing is asked for, since nothing could be written here.
+    pub(super) fn seed_not_begun(&mut self, key: PartnerKey, db: &DbName, why: (u32, &str)) {
+        self.begin_record(key, db, false, false);
+        self.seedings.end(self.now, (key, db, false), Some(why));
     }
 
     fn seeding_in(&mut self, key: PartnerKey, db: &DbName) -> Option<&mut SeedIn> {

@@ -1,9 +1,11 @@
 //! Groups as their primaries tell of them: taken over by JOIN, and kept as the primary has them from then on.
 
+use std::collections::BTreeSet;
+use std::sync::Weak;
 use std::time::Duration;
 
 use lab_engine::ReplicaRole;
-use lab_hadr::{Access, AllowConnections, DbName, Group, Groups, same_name};
+use lab_hadr::{Access, AllowConnections, Command, DbName, Event, Group, GroupId, Groups, Origin, same_name};
 
 use super::Hadr;
 use crate::answer::lock;
@@ -43,7 +45,14 @@ impl Hadr {
         let _changing = lock(&self.changing);
         let before = self.groups();
         let mut groups = before.clone();
-        groups.adopt(offered);
+        groups.adopt(offered, self.server.name());
+        if groups.groups.len() < before.groups.len() {
+            self.log(&format!(
+                "The local availability replica was removed from the availability group '{}' by its primary replica. Its \
+                 databases are left in the RESTORING state. This is an informational message only.",
+                offered.name
+            ));
+        }
         if let Err(why) = groups.check(self.server.name()) {
             return self.log(&format!(
                 "The availability group '{}' cannot be changed as its primary has it: {why}.",
@@ -55,6 +64,43 @@ impl Hadr {
                 .log(&format!("What the primary has made of a group could not be kept: {}", e.message));
         }
         self.after(&before, &groups);
+    }
+
+    /// A database that is here is to catch up with a group's primary in the place of a new copy. In a thread of its own: what
+    /// it waits for is done by the caller's.
+    pub(super) fn join_outsider(&self, db: &DbName, group: GroupId) {
+        let groups = self.groups();
+        let Some(group) = groups.groups.iter().find(|g| g.id == group) else { return };
+        let command = Command::JoinDatabase { database: db.as_str().to_owned(), group: group.name.clone() };
+        let (me, db) = (Weak::clone(&self.me), db.clone());
+        let task = move || {
+            let Some(hadr) = me.upgrade() else { return };
+            if let Err(e) = hadr.carry_out(&command, Origin::Control) {
+                hadr.log(&format!("Always On: the database '{db}' does not follow: {}", e.message));
+            }
+        };
+        if let Err(e) = std::thread::Builder::new().name("join".to_owned()).spawn(task) {
+            self.log(&format!("A database could not be joined: {e}."));
+        }
+    }
+
+    /// Tells the machine which databases are in no group, if that has changed.
+    pub(super) fn tell_outsiders(&self) {
+        let groups = self.groups();
+        let seeded = lock(&self.sinks);
+        let is_outside = |db: &DbName| {
+            let member = groups.of_database(db.as_str());
+            member.is_none_or(|(_, _, member)| !member.joined) && !seeded.contains_key(db)
+        };
+        let names: BTreeSet<DbName> =
+            self.server.database_names().iter().map(|n| DbName::new(n)).filter(is_outside).collect();
+        drop(seeded);
+        let mut told = lock(&self.outsiders);
+        if *told != names {
+            told.clone_from(&names);
+            drop(told);
+            self.tell(Event::Outsiders { names });
+        }
     }
 
     /// What replicas let their clients do has changed: it holds for the roles that databases have.

@@ -63,6 +63,7 @@ impl Hadr {
             }
             Effect::Offered { group } => self.keep_offer(*group),
             Effect::Adopt { group } => self.adopt(&group),
+            Effect::JoinOutsider { db, group } => self.join_outsider(&db, group),
             Effect::FailoverDone { group, result } => {
                 if result.is_ok() {
                     let finish = |groups: &mut Groups| groups.finish_failover(group, Role::Secondary);

@@ -115,8 +115,10 @@ impl Hadr {
         let mut live = LiveState::default();
         for group in &groups.groups {
             let mut shown = LiveGroup::new(group.role);
-            let partners: Vec<&PartnerView> =
+            let mut partners: Vec<&PartnerView> =
                 view.partners.iter().filter(|p| p.key.group == group.id).collect();
+            // How a copy stands is between it and its primary: that one says it last, after the other secondaries.
+            partners.sort_by_key(|p| p.peer.as_ref().map(|peer| peer.role) == Some(Role::Primary));
             if let Some(first) = partners.first() {
                 shown.role = first.role;
                 shown.changing_role = first.failing_over;

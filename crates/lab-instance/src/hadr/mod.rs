@@ -14,7 +14,7 @@ mod seeding;
 mod statements;
 mod views;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::thread::JoinHandle;
@@ -52,6 +52,8 @@ pub(crate) struct Hadr {
     sinks: Mutex<BTreeMap<DbName, SeedSink>>,
     /// Groups that other instances have this one in, as they have said; JOIN takes one over.
     offered: Mutex<BTreeMap<GroupId, Group>>,
+    /// The databases that are in no group, as the machine was told last.
+    outsiders: Mutex<BTreeSet<DbName>>,
     /// Planned failovers that have ended, for the sessions that wait for them.
     failovers: Mutex<BTreeMap<GroupId, Result<(), (u32, String)>>>,
     worker: Mutex<Option<JoinHandle<()>>>,
@@ -137,6 +139,7 @@ impl Hadr {
             readers: Mutex::default(),
             sinks: Mutex::default(),
             offered: Mutex::default(),
+            outsiders: Mutex::default(),
             failovers: Mutex::default(),
             worker: Mutex::default(),
             next_dial: AtomicU64::new(1),
@@ -149,6 +152,7 @@ impl Hadr {
             .flat_map(|(_, local)| local.databases.iter().filter(|d| d.joined).map(|d| d.name.clone()))
             .collect();
         databases.iter().for_each(|name| hadr.take_up(&DbName::new(name)));
+        hadr.tell_outsiders();
         hadr.tell(Event::Configured(hadr.config()));
         let working = Arc::clone(&hadr);
         let worker = std::thread::Builder::new()
@@ -259,6 +263,7 @@ impl Hadr {
 
     /// Looks at where everything is, and at what changes with checkpoints and backups.
     pub(super) fn watch(&self) {
+        self.tell_outsiders();
         let view = self.runner.view();
         lock(&self.gauges).look(&view, now());
         let copies = self.copies.read().unwrap_or_else(PoisonError::into_inner).clone();

@@ -61,6 +61,7 @@ fn is_slow(effect: &Effect) -> bool {
         | Effect::SetRole { .. }
         | Effect::Offered { .. }
         | Effect::Adopt { .. }
+        | Effect::JoinOutsider { .. }
         | Effect::FailoverDone { .. }
         | Effect::Report { .. } => true,
         Effect::Close { .. }

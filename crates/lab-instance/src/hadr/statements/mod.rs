@@ -92,6 +92,8 @@ impl Hadr {
         if let Err(e) = left {
             self.log(&format!("The database '{db}' could not leave its group in order: {}", e.message));
         }
+        // Before it looks as if the group had no copy here: nobody is to make a new one.
+        self.tell_outsiders();
         self.tell(Event::Copy { db: db.clone(), copy: None });
     }
 

@@ -12,6 +12,7 @@ mod kills;
 mod ledger;
 mod pair;
 mod preconditions;
+mod replicas;
 mod roles;
 mod scripts;
 mod secondary;
