@@ -225,8 +225,7 @@ pub fn recover(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), BackupError> {
 /// Doing it again after it was broken off, or done, is safe as long as nobody has opened the database.
 ///
 /// # Errors
-/// [`BackupError::OtherFork`] if log backups were restored to what had been a secondary before: its own log does not have
-/// them, and its primary can send them. The disk fails; the folder is still in the middle of the restore.
+/// The disk fails; the folder is still in the middle of the restore.
 pub fn join_restored(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), BackupError> {
     let mut state = match RestoreState::load(disk, dir) {
         Ok(state) => state,
@@ -236,27 +235,38 @@ pub fn join_restored(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), BackupError
         Err(e) => return Err(e),
     };
     settle(disk, dir, &mut state)?;
-    if state.was_open {
+    let mut control = if state.was_open {
         // A database that was left as it was goes on as it was: its log is still beside it.
-        if !state.pieces.is_empty() {
-            return Err(BackupError::OtherFork);
-        }
-        let control = Control { mode: Mode::Secondary, ..Control::load(disk, dir)? };
-        control.save(disk, dir)?;
-        return Ok(RestoreState::remove(disk, dir)?);
-    }
-    let mut control = Control {
-        mode: Mode::Secondary,
-        log_backed_up: (state.recovery_model != RecoveryModel::Simple).then_some(state.at.lsn),
-        full_backup_lsn: state.full_backup_lsn,
-        forks: state.forks.clone(),
-        hardened_lsn: state.at.lsn,
-        ..Control::new(state.page_size, state.fork, state.recovery_model)
+        Control::load(disk, dir)?
+    } else {
+        let mut control = Control::new(state.page_size, state.fork, state.recovery_model);
+        control.full_backup_lsn = state.full_backup_lsn;
+        // A full backup was taken as snapshots are: the log behind it begins with images.
+        control.set_checkpoint(&state.base);
+        remove_log(disk, dir, Lsn(0))?;
+        Log::begin(disk, dir, state.base.lsn)?;
+        control
     };
-    // A full backup was taken as snapshots are: the log behind it begins with images.
-    control.set_checkpoint(&state.base);
-    remove_log(disk, dir)?;
-    Log::begin(disk, dir, state.base.lsn)?;
+    control.mode = Mode::Secondary;
+    if !(state.was_open && state.pieces.is_empty()) {
+        control.recovery_model = state.recovery_model;
+        control.log_backed_up = (state.recovery_model != RecoveryModel::Simple).then_some(state.at.lsn);
+        (control.fork, control.forks) = (state.fork, state.forks.clone());
+        control.hardened_lsn = state.at.lsn;
+        append_pieces(disk, dir, &state)?;
+    }
+    control.save(disk, dir)?;
+    RestoreState::remove(disk, dir)?;
+    // What could not be removed is of no use and no harm.
+    remove_pieces(disk, dir)
+}
+
+/// Puts restored log behind the log that is there, which ends where the restore began.
+fn append_pieces(disk: &Arc<dyn Disk>, dir: &Path, state: &RestoreState) -> Result<(), BackupError> {
+    if state.was_open {
+        // What an earlier attempt has appended.
+        remove_log(disk, dir, state.base.lsn)?;
+    }
     let log = Log::start(Arc::clone(disk), dir, state.base.lsn, SEGMENT)?;
     for piece in &state.pieces {
         let file = disk.open("piece open", &dir.join(&piece.name), false).map_err(|e| io(&e))?;
@@ -266,20 +276,15 @@ pub fn join_restored(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), BackupError
             if at.0.saturating_sub(log.hardened().0) > LOG_BYTES_MAX { log.wait(at) } else { Ok(()) }
         })?;
     }
-    log.wait(state.at.lsn)?;
-    drop(log);
-    control.save(disk, dir)?;
-    RestoreState::remove(disk, dir)?;
-    // What could not be removed is of no use and no harm.
-    remove_pieces(disk, dir)
+    Ok(log.wait(state.at.lsn)?)
 }
 
 /// Bytes of log that are written at once.
 const LOG_BYTES_MAX: u64 = 4 << 20;
 
-/// What a recovery that was broken off has begun.
-fn remove_log(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), BackupError> {
-    for start in segments(disk, dir)? {
+/// Removes the segments that begin there or behind: what an attempt that was broken off has begun.
+fn remove_log(disk: &Arc<dyn Disk>, dir: &Path, from: Lsn) -> Result<(), BackupError> {
+    for start in segments(disk, dir)?.into_iter().filter(|start| *start >= from) {
         disk.remove("segment remove", &segment_path(dir, start)).map_err(|e| io(&e))?;
     }
     disk.sync_dir("restore folder", dir).map_err(|e| io(&e))

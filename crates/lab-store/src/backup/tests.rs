@@ -677,10 +677,31 @@ fn what_was_restored_joins_as_a_secondary() {
     assert_same(lab.db(), &secondary);
     drop(secondary);
 
-    // Restored log does not fit beside a log of its own.
+    // Log that is restored to it goes behind its own, with more than one backup, and more than one attempt to join.
     leave_restoring(&disk(), &dir).unwrap();
-    lab.insert(120..130);
-    lab.backup("later", BackupKind::Log);
-    lab.restore_log("later", "s", None).unwrap();
-    assert!(matches!(join_restored(&disk(), &dir), Err(BackupError::OtherFork)));
+    for (name, rows) in [("later", 120..130), ("last", 130..150)] {
+        lab.insert(rows);
+        lab.backup(name, BackupKind::Log);
+        lab.restore_log(name, "s", None).unwrap();
+    }
+    let restored = restored_lsn(&disk(), &dir).unwrap();
+    let of_restore = |e: std::io::Result<std::fs::DirEntry>| {
+        let path = e.unwrap().path();
+        path.file_name().unwrap().to_str().unwrap().starts_with("restore").then_some(path)
+    };
+    let kept: Vec<(PathBuf, Vec<u8>)> = std::fs::read_dir(&dir)
+        .unwrap()
+        .filter_map(of_restore)
+        .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+        .collect();
+    join_restored(&disk(), &dir).unwrap();
+    for (path, bytes) in kept {
+        std::fs::write(path, bytes).unwrap();
+    }
+    join_restored(&disk(), &dir).unwrap();
+    let secondary = open();
+    assert_eq!(secondary.end_lsn(), restored);
+    lab.insert(150..160);
+    ship(lab.db(), &secondary);
+    assert_same(lab.db(), &secondary);
 }

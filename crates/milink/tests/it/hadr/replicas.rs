@@ -181,3 +181,25 @@ fn a_database_that_was_taken_out_stays_out() {
     wait_for_row(&a, &b, 3);
     assert_ne!(seedings(&a), made);
 }
+
+/// A log backup can bring what a copy that was taken out has missed: it is joined then, and goes on behind that.
+#[test]
+fn log_is_restored_to_what_was_taken_out() {
+    let (folder, [a, b]) = group(["SQLA", "SQLB"]);
+    add(&a, &b);
+    wait_synchronized(&b);
+    b.run(&format!("ALTER DATABASE [{DB}] SET HADR OFF"));
+    until("it is left", &"RESTORING".to_owned(), || state(&b));
+    let made = seedings(&a);
+    for n in 1..=2 {
+        a.sql(DB).run(&format!("INSERT INTO totals VALUES ({n}, 1)"));
+        let file = folder.path().join(format!("{n}.trn"));
+        a.run(&format!("BACKUP LOG [{DB}] TO DISK = N'{}'", file.display()));
+        b.run(&format!("RESTORE LOG [{DB}] FROM DISK = N'{}' WITH NORECOVERY", file.display()));
+    }
+    b.run(&format!("ALTER DATABASE [{DB}] SET HADR AVAILABILITY GROUP = [ag]"));
+    wait_for_row(&a, &b, 3);
+    assert_eq!(b.sql(DB).run("SELECT w FROM totals ORDER BY w"), [["1"], ["2"], ["3"]]);
+    assert_eq!(seedings(&a), made, "it was copied again");
+    wait_synchronized(&b);
+}
