@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lab_engine::Server;
 use lab_hadr::{
@@ -37,6 +37,9 @@ use seeding::{SeedReader, SeedSink};
 const GROUPS: &str = "availability groups";
 /// Trace flag: a log backup does not let go of log that a seeding under way will need.
 const KEEP_LOG_FOR_SEEDING: u32 = 12381;
+
+/// How long clients are kept waiting at the start. What takes longer waits for a peer, and they are told so.
+const START_TIME: Duration = Duration::from_secs(30);
 
 /// An instance's availability groups.
 pub(crate) struct Hadr {
@@ -169,6 +172,9 @@ impl Hadr {
             }
         }));
         hadr.listen();
+        // Who connects finds the databases in the roles that they had: a primary without a cluster comes back as one. As long
+        // as the machine has not said so they are RESOLVING, and answer 983.
+        hadr.wait_for(START_TIME, Hadr::is_idle);
         Ok(hadr)
     }
 

@@ -213,6 +213,12 @@ impl Hadr {
         }
     }
 
+    /// Whether the machine has been told all that has happened, and all that it wanted is done.
+    pub(super) fn is_idle(&self) -> bool {
+        let inner = lock(&self.runner.inner);
+        inner.events.is_empty() && inner.effects.is_empty() && !inner.running
+    }
+
     /// Waits until the machine has got somewhere; whether it did in time.
     pub(super) fn wait_for(&self, patience: Duration, there: impl Fn(&Hadr) -> bool) -> bool {
         let until = Instant::now() + patience;

@@ -137,3 +137,30 @@ fn a_planned_change_is_short() {
     });
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
+
+/// A primary without a cluster comes back as one: who connects at once is not told that its role is not known yet.
+#[test]
+fn a_primary_that_was_restarted_is_written_to_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(folder.path(), "SQLA", &[]);
+    server.prepare();
+    let names: Vec<String> = (0..30).map(|n| format!("[d{n}]")).collect();
+    for name in &names {
+        server.run(&format!("CREATE DATABASE {name}"));
+        server.sql(name.trim_matches(['[', ']'])).run("CREATE TABLE t (n int)");
+        server.run(&format!("BACKUP DATABASE {name} TO DISK = N'{}/{name}'", folder.path().display()));
+    }
+    server.run(&format!(
+        "CREATE AVAILABILITY GROUP [ag] WITH (CLUSTER_TYPE = NONE) FOR DATABASE {} REPLICA ON N'SQLA' WITH \
+         (ENDPOINT_URL = 'TCP://127.0.0.1:{}', AVAILABILITY_MODE = SYNCHRONOUS_COMMIT, FAILOVER_MODE = MANUAL)",
+        names.join(", "),
+        server.endpoint_port
+    ));
+    for n in 1..=3 {
+        server.restart();
+        let mut last = server.sql("d29");
+        last.run(&format!("INSERT INTO t VALUES ({n})"));
+        assert_eq!(last.one("SELECT sys.fn_hadr_is_primary_replica('d28')"), "1");
+        assert_eq!(server.sql("master").run("USE [d27] SELECT COUNT(*) FROM t"), [["0"]]);
+    }
+}
