@@ -25,6 +25,12 @@ impl Lsn {
         (i128::from(vlf) * 10_000_000_000 + i128::from(block)) * 100_000 + i128::from(slot)
     }
 
+    /// The form of messages about backups: `32:1:1`.
+    pub fn colons(self) -> String {
+        let (vlf, block, slot) = self.parts();
+        format!("{vlf}:{block}:{slot}")
+    }
+
     /// The form of the error log: `00000020:00000001:0001`.
     pub fn hex(self) -> String {
         let (vlf, block, slot) = self.parts();

@@ -458,3 +458,42 @@ fn backups_are_taken_while_others_write() {
         assert_eq!(rows(&mut s, "SELECT COUNT(*) % 2 FROM r.dbo.t WHERE name = 'a'"), ["0"]);
     }
 }
+
+/// Backups and restores are in the error log, with SQL Server's texts, unless trace flag 3226 keeps it short.
+#[test]
+fn the_error_log_tells_of_backups() {
+    let lab = Lab::new();
+    let mut s = lab.session();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let (full, log) = (file("full.bak"), file("log.trn"));
+    for sql in [
+        "CREATE DATABASE d".to_owned(),
+        format!("BACKUP DATABASE d TO DISK = '{full}'"),
+        format!("BACKUP LOG d TO DISK = '{log}'"),
+        format!("RESTORE DATABASE d FROM DISK = '{full}' WITH NORECOVERY, REPLACE"),
+        format!("RESTORE LOG d FROM DISK = '{log}'"),
+        "DBCC TRACEON(3226, -1)".to_owned(),
+        format!("BACKUP DATABASE d TO DISK = '{}'", file("quiet.bak")),
+    ] {
+        run(&mut s, &sql);
+    }
+    assert_eq!(error(&mut s, "BACKUP LOG d TO DISK = '/nowhere/at/all.trn'"), 3201);
+    let lines = rows(&mut s, "EXEC sp_readerrorlog 0, 1, N'd'").join("\n");
+    let created = "Database: d, creation date(time): 20";
+    for text in [
+        format!("Database backed up. {created}"),
+        format!(
+            "device information: (FILE=1, TYPE=DISK: {{'{full}'}}). This is an informational message only. No user action is required."
+        ),
+        "BACKUP DATABASE successfully processed ".to_owned(),
+        format!("Log was backed up. {created}"),
+        format!("Database was restored: {created}"),
+        format!("Log was restored. {created}"),
+        "BACKUP failed to complete the command BACKUP LOG d. Check the backup application log".to_owned(),
+    ] {
+        assert!(lines.contains(&text), "{text} is not in\n{lines}");
+    }
+    assert!(lines.contains("first LSN: 32:"), "{lines}");
+    assert!(!lines.contains("quiet.bak"), "{lines}");
+}

@@ -82,11 +82,13 @@ impl Peers {
         }
     }
 
-    pub(super) fn stop(&self) {
+    /// Whether it was open.
+    pub(super) fn stop(&self) -> bool {
         let open = self.open.write().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(open) = open {
+        if let Some(open) = &open {
             open.endpoint.stop();
         }
+        open.is_some()
     }
 }
 
@@ -151,11 +153,13 @@ impl Hadr {
     /// error log: the statement that led here has succeeded.
     pub(super) fn listen(&self) {
         let started = |e: &MirroringEndpoint| e.state == EndpointState::Started;
-        let Some(wanted) = self.server.mirroring_endpoint().filter(started) else { return self.peers.stop() };
+        let Some(wanted) = self.server.mirroring_endpoint().filter(started) else {
+            return self.close_endpoint();
+        };
         let shown = wanted.certificate.and_then(|c| c.private_key_pkcs8.map(|key| (c.der, key)));
         let Some((der, key)) = shown else {
             self.log("The Database Mirroring endpoint has no certificate whose private key can be opened.");
-            return self.peers.stop();
+            return self.close_endpoint();
         };
         let identity = Identity { certificate_der: der, private_key_pkcs8: key.expose().to_vec() };
         let trust = Trust::new(
@@ -179,7 +183,7 @@ impl Hadr {
         let result = match open {
             Some(open) => open.endpoint.reconfigure(identity, trust, redirects),
             None => {
-                self.peers.stop();
+                self.close_endpoint();
                 self.open_endpoint(
                     listen,
                     EndpointConfig { trust, redirects, ..EndpointConfig::new(listen, identity) },
@@ -188,6 +192,12 @@ impl Hadr {
         };
         if let Err(e) = result {
             self.log(&format!("The Database Mirroring endpoint cannot listen on port {}: {e}.", wanted.port));
+        }
+    }
+
+    fn close_endpoint(&self) {
+        if self.peers.stop() {
+            self.log("The Database Mirroring endpoint has stopped listening for connections.");
         }
     }
 

@@ -31,15 +31,16 @@ pub(super) fn say_processed(pages: u64, database: &str, file: &str, position: u3
     say(4035, text, sink);
 }
 
-/// 3014, the end of it.
-pub(super) fn say_done(operation: &str, work: &Work, sink: &mut dyn Sink) {
+/// 3014, the end of it, which is also what the error log has of it.
+pub(super) fn say_done(operation: &str, work: &Work, sink: &mut dyn Sink) -> String {
     let seconds = work.started.elapsed().as_secs_f64().max(0.001);
     let speed = work.bytes as f64 / f64::from(1 << 20) / seconds;
     let pages = pages(work.bytes);
     let text = format!(
         "{operation} successfully processed {pages} pages in {seconds:.3} seconds ({speed:.3} MB/sec)."
     );
-    say(3014, text, sink);
+    say(3014, text.clone(), sink);
+    text
 }
 
 /// Gives every message the line of the statement.

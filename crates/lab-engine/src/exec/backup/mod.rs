@@ -1,14 +1,15 @@
 //! BACKUP and RESTORE.
 //!
 //! What a backup is, and how a database is made of it, is the store's business; here are the statements: who may, when,
-//! with which options ([`options`]), to which file ([`device`]), what is said ([`messages`]) and what msdb keeps
-//! ([`history`]). A database that is restored is complete in a folder of its own before master's entry names that folder, so
+//! with which options ([`options`]), to which file ([`device`]), what is said ([`messages`]) and logged ([`logged`]), and
+//! what msdb keeps ([`history`]). A database that is restored is complete in a folder of its own before master's entry names that folder, so
 //! a restore that fails leaves the old one.
 
 mod automatic;
 mod device;
 mod headers;
 mod history;
+mod logged;
 mod messages;
 mod options;
 mod restore;
@@ -110,7 +111,11 @@ impl Session {
             (false, what, Some(name)) => {
                 let device = device.ok_or_else(missing)?;
                 let kind = kind_of(what);
-                self.back_up(kind, operation, &name, &device, &options, sink).map(|()| None)
+                let done = self.back_up(kind, operation, &name, &device, &options, sink);
+                if done.is_err() {
+                    self.log_backup_failure(&format!("{operation} {name}"));
+                }
+                done.map(|()| None)
             }
             (true, what, Some(name)) => self
                 .restore_backup(kind_of(what), operation, &name, device.as_deref(), &options, sink)

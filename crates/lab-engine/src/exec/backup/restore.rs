@@ -9,6 +9,7 @@ use lab_store::{BackupKind, Database as Store, Media, SetFacts};
 use super::Attributes;
 use super::device::Device;
 use super::history::Restored;
+use super::logged::Logged;
 use super::messages::{Steps, Work, error_of, pages, say, say_done, say_processed};
 use super::options::Options;
 use crate::catalog::Catalog;
@@ -127,7 +128,9 @@ impl Session {
         say_processed(pages(bytes), name, &header.database_name, position, sink);
         say_processed(0, name, &format!("{}_log", header.database_name), position, sink);
         self.keep_restore(&Restored::of(&entry, &source.set, options), sink);
-        say_done(operation, &Work { bytes, started }, sink);
+        let done = say_done(operation, &Work { bytes, started }, sink);
+        let path = &source.device.path;
+        self.log_work(&Logged { restored: true, entry: &entry, header, bytes, path, done });
         Ok(())
     }
 
@@ -316,7 +319,10 @@ impl Session {
             );
         }
         self.keep_restore(&Restored::of(&entry, &source.set, options), sink);
-        say_done(operation, &Work { bytes: restored.log_bytes, started }, sink);
+        let bytes = restored.log_bytes;
+        let done = say_done(operation, &Work { bytes, started }, sink);
+        let path = &source.device.path;
+        self.log_work(&Logged { restored: true, entry: &entry, header, bytes, path, done });
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use lab_store::{BackupKind, BackupOptions, BackupReport, Database as Store, Targ
 
 use super::Attributes;
 use super::device::Device;
+use super::logged::Logged;
 use super::messages::{Steps, Work, error_of, pages, say_done, say_processed};
 use super::options::Options;
 use crate::error::SqlError;
@@ -54,7 +55,9 @@ impl Session {
             BackupKind::Log => say_processed(pages(bytes), &name, &log, position, sink),
         }
         self.keep_backup(&device.path, &report, &database, sink);
-        say_done(operation, &Work { bytes, started }, sink);
+        let done = say_done(operation, &Work { bytes, started }, sink);
+        let (entry, header, path) = (&database.entry(), &report.header, &device.path);
+        self.log_work(&Logged { restored: false, entry, header, bytes, path, done });
         Ok(())
     }
 

@@ -195,3 +195,17 @@ fn by_the_documented_queries() {
         &[row(&["D", "0"])],
     );
 }
+
+#[test]
+fn the_error_log_tells_when_the_endpoint_stops_and_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = super::server::Server::start(folder.path(), "SQLA", &[]);
+    server.prepare();
+    for state in ["STOPPED", "STARTED"] {
+        server.run(&format!("ALTER ENDPOINT [database_mirroring_endpoint] STATE = {state}"));
+    }
+    server.run("DROP ENDPOINT [database_mirroring_endpoint]");
+    let of = |what: &str| server.error_log().iter().filter(|line| line.contains(what)).count();
+    assert_eq!(of("The Database Mirroring endpoint is now listening for connections"), 2);
+    assert_eq!(of("The Database Mirroring endpoint has stopped listening for connections."), 2);
+}
