@@ -1,7 +1,8 @@
 //! What a managed instance has from the start: an endpoint and a certificate that an authority vouches for.
 //!
-//! In Azure that authority is a public one, whose roots are imported on SQL Server. A lab has one root for each instance,
-//! whose key is thrown away once it has signed.
+//! In Azure that authority is a public one, whose roots are imported on SQL Server, and the service renews the certificate
+//! before it expires. A lab has one root for each instance, whose key is thrown away once it has signed: nothing is renewed,
+//! and the certificate is good for as long as its root.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,8 @@ const CERTIFICATE: &str = "managed_instance_endpoint_certificate";
 /// The document that holds the root, in hexadecimal.
 const ROOT: &str = "managed root certificate";
 const DAY: i64 = 86_400;
+/// How long root and certificate are good: longer than a lab is kept.
+const YEARS: i64 = 10;
 
 impl Server {
     /// The root that vouches for a managed instance's endpoint certificate; partners import it.
@@ -42,20 +45,11 @@ impl Server {
             return self.save_security(security).map_err(|e| OpenError::Storage(e.message));
         }
         let now = unix_seconds(now_datetime());
+        let not_after = now + YEARS * 365 * DAY;
         let host = &self.config.server_name;
         let root_subject = format!("milink lab root of {host}");
-        let root = x509::Wanted {
-            subject: &root_subject,
-            dns_name: None,
-            not_before: now - DAY,
-            not_after: now + 3650 * DAY,
-        };
-        let wanted = x509::Wanted {
-            subject: host,
-            dns_name: Some(host),
-            not_before: now - DAY,
-            not_after: now + 365 * DAY,
-        };
+        let root = x509::Wanted { subject: &root_subject, dns_name: None, not_before: now - DAY, not_after };
+        let wanted = x509::Wanted { subject: host, dns_name: Some(host), not_before: now - DAY, not_after };
         let (root_der, made) = x509::issued(&root, &wanted).map_err(|e| failed(e.to_string()))?;
         let crypt = |_| failed("no randomness".to_owned());
         let key = Key::random().map_err(crypt)?;

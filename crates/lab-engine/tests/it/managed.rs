@@ -89,3 +89,11 @@ fn a_managed_instance_backs_up_its_databases() {
     assert_eq!(files(), 0);
     assert_eq!(server.take_notices(), Vec::<String>::new());
 }
+
+/// Nobody renews it here: it is good for as long as the root that vouches for it.
+#[test]
+fn the_endpoints_certificate_outlives_a_lab() {
+    let (_folder, _server, mut s) = managed();
+    let years = "SELECT DATEDIFF(day, GETDATE(), expiry_date) / 365 FROM sys.certificates";
+    assert_eq!(rows(&mut s, years), ["10"]);
+}
