@@ -15,7 +15,7 @@ use crate::hadr::Hadr;
 /// The control interface of an instance.
 #[derive(Debug, Clone)]
 pub struct Control {
-    server: Arc<Server>,
+    pub(crate) server: Arc<Server>,
     hadr: Arc<Hadr>,
 }
 
@@ -263,7 +263,7 @@ impl Control {
         groups.groups.iter().filter(|g| g.as_distributed().is_some()).filter_map(link).collect()
     }
 
-    fn alter(&self, group: &str, alteration: Alteration) -> Result<(), SqlError> {
+    pub(crate) fn alter(&self, group: &str, alteration: Alteration) -> Result<(), SqlError> {
         self.run(&Command::Alter { group: group.to_owned(), alteration })
     }
 
@@ -272,6 +272,6 @@ impl Control {
     }
 }
 
-fn no_link(name: &str) -> SqlError {
+pub(crate) fn no_link(name: &str) -> SqlError {
     SqlError::new(19510, 16, 1, format!("The distributed availability group '{name}' does not exist."))
 }

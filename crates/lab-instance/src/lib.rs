@@ -16,6 +16,7 @@ mod handshake;
 mod listener;
 mod login;
 mod outbox;
+mod service;
 mod values;
 
 pub use control::{Control, Link, LinkRequest};
@@ -27,3 +28,4 @@ pub use lab_hadr::{
 };
 pub use lab_tds::ServerEncryption;
 pub use listener::{Instance, InstanceConfig, StartError};
+pub use service::{LastBackup, ManagedDatabase};

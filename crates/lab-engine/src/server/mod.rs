@@ -17,6 +17,7 @@ mod partners;
 mod release;
 mod replica;
 mod security;
+mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
