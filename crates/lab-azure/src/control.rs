@@ -64,7 +64,7 @@ impl Note {
     }
 
     fn keep(&self, control: &Control, link: &str) -> Result<(), SqlError> {
-        let text = serde_json::to_string(self).map_err(|e| SqlError::internal(e))?;
+        let text = serde_json::to_string(self).map_err(SqlError::internal)?;
         control.set_note(link, Some(text))
     }
 }
