@@ -1,0 +1,6 @@
+//! The local Azure over HTTPS, with two lab instances behind it in this process.
+
+mod client;
+mod labs;
+mod life;
+mod manners;
