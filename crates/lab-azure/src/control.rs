@@ -234,17 +234,18 @@ fn database(
     // The row of the secondary says how far replication is, whichever side that is.
     let secondary = if primary { there } else { here };
     let seeding = seedings.iter().rev().find(|s| s.database.as_str().eq_ignore_ascii_case(name));
-    let backup = if primary { control.last_backup(name)? } else { None };
+    // It was primary when it made them, which it may not be any more.
+    let backup = control.last_backup(name)?;
     let mut log = secondary.map(positions).unwrap_or_default();
     if primary {
         (log.last_received_lsn, log.last_received_ms) = (None, None);
         log.last_commit_lsn = here.and_then(|d| d.last_commit_lsn).map(|l| l.to_string());
         log.last_commit_ms = here.and_then(|d| d.last_commit_time).map(|t| unix_ms(t.0));
-        log.last_backup_lsn = backup.as_ref().map(|b| b.lsn.clone());
-        log.last_backup_ms = backup.map(|b| b.finished * 1000);
     } else {
         (log.last_sent_lsn, log.last_sent_ms) = (None, None);
     }
+    log.last_backup_lsn = backup.as_ref().map(|b| b.lsn.clone());
+    log.last_backup_ms = backup.map(|b| b.finished * 1000);
     Ok(LinkDatabase {
         name: name.to_owned(),
         instance_replica_id: ids.instance.clone(),

@@ -12,6 +12,9 @@ use crate::settings::InstanceSettings;
 use crate::target::Family;
 use crate::validate::{self, Object};
 
+/// Since when there are some of the properties.
+const NEWER_SINCE: &str = "2023-08-01";
+
 /// The instance as a resource. Azure knows of it even when it does not answer: then it is stopped, as far as Azure can tell.
 pub(crate) fn resource(context: &Context<'_>) -> Value {
     let (names, managed, settings) = (context.names(), &context.estate.managed, context.settings);
@@ -34,7 +37,6 @@ pub(crate) fn resource(context: &Context<'_>) -> Value {
         "state": if facts.is_some() { "Ready" } else { "Stopped" },
         "licenseType": settings.license_type,
         "hybridSecondaryUsage": settings.hybrid_secondary_usage,
-        "hybridSecondaryUsageDetected": if passive { "Passive" } else { "Active" },
         "vCores": settings.v_cores,
         "storageSizeInGB": settings.storage_size_gb,
         "dnsZone": zone.strip_suffix(".database.windows.net").unwrap_or(zone),
@@ -56,9 +58,12 @@ pub(crate) fn resource(context: &Context<'_>) -> Value {
         ),
         "externalGovernanceStatus": "Disabled",
         "pricingModel": "Regular",
-        "isGeneralPurposeV2": true,
         "createTime": iso(settings.created_ms),
     });
+    if context.version >= NEWER_SINCE {
+        properties["hybridSecondaryUsageDetected"] = json!(if passive { "Passive" } else { "Active" });
+        properties["isGeneralPurposeV2"] = json!(true);
+    }
     if let Some(facts) = facts {
         properties["collation"] = json!(facts.collation);
         properties["databaseFormat"] = json!(facts.database_format);

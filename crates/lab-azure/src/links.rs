@@ -468,15 +468,21 @@ pub(crate) fn replica_state(link: &Link, database: &LinkDatabase) -> &'static st
             }
         }
         (_, None | Some(NotSynchronizing)) => "LinkSynchronizationError",
-        _ if wrong || !link.connected || database.suspended => "LinkSynchronizationError",
+        _ if wrong || !is_connected(link) || database.suspended => "LinkSynchronizationError",
         (_, Some(Synchronizing | Synchronized | Reverting | Initializing)) => "LinkSynchronizing",
     }
+}
+
+/// Whether anything could go from one side to the other. Where both are primary a session says nothing.
+fn is_connected(link: &Link) -> bool {
+    let both = link.settings.role == Role::Primary && link.partner_role == Some(Role::Primary);
+    link.connected && !both
 }
 
 fn health(link: &Link, database: &LinkDatabase) -> &'static str {
     use SynchronizationState::{Synchronized, Synchronizing};
     match (database.synchronization, link.settings.commit_mode) {
-        _ if !link.connected || database.suspended => "NOT_HEALTHY",
+        _ if !is_connected(link) || database.suspended => "NOT_HEALTHY",
         (Some(Synchronized), _) | (Some(Synchronizing), CommitMode::Asynchronous) => "HEALTHY",
         (Some(Synchronizing), CommitMode::Synchronous) => "PARTIALLY_HEALTHY",
         (Some(_) | None, _) => "NOT_HEALTHY",
@@ -498,7 +504,7 @@ fn database(link: &Link, database: &LinkDatabase, certificates: &[TrustedCertifi
     }
     if begun || link.problem.is_some() {
         put("synchronizationHealth", json!(health(link, database)));
-        put("connectedState", json!(if link.connected { "CONNECTED" } else { "DISCONNECTED" }));
+        put("connectedState", json!(if is_connected(link) { "CONNECTED" } else { "DISCONNECTED" }));
     }
     let log = &database.log;
     let positions = [
@@ -523,7 +529,7 @@ fn database(link: &Link, database: &LinkDatabase, certificates: &[TrustedCertifi
     if begun {
         // Of its own log only a primary can say how far it has been sent; what waits to be redone is a secondary's.
         let lag = database.lag_seconds.unwrap_or(0);
-        let known = primary && link.connected;
+        let known = primary && is_connected(link);
         put("instanceSendReplicationLagSeconds", json!(if known { lag } else { -1 }));
         put("instanceRedoReplicationLagSeconds", json!(if primary { 0 } else { lag }));
     }

@@ -61,8 +61,9 @@ fn link_error(group: &DistributedGroup, live: &LiveGroup) -> Option<Refusal> {
     let there = &group.there;
     let peer = live.peers.get(&there.id)?;
     if peer.connected {
-        // Connected, but the database does not come.
-        let fails = live.databases.values().any(|d| d.error.is_some());
+        // Connected, but the database does not come; nor does it where both sides are primary.
+        let both = live.role == Role::Primary && peer.role == Some(Role::Primary);
+        let fails = both || live.databases.values().any(|d| d.error.is_some());
         return fails.then(|| Refusal::database_not_responding(&there.name, &there.url.text));
     }
     Some(match peer.last_error.as_ref()?.number {
