@@ -34,6 +34,8 @@ mod settings;
 mod signin;
 mod target;
 mod tenants;
+#[cfg(test)]
+mod tests;
 mod token;
 mod validate;
 

@@ -1,5 +1,7 @@
 //! The local Azure over HTTPS, with two lab instances behind it in this process.
 
+mod azure_cli;
+mod azure_sdk;
 mod client;
 mod compare;
 mod labs;
