@@ -166,7 +166,7 @@ impl Core {
         let (_, target) = target::parse(&request.segments);
         if target.is_open() {
             return match target.action(request.method) {
-                target::Action::Impossible => {
+                crate::permission::Action::Impossible => {
                     ArmError::no_method(&format!("{:?}", request.method).to_uppercase(), &request.path)
                         .response()
                 }

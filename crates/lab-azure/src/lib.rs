@@ -1,7 +1,7 @@
 //! Local Azure Resource Manager and token endpoints over a managed lab instance.
 //!
 //! A request comes in by [`server`], becomes a value ([`message`]), and is judged in [`arm`]: who asks ([`signin`]), what the
-//! path names and which permission that needs ([`target`], [`access`]), and then by one module for each type of resource.
+//! path names and which permission that needs ([`target`], [`permission`], [`access`]), and then by one module for each type of resource.
 //! These decide and do nothing: they are given what the managed instance has said, and answer with a response, or with an
 //! operation to start. [`core`] asks the instance, keeps operations, and carries them out step by step as [`operations`]
 //! decides. What is between this crate and the instance is one trait, [`ManagedInstance`]: it may live in another process.
@@ -28,6 +28,7 @@ mod instances;
 mod links;
 mod message;
 mod operations;
+mod permission;
 mod random;
 mod server;
 mod settings;
