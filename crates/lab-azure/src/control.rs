@@ -100,12 +100,16 @@ fn create(control: &Control, request: &LinkRequest) -> Result<(), SqlError> {
     made
 }
 
-/// A primary's group gets and loses databases; what a secondary has follows from its primary's group.
+/// A primary's group gets and loses databases. A secondary's gets none, since they come by seeding; what is not wanted any
+/// more it lets go, whatever its primary's group has.
 fn set_databases(control: &Control, link: &str, databases: &[String]) -> Result<(), SqlError> {
-    let role = control.link(link).and_then(|l| l.live).map(|l| l.role);
-    if role == Some(lab_instance::Role::Primary) {
-        control.set_databases(link, databases)?;
+    let found = control.link(link);
+    let role = found.as_ref().and_then(|l| l.live.as_ref()).map(|l| l.role);
+    let mut wanted = databases.to_vec();
+    if let (Some(found), true) = (&found, role != Some(lab_instance::Role::Primary)) {
+        wanted.retain(|d| found.databases.iter().any(|there| lab_hadr::same_name(there, d)));
     }
+    control.set_databases(link, &wanted)?;
     Note { databases: databases.to_vec(), ..Note::of(control, link) }.keep(control, link)
 }
 

@@ -28,6 +28,9 @@ use crate::token::Signer;
 const STATE: &str = "state.json";
 const PRINCIPALS: &str = "principals.json";
 
+/// Operations at once: each looks at the instance again and again.
+const RUNNING_MAX: usize = 100;
+
 /// What is kept: operations that were accepted, and what Azure knows of the instance. Nothing that the instance knows.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -205,6 +208,9 @@ impl Core {
         };
         match arm::answer(&context, &admitted.target)? {
             Outcome::Answer(response) => Ok(response),
+            Outcome::Start(_) if state.operations.running().count() >= RUNNING_MAX => {
+                Err(ArmError::too_many_operations(self.estate.timing.retry_after_s))
+            }
             Outcome::Start(start) => {
                 let mut new = state.clone();
                 let operation = accept(&mut new, *start, now_ms()).map_err(|_| ArmError::internal())?;
@@ -269,7 +275,12 @@ impl Core {
     pub(crate) fn advance(&self, id: &str, progress: &mut Progress) -> Advanced {
         let Some(operation) = self.operation(id) else { return Advanced::Ended };
         let key = format!("{:?} {}", operation.family, operation.subject.to_uppercase());
-        let turn = Arc::clone(lock(&self.acting).entry(key).or_default());
+        let turn = {
+            let mut acting = lock(&self.acting);
+            // Those that nobody holds are of operations that have ended.
+            acting.retain(|_, turn| Arc::strong_count(turn) > 1);
+            Arc::clone(acting.entry(key).or_default())
+        };
         let _turn = lock(&turn);
         // Another may have put an end to it while it waited for its turn.
         if self.operation(id).is_none_or(|o| !o.is_running()) {

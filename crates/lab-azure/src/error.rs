@@ -94,6 +94,16 @@ impl ArmError {
         error
     }
 
+    pub(crate) fn too_many_operations(retry_after_s: u32) -> ArmError {
+        let mut error = ArmError::new(
+            429,
+            "SubscriptionTooManyCreateUpdateRequests",
+            "Requests beyond max requests that can be processed by available resources.",
+        );
+        error.headers.push(("Retry-After", retry_after_s.to_string()));
+        error
+    }
+
     pub(crate) fn unauthorized(tenant: &str, origin: &str, code: &str, message: &str) -> ArmError {
         let mut error = ArmError::new(401, code, message);
         error.headers.push((

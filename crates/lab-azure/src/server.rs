@@ -37,7 +37,7 @@ const BODY_LIMIT: Duration = Duration::from_secs(20);
 /// How long stopping waits for answers that are on their way.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 /// How often an operation that waits looks at the instance.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The answer is lost: the connection ends.
 #[derive(Debug)]

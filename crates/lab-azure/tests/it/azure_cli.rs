@@ -22,7 +22,8 @@ pub(crate) fn program(name: &str) -> PathBuf {
 
 struct Az<'a> {
     folder: &'a Path,
-    ca_file: PathBuf,
+    /// The variable replaces the roots that the client has: it is to be given all of them.
+    bundle: PathBuf,
 }
 
 impl Az<'_> {
@@ -32,7 +33,7 @@ impl Az<'_> {
             .args(arguments)
             .args(["--output", "json", "--only-show-errors"])
             .env("AZURE_CONFIG_DIR", self.folder.join("az"))
-            .env("REQUESTS_CA_BUNDLE", &self.ca_file)
+            .env("REQUESTS_CA_BUNDLE", &self.bundle)
             .env("AZURE_CORE_COLLECT_TELEMETRY", "false")
             .env("NO_PROXY", "localhost")
             .env("no_proxy", "localhost")
@@ -82,7 +83,7 @@ fn the_azure_cli_takes_a_link_through_its_life() {
     let cloud = Cloud::start("az");
     let azure = cloud.azure();
     let folder = tempfile::tempdir().unwrap();
-    let az = Az { folder: folder.path(), ca_file: azure.ca_file().to_owned() };
+    let az = Az { folder: folder.path(), bundle: azure.bundle_file().to_owned() };
     az.sign_in(azure, "contributor");
 
     let instance = az.run(&["sql", "mi", "show", "-g", "lab", "-n", "mi"]);

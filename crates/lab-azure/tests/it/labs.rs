@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -159,16 +159,20 @@ pub(crate) struct Cloud {
     pub(crate) managed: Lab,
     azure: Option<Azure>,
     config: AzureConfig,
+    switch: Arc<Switch>,
     log: Arc<Mutex<Vec<String>>>,
     folder: tempfile::TempDir,
 }
 
-/// An instance that is not there.
-struct Silent;
+/// An instance that answers, or does not: then it may have been killed, or be starting still.
+struct Switch {
+    control: lab_instance::Control,
+    silent: AtomicBool,
+}
 
-impl ManagedInstance for Silent {
-    fn ask(&self, _: &Call) -> Result<Answer, InstanceError> {
-        Err(InstanceError::Silent)
+impl ManagedInstance for Switch {
+    fn ask(&self, call: &Call) -> Result<Answer, InstanceError> {
+        if self.silent.load(Ordering::SeqCst) { Err(InstanceError::Silent) } else { self.control.ask(call) }
     }
 }
 
@@ -198,15 +202,17 @@ impl Cloud {
             port: managed.instance().address().port(),
             endpoint_port: managed.port,
         };
-        let control = Arc::new(managed.instance().control().unwrap());
-        let mut config = AzureConfig::new(folder.path().join("azure"), address, control);
+        let control = managed.instance().control().unwrap();
+        let switch = Arc::new(Switch { control, silent: AtomicBool::new(false) });
+        let instance: Arc<dyn ManagedInstance> = Arc::clone(&switch) as _;
+        let mut config = AzureConfig::new(folder.path().join("azure"), address, instance);
         config.names = names;
         config.timing = Timing { link_create_limit: Duration::from_secs(20), ..Timing::default() };
         let log: Arc<Mutex<Vec<String>>> = Arc::default();
         let lines = Arc::clone(&log);
         config.log = Arc::new(move |line| lines.lock().unwrap().push(line.to_owned()));
         let azure = Azure::start(config.clone()).unwrap();
-        Cloud { sql, managed, azure: Some(azure), config, log, folder }
+        Cloud { sql, managed, azure: Some(azure), config, switch, log, folder }
     }
 
     pub(crate) fn azure(&self) -> &Azure {
@@ -242,10 +248,9 @@ impl Cloud {
         self.restart_azure();
     }
 
-    /// Takes the managed instance away.
-    pub(crate) fn silence(&mut self) {
-        self.config.instance = Arc::new(Silent);
-        self.restart_azure();
+    /// Lets the managed instance answer no more, or again.
+    pub(crate) fn silence(&self, silent: bool) {
+        self.switch.silent.store(silent, Ordering::SeqCst);
     }
 
     /// What was logged.

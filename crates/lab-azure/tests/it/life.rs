@@ -233,3 +233,90 @@ fn certificates_come_and_go() {
     assert_eq!(client.get(path).status, 404);
     assert_eq!(client.delete(path).status, 204);
 }
+
+fn several() -> LinkNames {
+    LinkNames {
+        link: "link1".to_owned(),
+        server_group: "AG_several".to_owned(),
+        instance_group: "AG_several_MI".to_owned(),
+        databases: vec!["db1".to_owned(), "db2".to_owned()],
+    }
+}
+
+fn several_body(cloud: &Cloud, role: &str) -> Value {
+    let mut body = create_body(cloud, &several(), role);
+    body["properties"]["linkMode"] = json!("MultiDatabase");
+    body
+}
+
+/// The databases of a link that replicate, by their names.
+fn replicating(client: &Client) -> Vec<String> {
+    let link = client.get("/distributedAvailabilityGroups/link1").body;
+    let databases = link["properties"]["databases"].as_array().cloned().unwrap_or_default();
+    let mut names: Vec<String> = databases
+        .iter()
+        .filter(|d| d["replicaState"] == json!("LinkSynchronizing"))
+        .map(|d| d["databaseName"].as_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+fn with_databases(names: &[&str]) -> Value {
+    let list: Vec<Value> = names.iter().map(|n| json!({"databaseName": n})).collect();
+    json!({"properties": {"databases": list}})
+}
+
+#[test]
+fn a_link_of_several_databases_gains_and_loses_some() {
+    let cloud = Cloud::start("several");
+    let client = Client::new(cloud.azure(), "contributor");
+    client.exchange_certificates(&cloud);
+    cloud.sql.run("EXEC sp_multidb_milink 1");
+    cloud.prepare_from_managed(&several());
+    let path = "/distributedAvailabilityGroups/link1";
+    let created = client.put(path, &several_body(&cloud, "Primary"));
+    assert_eq!(created.body["operation"], json!("CreateManagedFailoverGroup"));
+    client.done(&created);
+    until("both", &vec!["db1".to_owned(), "db2".to_owned()], || replicating(&client));
+    assert_eq!(client.get(path).body["properties"]["linkMode"], json!("MultiDatabase"));
+    // The first database is on the SQL Server, and so is the second.
+    cloud.sql.until_rows("db1", 3);
+    cloud.sql.until_rows("db2", 3);
+
+    cloud.managed.make_database("db3");
+    let added = client.patch(path, &with_databases(&["db1", "db2", "db3"]));
+    assert_eq!(added.body["operation"], json!("UpdateManagedFailoverGroup"));
+    client.done(&added);
+    cloud.sql.until_rows("db3", 3);
+    until("three", &3, || replicating(&client).len());
+    // The list is the whole list.
+    client.done(&client.patch(path, &with_databases(&["db1", "db3"])));
+    until("two", &vec!["db1".to_owned(), "db3".to_owned()], || replicating(&client));
+    cloud.managed.insert("db2", 4);
+    let missing = client.ended(&client.patch(path, &with_databases(&["db1", "db3", "none"])));
+    assert_eq!(missing["status"], json!("Failed"), "{missing}");
+    client.done(&client.delete(path));
+}
+
+#[test]
+fn a_secondary_of_several_databases_follows_its_primary() {
+    let cloud = Cloud::start("follows");
+    let client = Client::new(cloud.azure(), "contributor");
+    client.exchange_certificates(&cloud);
+    cloud.sql.run("EXEC sp_multidb_milink 1");
+    cloud.prepare_from_sql_server(&several());
+    let path = "/distributedAvailabilityGroups/link1";
+    client.done(&client.put(path, &several_body(&cloud, "Secondary")));
+    until("both", &vec!["db1".to_owned(), "db2".to_owned()], || replicating(&client));
+    cloud.managed.until_rows("db2", 3);
+
+    cloud.sql.make_database("db3");
+    cloud.sql.run("ALTER AVAILABILITY GROUP [AG_several] ADD DATABASE [db3]");
+    client.done(&client.patch(path, &with_databases(&["db1", "db2", "db3"])));
+    cloud.managed.until_rows("db3", 3);
+    until("three", &3, || replicating(&client).len());
+    cloud.sql.run("ALTER AVAILABILITY GROUP [AG_several] REMOVE DATABASE [db2]");
+    client.done(&client.patch(path, &with_databases(&["db1", "db3"])));
+    until("two", &vec!["db1".to_owned(), "db3".to_owned()], || replicating(&client));
+}

@@ -294,14 +294,22 @@ fn faults_are_met_and_end() {
 
 #[test]
 fn an_instance_that_is_gone_is_azures_own_error() {
-    let mut cloud = Cloud::start("gone");
-    cloud.silence();
+    let cloud = Cloud::start("gone");
     let client = Client::new(cloud.azure(), "contributor");
+    let created = client.put(LINK, &create_body(&cloud, &names(), "Secondary"));
+    crate::labs::until("the link", &200, || client.get(LINK).status);
+    cloud.silence(true);
     assert_eq!(refused(&client.get("/distributedAvailabilityGroups")), (500, "InternalServerError"));
     assert_eq!(client.get("").body["properties"]["state"], json!("Stopped"));
     let ended = client
         .put("/serverTrustCertificates/Server", &json!({"properties": {"publicBlob": cloud.server_blob()}}));
     assert_eq!(ended.status, 500);
+    // What was begun goes on when the instance is back: nothing has been decided without it.
+    let polled = client.send("GET", created.header("azure-asyncoperation"), None);
+    assert_eq!(polled.body["status"], json!("InProgress"), "{polled:?}");
+    cloud.silence(false);
+    client.done(&client.delete(LINK));
+    assert_eq!(client.ended(&created)["status"], json!("Canceled"));
 }
 
 #[test]
