@@ -29,7 +29,7 @@ const CONNECTIONS_MAX: usize = 256;
 const BODY_BYTES_MAX: usize = 256 * 1024;
 const HEADERS_MAX: usize = 100;
 /// The head of a request, which holds the long addresses of operations.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
+const HEAD_BYTES_MAX: usize = 32 * 1024;
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a connection may be idle, or take to send a head.
 const HEAD_LIMIT: Duration = Duration::from_mins(1);

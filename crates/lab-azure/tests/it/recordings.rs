@@ -4,6 +4,7 @@
 //! there fails the test, and so does one that is there and does not occur.
 
 use std::collections::BTreeSet;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, Reply};
 use crate::compare::{Difference, differences};
-use crate::labs::{Cloud, LinkNames, PATIENCE, free_port};
+use crate::labs::{Cloud, LinkNames, PATIENCE};
 
 /// Differences that stay: the exchange they are in (`*` for any), the places within it, and why.
 struct Accepted {
@@ -128,7 +129,7 @@ const END: &str = "<!-- recorded differences: end -->";
 /// What must be there before a recording can be replayed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Nothing: nobody answers at the partner's endpoint.
+    /// Nothing: who listens at the partner's endpoint says nothing.
     Nobody,
     /// The SQL Server's half of the link; it is primary.
     FromSqlServer,
@@ -220,6 +221,8 @@ struct Replay {
     client: Client,
     /// What the recording says, and what is said here.
     names: Vec<(String, String)>,
+    /// Takes connections and says nothing, so that nothing has gone wrong yet: so it looks in the recordings.
+    _mute: TcpListener,
     /// The body of the last PUT: not all bodies were transcribed.
     last_put: Option<Value>,
     /// The operation that was started last.
@@ -249,8 +252,9 @@ impl Replay {
         let tag = format!("r{}", scene.file.bytes().fold(0_u32, |sum, b| sum * 31 % 65_521 + u32::from(b)));
         let cloud = Cloud::named(&tag, names);
         let client = Client::new(cloud.azure(), "contributor");
+        let mute = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = match scene.stage {
-            Stage::Nobody => format!("tcp://127.0.0.1:{}", free_port()),
+            Stage::Nobody => format!("tcp://{}", mute.local_addr().unwrap()),
             Stage::FromSqlServer | Stage::FromManaged => cloud.sql.endpoint_url(),
         };
         let names = vec![
@@ -264,6 +268,7 @@ impl Replay {
             cloud,
             client,
             names,
+            _mute: mute,
             last_put: None,
             status_url: String::new(),
             result_url: String::new(),
