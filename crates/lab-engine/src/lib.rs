@@ -23,9 +23,9 @@ pub use error::SqlError;
 pub use exec::{NextRow, RowsEnd};
 pub use request::*;
 pub use server::{
-    AlwaysOn, AlwaysOnCaller, AlwaysOnStatement, DatabaseFacts, EndpointCertificate, Flavor,
-    MirroringEndpoint, OpenError, PrivateKey, Release, ReplicaIds, ReplicaRole, SecondaryConnections, Secret,
-    Server, ServerConfig, TrustedCertificate, UpdatePolicy,
+    AlwaysOn, AlwaysOnCaller, AlwaysOnStatement, DatabaseFacts, EndpointCertificate, Flavor, LOCK_FILE,
+    MirroringEndpoint, OpenError, PrivateKey, Reissued, Release, ReplicaIds, ReplicaRole,
+    SecondaryConnections, Secret, Server, ServerConfig, TrustedCertificate, UpdatePolicy,
 };
 pub use session::{Barrier, LoginRefused, LoginRequest, Session};
 pub use sink::*;

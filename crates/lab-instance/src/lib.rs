@@ -10,6 +10,7 @@ mod certificate;
 mod channel;
 mod connection;
 mod control;
+mod disk;
 pub mod endpoint;
 mod hadr;
 mod handshake;
@@ -20,6 +21,7 @@ mod service;
 mod values;
 
 pub use control::{Control, Link, LinkRequest};
+pub use disk::FillableDisk;
 pub use endpoint::FaultProxy;
 pub use lab_engine::{Secret, Server, ServerConfig, SqlError, TrustedCertificate};
 pub use lab_hadr::{

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use lab_engine::{OpenError, Server, ServerConfig};
+use lab_store::{Disk, RealDisk};
 use lab_tds::ServerEncryption;
 
 use crate::answer::lock;
@@ -22,6 +23,9 @@ pub struct InstanceConfig {
     pub listen: SocketAddr,
     /// What is encrypted.
     pub encryption: ServerEncryption,
+    /// Where the mirroring endpoint listens, whatever port it is said to have: for an instance behind something that has
+    /// that port and passes on what comes there, as the lab's wire does.
+    pub endpoint_listen: Option<SocketAddr>,
     /// The engine's part.
     pub server: ServerConfig,
 }
@@ -81,14 +85,25 @@ impl Instance {
     /// # Errors
     /// The folder, the certificate or the address cannot be used.
     pub fn start(config: InstanceConfig) -> Result<Instance, StartError> {
+        Instance::start_on(config, Arc::new(RealDisk))
+    }
+
+    /// As [`Instance::start`], on a disk that may fail.
+    ///
+    /// # Errors
+    /// The folder, the certificate or the address cannot be used.
+    pub fn start_on(config: InstanceConfig, disk: Arc<dyn Disk>) -> Result<Instance, StartError> {
         let listener = TcpListener::bind(config.listen).map_err(|e| StartError::Listen(config.listen, e))?;
         let address = listener.local_addr().map_err(|e| StartError::Listen(config.listen, e))?;
         let data_dir = config.server.data_dir.clone();
         let server_name = config.server.server_name.clone();
         let most = config.server.max_sessions + LOGGING_IN;
-        let server = Server::open(config.server).map_err(StartError::Open)?;
-        let hadr =
-            if server.hadr_enabled() { Some(Hadr::start(&server).map_err(StartError::Hadr)?) } else { None };
+        let server = Server::open_on(config.server, disk).map_err(StartError::Open)?;
+        let hadr = if server.hadr_enabled() {
+            Some(Hadr::start(&server, config.endpoint_listen).map_err(StartError::Hadr)?)
+        } else {
+            None
+        };
         let names = vec!["localhost".to_owned(), address.ip().to_string(), server_name.clone()];
         let tls = crate::certificate::load_or_make(&data_dir, &names).map_err(StartError::Certificate)?;
         let shared =

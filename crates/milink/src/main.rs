@@ -24,7 +24,7 @@ struct Cli {
 enum Verb {
     /// Run a script or a query against a SQL Server, with sqlcmd's flags.
     Sql(sql::Arguments),
-    /// Servers to rehearse with.
+    /// A SQL Server, a managed instance and a local Azure to rehearse with.
     #[command(subcommand)]
     Lab(lab::Verb),
 }

@@ -323,6 +323,9 @@ fn storage(e: impl std::fmt::Display) -> OpenError {
 }
 
 /// Whether the folder has to be set up. A set-up that was cut off has told nobody of anything: it begins anew.
+/// What the program that serves an instance locks in its folder.
+pub const LOCK_FILE: &str = "instance.lock";
+
 fn is_first_start(disk: &Arc<dyn Disk>, dir: &Path) -> Result<bool, OpenError> {
     std::fs::create_dir_all(dir).map_err(|e| OpenError::Storage(format!("{}: {e}", dir.display())))?;
     let marker = dir.join(MARKER);
@@ -353,7 +356,8 @@ fn is_first_start(disk: &Arc<dyn Disk>, dir: &Path) -> Result<bool, OpenError> {
     }
     let files = std::fs::read_dir(dir).map_err(storage)?.collect::<Result<Vec<_>, _>>().map_err(storage)?;
     // A marker that did not get its name yet was going to say that this is ours.
-    let occupied = files.iter().any(|f| f.file_name() != NEW_MARKER);
+    // A lock is nobody's data: it is there before the first start, so that there is one first start at a time.
+    let occupied = files.iter().any(|f| f.file_name() != NEW_MARKER && f.file_name() != LOCK_FILE);
     if occupied && !dir.join("master").exists() {
         return Err(OpenError::Storage(format!("{} is not empty and holds no lab instance", dir.display())));
     }

@@ -17,7 +17,7 @@ use crate::types::{now_datetime, parse_hex, unix_seconds};
 const ENDPOINT: &str = "database_mirroring_endpoint";
 const CERTIFICATE: &str = "managed_instance_endpoint_certificate";
 /// The document that holds the root, in hexadecimal.
-const ROOT: &str = "managed root certificate";
+pub(super) const ROOT: &str = "managed root certificate";
 const DAY: i64 = 86_400;
 /// How long root and certificate are good: longer than a lab is kept.
 const YEARS: i64 = 10;

@@ -110,7 +110,15 @@ impl FaultProxy {
     /// # Errors
     /// No port, or no thread.
     pub fn start(upstream: SocketAddr) -> io::Result<FaultProxy> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        FaultProxy::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), upstream)
+    }
+
+    /// Listens there, and passes connections on.
+    ///
+    /// # Errors
+    /// The address is taken, or there is no thread.
+    pub fn start_at(listen: SocketAddr, upstream: SocketAddr) -> io::Result<FaultProxy> {
+        let listener = TcpListener::bind(listen)?;
         let address = listener.local_addr()?;
         let state = State {
             upstream,
@@ -175,6 +183,26 @@ impl FaultProxy {
     /// Changes one bit, one way, once so many more bytes have passed.
     pub fn corrupt(&self, direction: Direction, after: u64) {
         self.change(|s| s.faults(direction).corrupt_after = Some(after));
+    }
+
+    /// Makes one way what is wanted of it, at once: nothing gets through between one fault and the next.
+    pub fn set(&self, direction: Direction, cut: bool, delay: Duration, bytes_per_second: Option<u64>) {
+        self.change(|s| {
+            let faults = s.faults(direction);
+            faults.cut = cut;
+            faults.delay = delay;
+            faults.bytes_per_second = bytes_per_second.map(|b| b.max(1));
+        });
+    }
+
+    /// Whether a byte is still to be changed on that way.
+    pub fn is_to_corrupt(&self, direction: Direction) -> bool {
+        lock(&self.shared.state).faults(direction).corrupt_after.is_some()
+    }
+
+    /// Changes no byte on that way after all.
+    pub fn spare(&self, direction: Direction) {
+        self.change(|s| s.faults(direction).corrupt_after = None);
     }
 
     /// Closes new connections at once.

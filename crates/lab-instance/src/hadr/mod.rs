@@ -15,6 +15,7 @@ mod statements;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::thread::JoinHandle;
@@ -62,6 +63,8 @@ pub(crate) struct Hadr {
     worker: Mutex<Option<JoinHandle<()>>>,
     next_dial: AtomicU64,
     gauges: Mutex<Gauges>,
+    /// Where the endpoint listens, if something in front of it has its port.
+    behind: Option<SocketAddr>,
     me: Weak<Hadr>,
 }
 
@@ -116,7 +119,7 @@ impl Hadr {
     ///
     /// # Errors
     /// What master holds of the groups cannot be read.
-    pub(crate) fn start(server: &Arc<Server>) -> Result<Arc<Hadr>, String> {
+    pub(crate) fn start(server: &Arc<Server>, behind: Option<SocketAddr>) -> Result<Arc<Hadr>, String> {
         let groups = match server.documents().get(GROUPS) {
             Some(text) => {
                 serde_json::from_str(text).map_err(|e| format!("the availability groups in master: {e}"))?
@@ -147,6 +150,7 @@ impl Hadr {
             worker: Mutex::default(),
             next_dial: AtomicU64::new(1),
             gauges: Mutex::default(),
+            behind,
             me: Weak::clone(me),
         });
         let databases: Vec<String> = hadr

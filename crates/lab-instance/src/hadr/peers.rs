@@ -178,7 +178,9 @@ impl Hadr {
             Flavor::SqlServer(_) => Redirects::Ignored,
             Flavor::Managed(_) => Redirects::Names(vec![self.server.name().to_owned()]),
         };
-        let listen = SocketAddr::new(wanted.ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), wanted.port);
+        let listen = self.behind.unwrap_or_else(|| {
+            SocketAddr::new(wanted.ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), wanted.port)
+        });
         let open = self.peers.open().filter(|o| o.listen == listen);
         let result = match open {
             Some(open) => open.endpoint.reconfigure(identity, trust, redirects),

@@ -100,6 +100,7 @@ impl Lab {
         let config = InstanceConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             encryption: ServerEncryption::Unsupported,
+            endpoint_listen: None,
             server: self.config.clone(),
         };
         self.instance = Some(Instance::start(config).unwrap());

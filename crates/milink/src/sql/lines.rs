@@ -2,6 +2,8 @@
 
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 
+use super::terminal::Terminal;
+
 /// The lines of a script, as they are needed.
 #[derive(Debug)]
 pub(super) enum Lines {
@@ -9,6 +11,17 @@ pub(super) enum Lines {
     Read(Vec<String>),
     /// Standard input; whether somebody types it.
     Input { typed: bool },
+    /// A terminal on which lines can be edited and found again.
+    Terminal(Box<Terminal>),
+}
+
+/// What comes next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    Text(String),
+    /// Whoever types gives up what was typed since the last GO.
+    Cancel,
+    End,
 }
 
 impl Lines {
@@ -17,17 +30,20 @@ impl Lines {
     }
 
     pub(super) fn standard_input() -> Lines {
-        Lines::Input { typed: std::io::stdin().is_terminal() }
+        let typed = std::io::stdin().is_terminal();
+        let terminal = if typed && std::io::stdout().is_terminal() { Terminal::open() } else { None };
+        terminal.map_or(Lines::Input { typed }, |t| Lines::Terminal(Box::new(t)))
     }
 
     pub(super) fn is_typed(&self) -> bool {
-        matches!(self, Lines::Input { typed: true })
+        matches!(self, Lines::Input { typed: true } | Lines::Terminal(_))
     }
 
     /// The next line; `number` is its number in the batch, which whoever types sees.
-    pub(super) fn next(&mut self, number: usize) -> Result<Option<String>, String> {
+    pub(super) fn next(&mut self, number: usize) -> Result<Line, String> {
         let typed = match self {
-            Lines::Read(lines) => return Ok(lines.pop()),
+            Lines::Read(lines) => return Ok(lines.pop().map_or(Line::End, Line::Text)),
+            Lines::Terminal(terminal) => return terminal.line(&format!("{number}> ")),
             Lines::Input { typed } => *typed,
         };
         if typed {
@@ -39,7 +55,7 @@ impl Lines {
         let mut input = std::io::stdin().lock();
         let mut line = Vec::new();
         if input.read_until(b'\n', &mut line).map_err(wrong)? == 0 {
-            return Ok(None);
+            return Ok(Line::End);
         }
         if line.starts_with(&[0xFF, 0xFE]) || line.starts_with(&[0xFE, 0xFF]) {
             // UTF-16 has its line ends elsewhere: it is read as a whole.
@@ -48,7 +64,7 @@ impl Lines {
             return self.next(number);
         }
         let text = decode(&line).map_err(|e| format!("standard input {e}"))?;
-        Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+        Ok(Line::Text(text.trim_end_matches(['\r', '\n']).to_owned()))
     }
 }
 

@@ -4,9 +4,10 @@ mod client;
 mod lines;
 mod script;
 mod show;
-mod value;
+mod terminal;
+pub(crate) mod value;
 
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -111,15 +112,51 @@ pub(crate) enum Output {
     Tsv,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+/// An option of `milink sql` that is parsed from nothing: its defaults.
+#[derive(Debug, clap::Parser)]
+struct Defaults {
+    #[command(flatten)]
+    arguments: Arguments,
+}
+
+impl Arguments {
+    /// To a server of this machine whose certificate nobody else vouches for. The first error ends it.
+    pub(crate) fn to(server: String, user: String, password: String) -> Arguments {
+        let defaults = <Defaults as clap::Parser>::parse_from(["milink sql"]).arguments;
+        let (user, password) = (Some(user), Some(password));
+        Arguments { server, user, password, database: None, trust: true, stop: true, ..defaults }
+    }
+
+    /// What to run, and how to show it.
+    pub(crate) fn run_on(
+        &mut self,
+        database: Option<String>,
+        query: Option<String>,
+        input: Vec<PathBuf>,
+        output: Output,
+    ) {
+        // Whoever types wants to go on after an error.
+        self.stop = query.is_some() || !input.is_empty() || !std::io::stdin().is_terminal();
+        self.database = database;
+        self.query = query;
+        self.input = input;
+        self.output = output;
+    }
+}
+
+/// Runs it; whether it ended well.
+pub(crate) fn run_stopping(arguments: &Arguments) -> bool {
     match try_run(arguments) {
-        Ok(failed) if failed && arguments.stop => ExitCode::FAILURE,
-        Ok(_) => ExitCode::SUCCESS,
+        Ok(failed) => !(failed && arguments.stop),
         Err(e) => {
             report(&e);
-            ExitCode::FAILURE
+            false
         }
     }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    if run_stopping(arguments) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Whether a batch failed.

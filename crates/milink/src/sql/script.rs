@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::lines::{Lines, decode};
+use super::lines::{Line, Lines, decode};
 
 /// Files that include files nest at most this deep.
 const DEPTH_MAX: usize = 32;
@@ -170,12 +170,15 @@ impl Script {
     }
 
     fn next_line(&mut self) -> Result<Option<String>, String> {
-        let number = self.batch.lines().count() + 1;
         while let Some((_, lines)) = self.files.last_mut() {
-            if let Some(line) = lines.next(number)? {
-                return Ok(Some(line));
+            match lines.next(self.batch.lines().count() + 1)? {
+                Line::Text(line) => return Ok(Some(line)),
+                Line::Cancel => {
+                    self.batch.clear();
+                    self.lexer = Lexer::default();
+                }
+                Line::End => drop(self.files.pop()),
             }
-            self.files.pop();
         }
         Ok(None)
     }
