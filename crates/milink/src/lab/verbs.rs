@@ -104,9 +104,12 @@ pub(super) fn table(status: &lab::Status) -> String {
     let faults = if faults.is_empty() { "none".to_owned() } else { faults.join("; ") };
     let ca = azure.ca_file.display().to_string();
     let data = lab.data.display().to_string();
-    let principals: Vec<String> =
-        azure.principals.iter().map(|p| format!("{} ({})", p.name, p.role)).collect();
-    let principals = principals.join(", ");
+    // The others lack an action each: they are in the JSON.
+    let first = azure.principals.iter().take(2).map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ");
+    let principals = match azure.principals.len().saturating_sub(2) {
+        0 => first,
+        more => format!("{first} and {more} more, with their secrets: milink lab status -o json"),
+    };
     let (sqlserver_title, managed_title) =
         (format!("SQL Server {}", lab.version), format!("managed instance ({})", lab.policy));
     let (sqlserver_state, managed_state) = (state(Side::SqlServer), state(Side::Managed));

@@ -5,6 +5,7 @@
 mod clients;
 mod crash;
 mod hadr;
+mod lab;
 mod mssql_tds_client;
 mod raw;
 mod session;

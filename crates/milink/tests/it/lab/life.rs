@@ -1,0 +1,190 @@
+//! Up, status, env, down, reset, snapshot, restore; a supervisor that is killed; two labs at once.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::{Arm, Lab, kill, lives, text};
+use crate::hadr::eventually;
+
+/// The names in a JSON object, in order.
+fn names(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn a_whole_life() {
+    let lab = Lab::up(&["--sample", "northwind", "--version", "2019"]);
+    let status = lab.status();
+    assert_eq!(status["schemaVersion"], 1);
+    assert_eq!(names(&status["sqlserver"]), ["server", "user", "password", "endpoint"]);
+    assert_eq!(names(&status["managed"]), ["server", "user", "password", "endpoint", "fqdn", "resourceId"]);
+    let azure = [
+        "armEndpoint",
+        "authority",
+        "tenantId",
+        "subscriptionId",
+        "resourceGroup",
+        "instanceName",
+        "principals",
+        "caFile",
+        "caBundleFile",
+    ];
+    assert_eq!(names(&status["azure"]), azure);
+    assert_eq!(names(&status["azure"]["principals"][0]), ["name", "clientId", "clientSecret", "role"]);
+    assert_eq!(status["azure"]["principals"][0]["name"], "contributor");
+    assert_eq!(status["faults"], serde_json::json!([]));
+
+    // All three answer.
+    assert_eq!(lab.sql("sqlserver", "Northwind", "SELECT COUNT(*) FROM Orders"), ["830"]);
+    assert_eq!(lab.sql("sqlserver", "master", "SELECT SERVERPROPERTY('ProductMajorVersion')"), ["15"]);
+    assert_eq!(lab.sql("managed", "master", "SELECT SERVERPROPERTY('EngineEdition')"), ["8"]);
+    let arm = Arm::sign_in(&status);
+    let (code, instance, _) = arm.send("GET", "", None);
+    assert_eq!((code, &instance["name"]), (200, &status["azure"]["instanceName"]), "{instance}");
+    assert_eq!(instance["properties"]["fullyQualifiedDomainName"], status["managed"]["fqdn"]);
+
+    // Only the owner reads secrets, and a stranger gets nothing.
+    for file in ["secrets.json", "control.json"] {
+        let mode = std::fs::metadata(lab.data().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{file}");
+    }
+    let control: Value =
+        serde_json::from_str(&std::fs::read_to_string(lab.data().join("control.json")).unwrap()).unwrap();
+    let url = format!("http://127.0.0.1:{}/api/status", control["port"]);
+    let http = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
+    for token in ["", "Bearer ", "Bearer wrong"] {
+        let answer = http.get(&url).header("Authorization", token).send().unwrap();
+        assert_eq!(answer.status().as_u16(), 401, "{token}");
+    }
+
+    // What other programs read, as a shell gives it to them: milink sql needs nothing else.
+    let script = format!(
+        "eval \"$('{0}' lab env)\" && '{0}' sql -S \"$SQLCMDSERVER\" -C -b --output tsv -Q 'SELECT 42' && \
+         printf '%s\\n' \"$AZURE_TENANT_ID\" \"$MILINK_ARM_ENDPOINT\" \"$MILINK_CA_FILE\" \"$MILINK_MANAGED_PASSWORD\"",
+        env!("CARGO_BIN_EXE_milink")
+    );
+    let out = Command::new("sh").args(["-c", &script]).env("MILINK_LAB_DATA", lab.data()).output().unwrap();
+    let said = text(&out.stdout);
+    let wanted = [
+        "42",
+        status["azure"]["tenantId"].as_str().unwrap(),
+        status["azure"]["armEndpoint"].as_str().unwrap(),
+        status["azure"]["caFile"].as_str().unwrap(),
+        status["managed"]["password"].as_str().unwrap(),
+    ];
+    assert_eq!(said.lines().skip(1).collect::<Vec<_>>(), wanted, "{}", text(&out.stderr));
+
+    // The table says the same, and the logs say something of everybody.
+    assert!(lab.good(&["status"]).contains(status["sqlserver"]["server"].as_str().unwrap()));
+    let logs = lab.good(&["logs"]);
+    for who in ["lab ", "sqlserver ", "managed "] {
+        assert!(logs.lines().any(|line| line.starts_with(who)), "{who}: {logs}");
+    }
+}
+
+#[test]
+fn snapshot_restore_reset_and_a_second_start() {
+    let lab = Lab::up(&["--sample", "chinook"]);
+    let before = lab.status();
+    let count = "SELECT COUNT(*) FROM Genre";
+    let there = lab.sql("sqlserver", "Chinook", count);
+    lab.sql("sqlserver", "Chinook", "INSERT Genre (GenreId, Name) VALUES (100, N'kept')");
+    lab.sql("managed", "master", "CREATE DATABASE mine");
+    lab.good(&["snapshot", "first"]);
+    lab.sql("sqlserver", "Chinook", "DELETE Genre WHERE GenreId = 100");
+    lab.sql("managed", "master", "DROP DATABASE mine");
+    lab.good(&["fault", "delay", "5"]);
+    lab.good(&["restore", "first"]);
+    assert_eq!(lab.sql("sqlserver", "Chinook", "SELECT Name FROM Genre WHERE GenreId = 100"), ["kept"]);
+    assert_eq!(lab.sql("managed", "mine", "SELECT 1"), ["1"]);
+    let status = lab.status();
+    assert_eq!(status["lab"]["snapshots"], serde_json::json!(["first"]));
+    assert_eq!(status["faults"], serde_json::json!([]));
+
+    // In order down and up: addresses, secrets and data are the same.
+    lab.good(&["down"]);
+    assert!(lab.bad(&["status"]).1.contains("is not running: start it with `milink lab up`"));
+    lab.start(&[]);
+    let after = lab.status();
+    for part in ["sqlserver", "managed", "azure"] {
+        assert_eq!(before[part], after[part], "{part}");
+    }
+    assert_eq!(lab.sql("sqlserver", "Chinook", "SELECT Name FROM Genre WHERE GenreId = 100"), ["kept"]);
+
+    lab.good(&["reset"]);
+    assert_eq!(lab.sql("sqlserver", "Chinook", count), there);
+    assert!(lab.query("managed", "mine", "SELECT 1").is_err());
+    let status = lab.status();
+    assert_eq!(status["azure"], before["azure"], "who has signed in stays signed in");
+    assert_eq!(status["lab"]["snapshots"], serde_json::json!(["first"]));
+}
+
+/// Nobody is there to stop anything: the instances stop by themselves, and all is there again after the next start.
+#[test]
+fn a_killed_supervisor_leaves_nothing_behind() {
+    let lab = Lab::up(&["--sample", "none"]);
+    lab.sql("sqlserver", "master", "CREATE DATABASE d");
+    lab.sql("sqlserver", "d", "CREATE TABLE t (n int); INSERT t VALUES (7)");
+    let before = lab.status();
+    let pids: Vec<u64> =
+        before["processes"].as_array().unwrap().iter().map(|p| p["pid"].as_u64().unwrap()).collect();
+    kill(before["lab"]["pid"].as_u64().unwrap());
+    // Not waited for: whoever starts it again does it at once.
+    lab.start(&[]);
+    let after = lab.status();
+    assert_eq!(lab.sql("sqlserver", "d", "SELECT n FROM t"), ["7"]);
+    assert_eq!(before["managed"], after["managed"]);
+    for pid in pids {
+        assert!(!lives(pid), "{pid} has outlived its lab");
+    }
+    // And once more, to stay dead.
+    let pids: Vec<u64> =
+        after["processes"].as_array().unwrap().iter().map(|p| p["pid"].as_u64().unwrap()).collect();
+    kill(after["lab"]["pid"].as_u64().unwrap());
+    for pid in pids {
+        eventually("an instance stops with its lab", super::SOON, || {
+            if lives(pid) { Err(format!("{pid} lives")) } else { Ok(()) }
+        });
+    }
+}
+
+#[test]
+fn two_labs_side_by_side() {
+    let one = Lab::up(&["--sample", "none"]);
+    let two = Lab::up(&["--sample", "none", "--version", "2025", "--policy", "sql2025"]);
+    one.sql("sqlserver", "master", "CREATE DATABASE only_one");
+    assert!(two.query("sqlserver", "only_one", "SELECT 1").is_err());
+    let (first, second) = (one.status(), two.status());
+    for (part, name) in [("sqlserver", "server"), ("managed", "endpoint"), ("azure", "armEndpoint")] {
+        assert_ne!(first[part][name], second[part][name]);
+    }
+    two.good(&["down"]);
+    assert_eq!(one.sql("sqlserver", "only_one", "SELECT 1"), ["1"]);
+}
+
+/// In the foreground, until Ctrl-C.
+#[test]
+fn ctrl_c_stops_everything() {
+    let lab = Lab::new();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_milink"))
+        .args(["lab", "up", "--sample", "none"])
+        .env("MILINK_LAB_DATA", lab.data())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let pids: Vec<u64> = eventually("it is ready", super::SOON, || {
+        let out = lab.run(&["status", "-o", "json"]);
+        let status: Value = serde_json::from_slice(&out.stdout).map_err(|_| text(&out.stderr))?;
+        let processes = status["processes"].as_array().ok_or("none")?;
+        Ok(processes.iter().filter_map(|p| p["pid"].as_u64()).collect())
+    });
+    assert_eq!(pids.len(), 2);
+    let asked = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(asked.success() && child.wait().unwrap().success());
+    assert!(pids.into_iter().all(|pid| !lives(pid)));
+    assert!(lab.logs().ends_with("Stopped\n"), "{}", lab.logs());
+    assert!(!lab.data().join("control.json").exists());
+}
