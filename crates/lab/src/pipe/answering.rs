@@ -17,6 +17,9 @@ mod script;
 /// Questions that may be answered at once: more wait, which a supervisor that asks so much is to feel.
 const AT_ONCE: usize = 64;
 
+/// Backups need not follow on each other's heels to do harm.
+const BETWEEN_BACKUPS: Duration = Duration::from_millis(250);
+
 /// An instance that can be asked.
 pub struct Controlled {
     server: Arc<Server>,
@@ -158,6 +161,7 @@ impl Controlled {
                         // The side that receives the copy cannot back up: it is the other's turn.
                         if script.run(&backup).is_ok() {
                             taken.fetch_add(1, Ordering::Relaxed);
+                            std::thread::sleep(BETWEEN_BACKUPS);
                         }
                     }
                     std::thread::sleep(Duration::from_millis(10));

@@ -17,6 +17,7 @@ use crate::child::{Instance, Remote, Start, State};
 use crate::faults::{Direction, Faults};
 use crate::folder::{Folder, FolderError, Lock, Secrets};
 use crate::log::{Log, Progress};
+use crate::pipe::{Ask, Facts};
 use crate::ports::PortChoice;
 use crate::settings::{Policy, Sample, Settings, Side, Version};
 use crate::status::{
@@ -86,8 +87,6 @@ pub struct Lab {
     secrets: Secrets,
     sqlserver: Arc<Instance>,
     managed: Arc<Instance>,
-    /// Where the endpoints of the two really listen.
-    behind: [u16; 2],
     wire: Wire,
     azure: Mutex<Option<Azure>>,
     azure_faults: lab_azure::AzureFaults,
@@ -104,6 +103,9 @@ pub struct Lab {
     _lock: Lock,
 }
 
+/// How long an instance may take to say how it is.
+const FACTS_LIMIT: Duration = Duration::from_secs(2);
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -116,14 +118,6 @@ impl Lab {
         }
     }
 
-    fn behind(&self, side: Side) -> u16 {
-        let [sqlserver, managed] = self.behind;
-        match side {
-            Side::SqlServer => sqlserver,
-            Side::Managed => managed,
-        }
-    }
-
     /// Wants it to stop. [`Lab::wait`] returns then.
     pub fn ask_to_stop(&self) {
         *lock(&self.stop_wanted) = true;
@@ -133,6 +127,7 @@ impl Lab {
     /// Looks after it until it is to stop.
     pub fn wait(&self) {
         let mut told = BTreeMap::new();
+        let mut refused = None;
         loop {
             {
                 let wanted = lock(&self.stop_wanted);
@@ -155,6 +150,23 @@ impl Lab {
                     ));
                 }
                 told.insert(*side, state);
+            }
+            self.follow_endpoint(&mut refused);
+        }
+    }
+
+    /// SQL Server's endpoint may be made with any port: the wire is there, too. `refused` is the port that could not be had.
+    fn follow_endpoint(&self, refused: &mut Option<u16>) {
+        let Ok(facts) = self.sqlserver.ask::<Facts>(Ask::Facts, FACTS_LIMIT) else { return };
+        let Some(port) = facts.endpoint_port.filter(|port| Some(*port) != *refused) else { return };
+        let faults = lock(&self.faults).clone();
+        match self.wire.follow(Side::SqlServer, port, |direction| faults.wire_state(direction)) {
+            Ok(false) => {}
+            Ok(true) => self.log.say(&format!("SQL Server's endpoint is reached at port {port}, too")),
+            Err(e) => {
+                *refused = Some(port);
+                let lab = lock(&self.settings).ports.sqlserver_endpoint;
+                self.log.say(&format!("{e}; partners reach it at the lab's own port, {lab}"));
             }
         }
     }
@@ -212,8 +224,8 @@ impl Lab {
             },
             processes: Side::ALL.iter().map(|side| self.process(*side, &faults)).collect(),
             wire: WireStatus {
-                to_managed_bytes: self.wire.passed(Direction::ToManaged).bytes,
-                to_sqlserver_bytes: self.wire.passed(Direction::ToSqlServer).bytes,
+                to_managed_bytes: self.wire.passed(Direction::ToManaged),
+                to_sqlserver_bytes: self.wire.passed(Direction::ToSqlServer),
             },
             faults: faults.list(),
         }
@@ -262,7 +274,7 @@ impl Lab {
             ("--flavor", side.word().to_owned()),
             ("--name", side.server_name().to_owned()),
             ("--listen", format!("127.0.0.1:{port}")),
-            ("--endpoint-listen", format!("127.0.0.1:{}", self.behind(side))),
+            ("--endpoint-listen", format!("127.0.0.1:{}", self.wire.behind(side))),
         ] {
             arguments.extend([flag.to_owned(), value]);
         }

@@ -68,10 +68,7 @@ impl Lab {
         let sqlserver_behind = free(&taken).map_err(LabError::Failed)?;
         taken.push(sqlserver_behind);
         let behind = [sqlserver_behind, free(&taken).map_err(LabError::Failed)?];
-        let wire = Wire::start(&ports, |side| match side {
-            Side::SqlServer => behind[0],
-            Side::Managed => behind[1],
-        });
+        let wire = Wire::start(&ports, behind);
         let lab = Arc::new(Lab {
             folder: folder.clone(),
             program: wishes.program,
@@ -79,7 +76,6 @@ impl Lab {
             secrets: folder.secrets()?,
             sqlserver: Arc::new(Instance::new(Side::SqlServer)),
             managed: Arc::new(Instance::new(Side::Managed)),
-            behind,
             wire: wire.map_err(LabError::Failed)?,
             azure: Mutex::default(),
             azure_faults: lab_azure::AzureFaults::new(),

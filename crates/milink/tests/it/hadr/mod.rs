@@ -23,6 +23,8 @@ mod wire_faults;
 
 use std::time::{Duration, Instant};
 
+pub(crate) use server::free_port;
+
 /// How long something may take that should happen soon. Machines of CI are slow, and tests run beside each other.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 

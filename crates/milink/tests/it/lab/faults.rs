@@ -1,6 +1,6 @@
 //! Faults of instances, of the local Azure and of certificates: set, seen, bitten, mended.
 
-use super::{Arm, Lab, SOON, link};
+use super::{Arm, Lab, SOON, begin_link, link};
 use crate::hadr::eventually;
 
 /// The faults, as status shows them.
@@ -54,10 +54,11 @@ fn instances_are_killed_stopped_and_filled() {
     assert!(said.contains("Msg "), "nothing has bitten: {said}");
     lab.good(&["fault", "disk-full", "sqlserver", "off"]);
     eventually("it can be written again", SOON, || {
-        lab.query("sqlserver", "d", "INSERT t VALUES (2, NULL)").or_else(|e| {
+        let written = lab.query("sqlserver", "d", "INSERT t VALUES (2, NULL)");
+        if written.is_err() {
             drop(lab.query("sqlserver", "master", "ALTER DATABASE d SET ONLINE"));
-            Err(e)
-        })
+        }
+        written
     });
 }
 
@@ -102,6 +103,13 @@ fn certificates_go_bad_and_good_again() {
         lab.good(&["fault", "certificate", side, action]);
         assert_eq!(listed(&lab), format!("certificate {side} {shown}\n"));
         lab.wait("sqlserver", "master", state, "DISCONNECTED");
+        if action == "expire" {
+            eventually("the partner says why", SOON, || {
+                let log =
+                    std::fs::read_to_string(lab.data().join("managed/log/ERRORLOG")).unwrap_or_default();
+                if log.contains("expired") { Ok(()) } else { Err(log) }
+            });
+        }
         // It outlives the lab's own restart.
         if side == "managed" {
             lab.good(&["down"]);
@@ -115,4 +123,42 @@ fn certificates_go_bad_and_good_again() {
         lab.wait("managed", "Db1", "SELECT MAX(n) FROM t", &n.to_string());
     }
     assert_eq!(listed(&lab), "nothing is broken\n");
+}
+
+/// A log backup at the wrong moment, on an endpoint that was made with a port of its own.
+#[test]
+fn a_log_backup_spoils_a_seeding() {
+    let lab = Lab::up(&["--sample", "none"]);
+    lab.sql("sqlserver", "master", "CREATE DATABASE Db1");
+    lab.sql(
+        "sqlserver",
+        "Db1",
+        "CREATE TABLE heavy (n int IDENTITY PRIMARY KEY, noise varbinary(max));
+         DECLARE @n int = 0;
+         WHILE @n < 4 BEGIN
+             INSERT heavy (noise) SELECT CONVERT(varbinary(max), STRING_AGG(CONVERT(varchar(max), NEWID()), ''))
+               FROM sys.all_objects a CROSS JOIN (SELECT TOP (20) 1 AS x FROM sys.all_objects) b;
+             SET @n += 1;
+         END",
+    );
+    lab.good(&["fault", "throttle", "300", "--direction", "to-managed"]);
+    lab.good(&["fault", "log-backup-during-seeding"]);
+    let port = crate::hadr::free_port().to_string();
+    let _arm = begin_link(&lab, "Db1", &port);
+    eventually("the seeding has failed", SOON, || {
+        lab.sql("sqlserver", "Db1", "INSERT heavy (noise) VALUES (0x00)");
+        let states =
+            "SELECT current_state FROM sys.dm_hadr_automatic_seeding WHERE current_state = N'FAILED'";
+        let failed = lab.sql("sqlserver", "master", states);
+        if failed.is_empty() { Err("not yet".to_owned()) } else { Ok(()) }
+    });
+    assert_eq!(
+        listed(&lab),
+        "throttle to-managed 300 KB/s\nlog backup during seeding\n",
+        "what was set is what is shown"
+    );
+    let taken = "SELECT COUNT(*) FROM msdb.dbo.backupset WHERE database_name = N'Db1' AND type = 'L'";
+    assert_ne!(lab.sql("sqlserver", "master", taken), ["0"]);
+    assert!(lab.logs().contains(&format!("endpoint is reached at port {port}, too")), "{}", lab.logs());
+    lab.good(&["fault", "clear"]);
 }

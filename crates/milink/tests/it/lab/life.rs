@@ -121,6 +121,73 @@ fn snapshot_restore_reset_and_a_second_start() {
     assert_eq!(status["lab"]["snapshots"], serde_json::json!(["first"]));
 }
 
+/// A restoring that was broken off after it had begun to take things away is ended by the next start.
+#[test]
+fn a_restoring_that_was_broken_off_is_ended() {
+    let lab = Lab::up(&["--sample", "none"]);
+    lab.sql("sqlserver", "master", "CREATE DATABASE d");
+    lab.good(&["snapshot", "s"]);
+    assert!(lab.bad(&["snapshot", "s"]).1.contains("there is a snapshot 's' already"));
+    lab.good(&["down"]);
+    std::fs::remove_dir_all(lab.data().join("sqlserver")).unwrap();
+    std::fs::write(lab.data().join("restoring.json"), "\"s\"").unwrap();
+    lab.start(&[]);
+    assert_eq!(lab.sql("sqlserver", "d", "SELECT 1"), ["1"]);
+    assert!(!lab.data().join("restoring.json").exists());
+}
+
+/// On a terminal: several lines to a batch, a batch given up with Ctrl-C, and what was typed is found again.
+#[test]
+fn queries_are_typed_on_a_terminal() {
+    let lab = Lab::up(&["--sample", "none"]);
+    let state = tempfile::tempdir().unwrap();
+    let typed = |keys: &[&str]| {
+        let mut child = Command::new("script")
+            .args(["-qec", &format!("'{}' lab sql", env!("CARGO_BIN_EXE_milink")), "/dev/null"])
+            .env("MILINK_LAB_DATA", lab.data())
+            .env("XDG_STATE_HOME", state.path())
+            .env("TERM", "xterm")
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| panic!("script (of util-linux) gives the test its terminal: {e}"));
+        let mut input = child.stdin.take().unwrap();
+        for key in keys {
+            // A terminal that is not read yet would take Ctrl-C for a signal.
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            std::io::Write::write_all(&mut input, key.as_bytes()).unwrap();
+        }
+        drop(input);
+        text(&child.wait_with_output().unwrap().stdout)
+    };
+    let said = typed(&["SELECT nonsense\r", "\x03", "SELECT 6 * 7\r", "AS answer\r", "GO\r", "exit\r"]);
+    assert!(said.contains("2> ") && said.contains("answer") && said.contains("42"), "{said}");
+    assert!(!said.contains("Invalid column"), "{said}");
+    let history = std::fs::read_to_string(state.path().join("milink/sql_history")).unwrap();
+    assert!(history.contains("SELECT 6 * 7"), "{history}");
+    // The fourth last line.
+    let said = typed(&["\x1b[A\x1b[A\x1b[A\x1b[A\r", "GO\r", "exit\r"]);
+    assert!(said.contains("42"), "{said}");
+}
+
+#[test]
+fn logs_are_followed() {
+    let lab = Lab::up(&["--sample", "none"]);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_milink"))
+        .args(["lab", "logs", "-f", "-n", "0"])
+        .env("MILINK_LAB_DATA", lab.data())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    lab.good(&["fault", "delay", "123"]);
+    let seen = lines.map_while(Result::ok).find(|line| line.contains("\"ms\":123"));
+    assert!(seen.is_some_and(|line| line.starts_with("lab ")));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 /// Nobody is there to stop anything: the instances stop by themselves, and all is there again after the next start.
 #[test]
 fn a_killed_supervisor_leaves_nothing_behind() {

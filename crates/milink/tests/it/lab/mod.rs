@@ -218,10 +218,18 @@ impl Arm {
 /// SQL Server is prepared, both sides trust each other, and the managed instance has a live copy of a database: by the
 /// documented statements and calls.
 fn link(lab: &Lab, database: &str) -> Arm {
+    let port = lab.status()["sqlserver"]["endpoint"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    let arm = begin_link(lab, database, &port);
+    let state = format!("SELECT state_desc FROM sys.databases WHERE name = N'{database}'");
+    lab.wait("managed", "master", &state, "ONLINE");
+    arm
+}
+
+/// The same with a port for SQL Server's endpoint, and without waiting for the copy.
+fn begin_link(lab: &Lab, database: &str, port: &str) -> Arm {
     let status = lab.status();
     let arm = Arm::sign_in(&status);
     let at = |side: &str, name: &str| status[side][name].as_str().unwrap().to_owned();
-    let port = at("sqlserver", "endpoint").rsplit(':').next().unwrap().to_owned();
     let managed = format!("{};Server=[{}]", at("managed", "endpoint"), at("azure", "instanceName"));
     lab.sql(
         "sqlserver",
@@ -249,7 +257,7 @@ fn link(lab: &Lab, database: &str) -> Arm {
     let blob = blob.trim_start_matches("0x");
     let fqdn = at("managed", "fqdn");
     lab.sql("sqlserver", "master", &format!("CREATE CERTIFICATE [{fqdn}] FROM BINARY = 0x{blob}"));
-    let endpoint = at("sqlserver", "endpoint");
+    let endpoint = format!("TCP://127.0.0.1:{port}");
     lab.sql(
         "sqlserver",
         "master",
@@ -279,7 +287,5 @@ fn link(lab: &Lab, database: &str) -> Arm {
             "instanceAvailabilityGroupName": format!("AG_{database}_MI"),
         }}),
     );
-    let state = format!("SELECT state_desc FROM sys.databases WHERE name = N'{database}'");
-    lab.wait("managed", "master", &state, "ONLINE");
     arm
 }
