@@ -26,6 +26,9 @@ use crate::settings::{Settings, Side};
 /// The version of the layout.
 const FORMAT: u64 = 1;
 
+/// Whoever looks whether a lab runs has its lock for a moment, too: that is no lab.
+const LOOKED_AT: Duration = Duration::from_millis(300);
+
 /// Why a folder cannot be used.
 #[derive(Debug)]
 pub enum FolderError {
@@ -209,10 +212,16 @@ impl Folder {
         let path = self.path.join("lock");
         let open = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
         let file = open.map_err(|e| FolderError::Io(path.clone(), e))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Lock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(FolderError::Running(self.path.clone())),
-            Err(TryLockError::Error(e)) => Err(FolderError::Io(path, e)),
+        let until = Instant::now() + LOOKED_AT;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Lock { _file: file }),
+                Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                Err(TryLockError::WouldBlock) => return Err(FolderError::Running(self.path.clone())),
+                Err(TryLockError::Error(e)) => return Err(FolderError::Io(path, e)),
+            }
         }
     }
 

@@ -100,6 +100,7 @@ impl std::fmt::Display for Fault {
             Fault::DiskFull { instance } => write!(f, "disk full {instance}"),
             Fault::Certificate { instance, with } => write!(f, "certificate {instance} {with}"),
             Fault::Azure { kind: AzureFault::Slow, n } => write!(f, "azure slow by {n} ms"),
+            Fault::Azure { kind, n: 1 } => write!(f, "azure {kind} for 1 request"),
             Fault::Azure { kind, n } => write!(f, "azure {kind} for {n} requests"),
             Fault::LogBackupDuringSeeding => f.write_str("log backup during seeding"),
         }

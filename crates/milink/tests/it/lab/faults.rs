@@ -68,9 +68,9 @@ fn azure_does_wrong_as_often_as_it_was_told() {
     let arm = Arm::sign_in(&lab.status());
     lab.good(&["fault", "azure", "429", "2"]);
     lab.good(&["fault", "azure", "500"]);
-    assert_eq!(listed(&lab), "azure 429 for 2 requests\nazure 500 for 1 requests\n");
+    assert_eq!(listed(&lab), "azure 429 for 2 requests\nazure 500 for 1 request\n");
     assert_eq!(arm.send("GET", "", None).0, 429);
-    assert_eq!(listed(&lab), "azure 429 for 1 requests\nazure 500 for 1 requests\n");
+    assert_eq!(listed(&lab), "azure 429 for 1 request\nazure 500 for 1 request\n");
     assert_eq!(arm.send("GET", "", None).0, 429);
     assert_eq!(arm.send("GET", "", None).0, 500);
     assert_eq!(arm.send("GET", "", None).0, 200);

@@ -1,7 +1,9 @@
 //! Up, status, env, down, reset, snapshot, restore; a supervisor that is killed; two labs at once.
 
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
@@ -136,37 +138,65 @@ fn a_restoring_that_was_broken_off_is_ended() {
     assert!(!lab.data().join("restoring.json").exists());
 }
 
+/// Types on a terminal that `milink lab sql` has: each piece once the screen shows what it waits for. All that was shown.
+fn type_in(lab: &Lab, state: &std::path::Path, pieces: &[(&str, &str)]) -> String {
+    let mut child = Command::new("script")
+        .args(["-qec", &format!("'{}' lab sql", env!("CARGO_BIN_EXE_milink")), "/dev/null"])
+        .env("MILINK_LAB_DATA", lab.data())
+        .env("XDG_STATE_HOME", state)
+        .env("TERM", "xterm")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|e| panic!("script (of util-linux) gives the test its terminal: {e}"));
+    let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    let screen = Arc::clone(&shown);
+    let reader = std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(n @ 1..) = output.read(&mut buffer) {
+            screen.lock().unwrap().extend_from_slice(&buffer[..n]);
+        }
+    });
+    let mut seen = 0;
+    for (wanted, keys) in pieces {
+        seen = eventually(&format!("{wanted:?} is shown"), super::SOON, || {
+            let all = shown.lock().unwrap().clone();
+            if text(&all[seen..]).contains(wanted) { Ok(all.len()) } else { Err(text(&all)) }
+        });
+        input.write_all(keys.as_bytes()).unwrap();
+    }
+    child.wait().unwrap();
+    drop(input);
+    reader.join().unwrap();
+    let all = shown.lock().unwrap().clone();
+    text(&all)
+}
+
 /// On a terminal: several lines to a batch, a batch given up with Ctrl-C, and what was typed is found again.
 #[test]
 fn queries_are_typed_on_a_terminal() {
     let lab = Lab::up(&["--sample", "none"]);
     let state = tempfile::tempdir().unwrap();
-    let typed = |keys: &[&str]| {
-        let mut child = Command::new("script")
-            .args(["-qec", &format!("'{}' lab sql", env!("CARGO_BIN_EXE_milink")), "/dev/null"])
-            .env("MILINK_LAB_DATA", lab.data())
-            .env("XDG_STATE_HOME", state.path())
-            .env("TERM", "xterm")
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|e| panic!("script (of util-linux) gives the test its terminal: {e}"));
-        let mut input = child.stdin.take().unwrap();
-        for key in keys {
-            // A terminal that is not read yet would take Ctrl-C for a signal.
-            std::thread::sleep(std::time::Duration::from_millis(300));
-            std::io::Write::write_all(&mut input, key.as_bytes()).unwrap();
-        }
-        drop(input);
-        text(&child.wait_with_output().unwrap().stdout)
-    };
-    let said = typed(&["SELECT nonsense\r", "\x03", "SELECT 6 * 7\r", "AS answer\r", "GO\r", "exit\r"]);
-    assert!(said.contains("2> ") && said.contains("answer") && said.contains("42"), "{said}");
+    let said = type_in(
+        &lab,
+        state.path(),
+        &[
+            ("1> ", "SELECT nonsense\r"),
+            ("2> ", "\x03"),
+            ("1> ", "SELECT 6 * 7\r"),
+            ("2> ", "AS answer\r"),
+            ("3> ", "GO\r"),
+            ("affected", "exit\r"),
+        ],
+    );
+    assert!(said.contains("answer") && said.contains("42"), "{said}");
     assert!(!said.contains("Invalid column"), "{said}");
     let history = std::fs::read_to_string(state.path().join("milink/sql_history")).unwrap();
     assert!(history.contains("SELECT 6 * 7"), "{history}");
-    // The fourth last line.
-    let said = typed(&["\x1b[A\x1b[A\x1b[A\x1b[A\r", "GO\r", "exit\r"]);
+    // The fourth last line, which begins the batch anew.
+    let up = "\x1b[A\x1b[A\x1b[A\x1b[A\r";
+    let said = type_in(&lab, state.path(), &[("1> ", up), ("2> ", "GO\r"), ("affected", "exit\r")]);
     assert!(said.contains("42"), "{said}");
 }
 
@@ -176,7 +206,7 @@ fn logs_are_followed() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_milink"))
         .args(["lab", "logs", "-f", "-n", "0"])
         .env("MILINK_LAB_DATA", lab.data())
-        .stdout(std::process::Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
@@ -238,8 +268,8 @@ fn ctrl_c_stops_everything() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_milink"))
         .args(["lab", "up", "--sample", "none"])
         .env("MILINK_LAB_DATA", lab.data())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let pids: Vec<u64> = eventually("it is ready", super::SOON, || {
