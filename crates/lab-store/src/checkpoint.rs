@@ -34,9 +34,11 @@ impl Database {
         let Some(logged) = &self.logged else {
             let moved =
                 self.connect()?.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| r.get::<_, i64>(2));
-            return moved
-                .map_err(sqlite)
-                .map(|_| CheckpointReport { checkpoint_lsn: Lsn(0), completed: true, wal_moved: true });
+            return moved.map_err(sqlite).map(|_| CheckpointReport {
+                checkpoint_lsn: Lsn(0),
+                completed: true,
+                wal_moved: true,
+            });
         };
         // One checkpoint at a time, and none once the store is shut.
         let keeper = logged.keeper.lock().unwrap_or_else(PoisonError::into_inner);

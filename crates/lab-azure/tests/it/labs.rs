@@ -72,6 +72,7 @@ impl Lab {
     pub(crate) fn restart(&mut self) {
         self.stop();
         let config = InstanceConfig {
+            endpoint_listen: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             encryption: ServerEncryption::Unsupported,
             server: self.config.clone(),

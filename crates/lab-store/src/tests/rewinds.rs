@@ -7,7 +7,8 @@ use super::replicas::{assert_equal, change, open, run, run_noting, ship};
 use super::seeds::{seed, shrinking, source};
 use super::sim_disk::Dice;
 use crate::{
-    BlockError, CommitNote, Database, Disk, Lsn, Mode, RealDisk, ReceiveError, Rewind, StoreError, TableRows, common_point,
+    BlockError, CommitNote, Database, Disk, Lsn, Mode, RealDisk, ReceiveError, Rewind, StoreError, TableRows,
+    common_point,
 };
 
 fn store(e: BlockError) -> StoreError {
