@@ -94,9 +94,8 @@ impl Lab {
         let _working = lock(&self.working);
         let snapshots = self.snapshots();
         if !snapshots.iter().any(|s| s == name) {
-            let all =
-                if snapshots.is_empty() { "there is none yet".to_owned() } else { snapshots.join(", ") };
-            return Err(LabError::NotFound(format!("there is no snapshot '{name}': {all}")));
+            let all = if snapshots.is_empty() { "none yet".to_owned() } else { snapshots.join(", ") };
+            return Err(LabError::NotFound(format!("there is no snapshot '{name}': there is {all}")));
         }
         self.log.say(&format!("Restoring snapshot '{name}': stopping both instances"));
         self.pause();

@@ -69,7 +69,7 @@ pub(super) fn down(place: &Where) -> Done {
 
 pub(super) fn reset(place: &Where) -> Done {
     let client = place.client()?;
-    report("Stopping both instances and removing their databases");
+    report("Removing all databases; both instances stop meanwhile");
     client.reset()?;
     report("The lab is as it was at first");
     Ok(())
@@ -77,7 +77,7 @@ pub(super) fn reset(place: &Where) -> Done {
 
 pub(super) fn snapshot(arguments: &Named) -> Done {
     let client = arguments.place.client()?;
-    report("Stopping both instances for a copy");
+    report("Copying; both instances stop meanwhile");
     client.snapshot(&arguments.name)?;
     report(&format!("Snapshot '{}' is made; the lab runs on", arguments.name));
     Ok(())
@@ -85,7 +85,7 @@ pub(super) fn snapshot(arguments: &Named) -> Done {
 
 pub(super) fn restore(arguments: &Named) -> Done {
     let client = arguments.place.client()?;
-    report("Stopping both instances");
+    report("Restoring; both instances stop meanwhile");
     client.restore(&arguments.name)?;
     report(&format!("The lab is as it was in snapshot '{}'", arguments.name));
     Ok(())
