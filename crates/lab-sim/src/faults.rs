@@ -84,7 +84,8 @@ impl World {
             |copies: &std::collections::BTreeMap<_, SimCopy>| names.iter().all(|db| copies.contains_key(db));
         let was_primary = names.iter().any(|db| self.primaries(db).contains(&i));
         let heirs: Vec<usize> = (0..self.instances.len())
-            .filter(|n| *n != i && has_all(&self.instances[*n].copies) && self.instances[*n].node.is_some())
+            .filter(|n| *n != i && has_all(&self.instances[*n].copies))
+            .filter(|n| self.instances[*n].node.is_some() && self.is_frozen(*n).is_none())
             .collect();
         let Some(heir) = self.dice.pick(&heirs) else { return };
         self.counts.add(if was_primary { "primaries lost for good" } else { "secondaries lost for good" });

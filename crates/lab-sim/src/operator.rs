@@ -297,8 +297,8 @@ impl World {
 
     /// Somebody looks at both sides and decides who leads.
     fn resolve(&mut self) {
-        let all_up = self.instances.iter().all(|i| i.node.is_some());
-        if !all_up || self.is_oriented() {
+        let answers = |i: usize| self.instances[i].node.is_some() && self.is_frozen(i).is_none();
+        if !(0..self.instances.len()).all(answers) || self.is_oriented() {
             return;
         }
         self.counts.add("role conflicts resolved");
