@@ -26,7 +26,7 @@ fn node(role: Role) -> Node {
     };
     let wanted = DatabaseSpec { writable: role == Role::Primary, suspended: false, required_synchronized: 0 };
     let databases = [(db, wanted)].into();
-    node.step(Tick(1), Event::Configured(Config { partners: vec![spec], databases }));
+    node.step(Tick(1), Event::Configured(Config { partners: vec![spec], databases, ..Config::default() }));
     node
 }
 
