@@ -7,11 +7,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// SQLite's memory comes from it, too. A transaction takes and gives back memory some hundred times, in as many threads as
-/// there are sessions.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The Managed Instance link from the command line, and a lab to rehearse it in.
 #[derive(Debug, Parser)]
 #[command(name = "milink", version, about)]
