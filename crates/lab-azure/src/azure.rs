@@ -181,8 +181,7 @@ impl Azure {
     }
 
     fn end(&mut self) {
-        // It fails only if nobody listens any more.
-        let _ = self.stop.send(true);
+        self.stop.send_replace(true);
         if let Some(thread) = self.thread.take() {
             // A panic in it was reported where it happened.
             let _ = thread.join();

@@ -221,8 +221,10 @@ impl Core {
                 })?;
                 *state = new;
                 drop(state);
-                // Nobody takes it only when the endpoint stops: it is taken up again at the next start.
-                let _ = self.started.send(operation.id.clone());
+                if self.started.send(operation.id.clone()).is_err() {
+                    let id = &operation.id;
+                    (self.log)(&format!("the endpoint stops: operation {id} is taken up at the next start"));
+                }
                 Ok(self.accepted(request, &admitted.version, &operation))
             }
         }
