@@ -22,8 +22,8 @@ fn date(days: i64) -> (i64, i64, i64) {
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
-/// `2026-08-11T10:58:29.89Z`: a fraction has no zeros at its end, and none is left out.
-pub(crate) fn iso(ms: i64) -> String {
+/// Milliseconds since 1970 as `2026-08-11T10:58:29.89Z`: a fraction has no zeros at its end, and none is left out.
+pub fn iso(ms: i64) -> String {
     let (year, month, day) = date(ms.div_euclid(86_400_000));
     let within = ms.rem_euclid(86_400_000);
     let (seconds, millis) = (within / 1000, within % 1000);

@@ -41,6 +41,7 @@ mod token;
 mod validate;
 
 pub use azure::{Azure, Principal, StartError};
+pub use clock::iso;
 pub use config::{AzureConfig, ManagedAddress, Names, Timing};
 pub use faults::{AzureFaults, FaultSettings};
 pub use folder::FolderError;
