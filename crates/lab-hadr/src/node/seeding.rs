@@ -407,7 +407,15 @@ impl Node {
     }
 
     pub(super) fn seed_begins(&mut self, key: PartnerKey, db: &DbName, seed: u64, begin: SeedBegin) {
-        let Some(&InState::SeedWanted { since, noted }) = self.in_state(key, db) else { return };
+        let (since, noted) = match self.in_state(key, db) {
+            Some(&InState::SeedWanted { since, noted }) => (since, noted),
+            Some(InState::Seeding(current)) if current.seed != seed && !current.finishing => {
+                // The current one was for a former request, and the primary has given it up for this one.
+                self.abandon_seed(db, 19494, "it was begun again");
+                return self.ask(key, db);
+            }
+            _ => return,
+        };
         let rewind = since.is_some();
         if self.is_uncertain(db) || self.has_alone(key, db, noted) || self.is_ahead(key, db) {
             // The primary's copy was replaced after it was asked, and what only this side has now has to be noted first;
