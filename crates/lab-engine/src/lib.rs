@@ -20,7 +20,7 @@ mod system;
 pub mod types;
 
 pub use error::SqlError;
-pub use exec::{NextRow, RowsEnd};
+pub use exec::{FirstError, NextRow, RowsEnd};
 pub use request::*;
 pub use server::{
     AlwaysOn, AlwaysOnCaller, AlwaysOnStatement, DatabaseFacts, EndpointCertificate, Flavor, LOCK_FILE,

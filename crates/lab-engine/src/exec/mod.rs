@@ -47,7 +47,7 @@ pub(crate) use database::random_hex;
 pub(crate) use frame::{Flow, Frame, Stop};
 pub(crate) use prepared::Prepared;
 pub(crate) use procedures::names as system_procedures;
-pub(crate) use sinks::FirstError;
+pub use sinks::FirstError;
 
 use std::sync::Arc;
 

@@ -5,14 +5,18 @@ use rusqlite::types::Value;
 use crate::error::SqlError;
 use crate::sink::{ColumnMeta, Done, EnvChange, ReturnValue, Sink, SinkClosed};
 
-/// Keeps the first error and drops everything else: for the server's own scripts.
+/// Keeps the first error and drops everything else: for scripts that nobody reads the answers of.
 #[derive(Debug, Default)]
-pub(crate) struct FirstError {
+pub struct FirstError {
     error: Option<SqlError>,
 }
 
 impl FirstError {
-    pub(crate) fn into_result(self) -> Result<(), SqlError> {
+    /// What became of the script.
+    ///
+    /// # Errors
+    /// The first that it said.
+    pub fn into_result(self) -> Result<(), SqlError> {
         self.error.map_or(Ok(()), Err)
     }
 }

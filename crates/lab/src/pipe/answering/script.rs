@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use lab_engine::types::Value;
-use lab_engine::{
-    ColumnMeta, Done, EnvChange, LoginRequest, ReturnValue, Secret, Server, Session, Sink, SinkClosed,
-    SqlError,
-};
+use lab_engine::{FirstError, LoginRequest, Secret, Server, Session};
 
 /// A session of the lab's.
 pub(super) struct Script {
@@ -33,39 +29,6 @@ impl Script {
         let mut said = FirstError::default();
         self.session.run_batch(batch, &mut said);
         self.session.barrier().wait().map_err(|e| e.message)?;
-        match said.0 {
-            None => Ok(()),
-            Some(e) => Err(e),
-        }
-    }
-}
-
-/// Hears errors only.
-#[derive(Default)]
-struct FirstError(Option<String>);
-
-impl Sink for FirstError {
-    fn columns(&mut self, _: &[ColumnMeta]) {}
-
-    fn row(&mut self, _: &[Value]) -> Result<(), SinkClosed> {
-        Ok(())
-    }
-
-    fn done(&mut self, _: Done) {}
-
-    fn info(&mut self, _: &SqlError) {}
-
-    fn error(&mut self, error: &SqlError) {
-        self.0.get_or_insert_with(|| error.to_string());
-    }
-
-    fn env(&mut self, _: EnvChange) {}
-
-    fn return_status(&mut self, _: i32) {}
-
-    fn return_value(&mut self, _: &ReturnValue) {}
-
-    fn flush(&mut self) -> Result<(), SinkClosed> {
-        Ok(())
+        said.into_result().map_err(|e| e.to_string())
     }
 }
