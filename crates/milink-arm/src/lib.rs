@@ -1,0 +1,1 @@
+//! A client of Azure Resource Manager; knows no link.

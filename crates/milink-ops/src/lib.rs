@@ -1,0 +1,1 @@
+//! The effectful half of the link tool: observe, run a plan with a journal, watch.

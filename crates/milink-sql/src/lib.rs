@@ -1,0 +1,1 @@
+//! A client of one SQL Server or managed instance over TDS; knows no link.
