@@ -1,1 +1,25 @@
-//! The pure half of the link tool: spec, observation, checks, plans, rules, facts, scripts.
+//! The pure half of the link tool. It has no I/O, no clock, no randomness: what is seen comes in, what is to be done goes out.
+//!
+//! ```text
+//! LinkSpec ──► Link ─┐
+//!                    ├─► checks ──► findings
+//! Observation ───────┤
+//!                    └─► plan ──► Plan ──► run ──► actions ──► (somebody acts, and looks again)
+//!                                  └─► script: T-SQL, PowerShell, az, Bicep
+//! ```
+//!
+//! - [`spec`]: what the user wants;
+//! - [`observe`]: what both sides report, with the moment of each look;
+//! - [`facts`]: versions, limits, errors, states, rights, as tables with their sources;
+//! - [`finding`]: what a check found, and how it is mended;
+//! - [`action`]: statements and calls as data; [`plan`]: steps with their conditions.
+
+pub mod action;
+pub mod facts;
+pub mod finding;
+pub mod lsn;
+pub mod moment;
+pub mod names;
+pub mod observe;
+pub mod plan;
+pub mod spec;
