@@ -28,6 +28,8 @@ pub struct Instance {
     pub cpu_count: Option<u32>,
     /// Memory, in MiB (`sys.dm_os_sys_info.physical_memory_kb`).
     pub memory_mb: Option<u64>,
+    /// `SERVERPROPERTY('InstanceDefaultBackupPath')` (2019 and later).
+    pub backup_folder: Option<String>,
     /// `IS_SRVROLEMEMBER('sysadmin')`.
     pub is_sysadmin: Option<bool>,
     /// Permissions on the server (`sys.fn_my_permissions(NULL, 'SERVER')`).
