@@ -12,14 +12,17 @@
 //! - [`observe`]: what both sides report, with the moment of each look;
 //! - [`facts`]: versions, limits, errors, states, rights, as tables with their sources;
 //! - [`finding`]: what a check found, and how it is mended;
+//! - [`fleet`]: in which order many links are worked on; [`receipt`]: proof that both sides hold the same;
 //! - [`action`]: statements and calls as data; [`plan`]: steps with their conditions.
 
 pub mod action;
 pub mod facts;
 pub mod finding;
+pub mod fleet;
 pub mod lsn;
 pub mod moment;
 pub mod names;
 pub mod observe;
 pub mod plan;
+pub mod receipt;
 pub mod spec;
