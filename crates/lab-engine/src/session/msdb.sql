@@ -104,3 +104,37 @@ CREATE TABLE dbo.restorehistory(
     stop_at_mark_name nvarchar(128) NULL,
     stop_before bit NULL
 );
+-- The Agent's jobs: there is no Agent, but what is written here can be read, as maintenance scripts and tools do.
+CREATE TABLE dbo.sysjobs(
+    job_id uniqueidentifier NOT NULL CONSTRAINT PK_sysjobs PRIMARY KEY,
+    originating_server_id int NOT NULL CONSTRAINT DF_sysjobs_server DEFAULT 0,
+    name sysname NOT NULL,
+    enabled tinyint NOT NULL,
+    description nvarchar(512) NULL,
+    start_step_id int NOT NULL CONSTRAINT DF_sysjobs_start DEFAULT 1,
+    category_id int NOT NULL CONSTRAINT DF_sysjobs_category DEFAULT 0,
+    owner_sid varbinary(85) NOT NULL CONSTRAINT DF_sysjobs_owner DEFAULT 0x01,
+    date_created datetime NOT NULL CONSTRAINT DF_sysjobs_created DEFAULT GETDATE(),
+    date_modified datetime NOT NULL CONSTRAINT DF_sysjobs_modified DEFAULT GETDATE(),
+    version_number int NOT NULL CONSTRAINT DF_sysjobs_version DEFAULT 1
+);
+CREATE TABLE dbo.sysjobsteps(
+    job_id uniqueidentifier NOT NULL,
+    step_id int NOT NULL,
+    step_name sysname NOT NULL,
+    subsystem nvarchar(40) NOT NULL,
+    command nvarchar(max) NULL,
+    flags int NOT NULL CONSTRAINT DF_sysjobsteps_flags DEFAULT 0,
+    on_success_action tinyint NOT NULL CONSTRAINT DF_sysjobsteps_success DEFAULT 1,
+    on_fail_action tinyint NOT NULL CONSTRAINT DF_sysjobsteps_fail DEFAULT 2,
+    database_name sysname NULL,
+    retry_attempts int NOT NULL CONSTRAINT DF_sysjobsteps_attempts DEFAULT 0,
+    retry_interval int NOT NULL CONSTRAINT DF_sysjobsteps_interval DEFAULT 0,
+    CONSTRAINT PK_sysjobsteps PRIMARY KEY(job_id, step_id)
+);
+CREATE TABLE dbo.sysjobschedules(
+    schedule_id int NULL,
+    job_id uniqueidentifier NULL,
+    next_run_date int NOT NULL CONSTRAINT DF_sysjobschedules_date DEFAULT 0,
+    next_run_time int NOT NULL CONSTRAINT DF_sysjobschedules_time DEFAULT 0
+);

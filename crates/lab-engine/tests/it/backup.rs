@@ -497,3 +497,22 @@ fn the_error_log_tells_of_backups() {
     assert!(lines.contains("first LSN: 32:"), "{lines}");
     assert!(!lines.contains("quiet.bak"), "{lines}");
 }
+
+#[test]
+fn the_agents_tables_can_be_read_by_maintenance_tools() {
+    let (_lab, mut s) = lab();
+    assert_eq!(rows(&mut s, "SELECT COUNT(*) FROM msdb.dbo.sysjobs"), ["0"]);
+    rows(
+        &mut s,
+        "DECLARE @id uniqueidentifier = NEWID();
+         INSERT INTO msdb.dbo.sysjobs(job_id, name, enabled) VALUES(@id, N'log backups', 1);
+         INSERT INTO msdb.dbo.sysjobsteps(job_id, step_id, step_name, subsystem, command)
+             VALUES(@id, 1, N'step', N'TSQL', N'BACKUP LOG d TO DISK = N''d.trn''')",
+    );
+    let found = rows(
+        &mut s,
+        "SELECT j.name FROM msdb.dbo.sysjobs AS j JOIN msdb.dbo.sysjobsteps AS s ON s.job_id = j.job_id
+         LEFT JOIN msdb.dbo.sysjobschedules AS h ON h.job_id = j.job_id WHERE s.command LIKE N'%BACKUP LOG%'",
+    );
+    assert_eq!(found, ["log backups"]);
+}

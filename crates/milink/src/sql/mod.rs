@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     #[arg(long, action = clap::ArgAction::Help)]
     help: Option<bool>,
     /// The server: host, host,port or tcp:host,port.
-    #[arg(short = 'S', default_value = "localhost")]
+    #[arg(short = 'S', env = "SQLCMDSERVER", default_value = "localhost")]
     server: String,
     /// The login.
     #[arg(short = 'U', env = "SQLCMDUSER")]
