@@ -26,3 +26,4 @@ pub mod observe;
 pub mod plan;
 pub mod receipt;
 pub mod spec;
+pub mod status;

@@ -5,6 +5,7 @@
 
 mod condition;
 
+pub(crate) use condition::hardened;
 pub use condition::{Condition, Truth};
 
 use serde::{Deserialize, Serialize};
