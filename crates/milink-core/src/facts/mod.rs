@@ -1,10 +1,12 @@
 //! What the documents say, as tables: each row with its source, each question that a check asks as a function over them.
 //!
 //! - [`version`]: which builds of SQL Server can do what; [`policy`]: which way data can flow;
+//! - [`errors`]: what an error number or code means, and what to do about it;
 //! - [`sources`]: the documents, by the short names that rows cite.
 //!
 //! Nothing here is repeated elsewhere: checks, plans and error messages ask these tables.
 
+pub mod errors;
 pub mod policy;
 pub mod sources;
 pub mod version;
