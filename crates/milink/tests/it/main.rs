@@ -12,6 +12,7 @@ mod session;
 mod sql;
 mod storage;
 mod tiberius_client;
+mod tool_sql;
 mod types;
 mod wire;
 
@@ -33,8 +34,13 @@ impl Instance {
     }
 
     fn start_with(data: &Path, more: &[&str]) -> Instance {
+        Instance::start_at("127.0.0.1:0", data, more)
+    }
+
+    /// At an address: to be found again after a restart.
+    fn start_at(address: &str, data: &Path, more: &[&str]) -> Instance {
         let mut child = Command::new(env!("CARGO_BIN_EXE_milink"))
-            .args(["lab", "serve-instance", "--listen", "127.0.0.1:0", "--data"])
+            .args(["lab", "serve-instance", "--listen", address, "--data"])
             .arg(data)
             .args(more)
             .env("MSSQL_SA_PASSWORD", PASSWORD)
