@@ -1,6 +1,10 @@
 //! The `milink` command.
 
+#[allow(dead_code, reason = "the verbs of the link, which use all of it, come next")]
+mod exit;
 mod lab;
+#[allow(dead_code, unused_imports, reason = "the verbs of the link, which use all of it, come next")]
+mod output;
 mod sql;
 
 use std::process::ExitCode;
