@@ -2,13 +2,19 @@
 //!
 //! - [`version`]: which builds of SQL Server can do what; [`policy`]: which way data can flow;
 //! - [`errors`]: what an error number or code means, and what to do about it;
+//! - [`limits`]: numbers and rules for names; [`certificates`]: Azure's roots; [`rbac`]: rights in Azure;
+//! - [`states`]: the words in which states are told;
 //! - [`sources`]: the documents, by the short names that rows cite.
 //!
 //! Nothing here is repeated elsewhere: checks, plans and error messages ask these tables.
 
+pub mod certificates;
 pub mod errors;
+pub mod limits;
 pub mod policy;
+pub mod rbac;
 pub mod sources;
+pub mod states;
 pub mod version;
 
 use std::fmt;

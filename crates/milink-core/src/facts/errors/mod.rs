@@ -3,9 +3,9 @@
 //! SQL Server and the managed instance name errors by numbers, Azure Resource Manager by codes. Where both name the same thing, the code
 //! points to the number, so that it is explained once. The texts are for somebody who is woken by the error.
 //!
-//! - [`link`](self): numbers of the managed instance about links; [`group`](self): numbers of (distributed) availability groups;
-//!   [`engine`](self): other numbers that are met on the way;
-//! - [`provider`](self): codes of the SQL resource provider; [`azure`](self): codes of Azure Resource Manager around it;
+//! - `link`: numbers of the managed instance about links; `group`: numbers of (distributed) availability groups;
+//!   `engine`: other numbers that are met on the way;
+//! - `provider`: codes of the SQL resource provider; `azure`: codes of Azure Resource Manager around it;
 //! - [`SYMPTOMS`]: what has no number.
 
 mod azure;
