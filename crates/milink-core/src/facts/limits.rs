@@ -211,14 +211,14 @@ pub const LIMITS: &[Limit] = &[
         "Name of a managed instance",
         Value::Between(1, INSTANCE_NAME_CHARS as u64),
         "characters",
-        "lowercase letters, digits and inner single hyphens: ^[a-z0-9]+(?:-[a-z0-9]+)*$",
+        "lowercase letters, digits and inner single hyphens: `^[a-z0-9]+(?:-[a-z0-9]+)*$`",
         "REST, managed instances",
     ),
     limit(
         "Name of a link",
         Value::Between(1, NAME_CHARS as u64),
         "characters",
-        "newer REST versions: ^[#a-zA-Z_][\\w@#$]*$; multiple-database links: lowercase letters, digits and inner hyphens",
+        "newer REST versions: `^[#a-zA-Z_][\\w@#$]*$`; multiple-database links: lowercase letters, digits and inner hyphens",
         "REST, links; Extend AG, multiple databases",
     ),
 ];

@@ -6,11 +6,14 @@
 //! - [`states`]: the words in which states are told;
 //! - [`sources`]: the documents, by the short names that rows cite.
 //!
+//! [`markdown()`] writes them all down as `docs/facts.md`.
+//!
 //! Nothing here is repeated elsewhere: checks, plans and error messages ask these tables.
 
 pub mod certificates;
 pub mod errors;
 pub mod limits;
+mod markdown;
 pub mod policy;
 pub mod rbac;
 pub mod sources;
@@ -20,6 +23,8 @@ pub mod version;
 use std::fmt;
 
 use serde::Serialize;
+
+pub use markdown::markdown;
 
 /// What a table answers to a question such as "can this build have a link?".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
