@@ -71,8 +71,10 @@ fn versions() -> String {
     ];
     format!(
         "## Versions\n\n{}\n\
-         SQL Server 2014 and earlier have no link. Editions: {}; for several databases in one link: {}. On SQL Server 2016 and\n\
-         2017 a higher build alone does not prove the Connect pack: it is there if {}.\n",
+         SQL Server 2014 and earlier have no link.\n\n\
+         Editions: {}; for several databases in one link: {}.\n\n\
+         On SQL Server 2016 and 2017 a higher build alone does not prove the Connect pack: it is there if\n\
+         {}.\n",
         table(&head, RELEASES.iter().map(row)),
         list(EDITIONS),
         list(MULTI_DATABASE_EDITIONS),

@@ -5,7 +5,7 @@ use serde::Serialize;
 /// A public document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Document {
-    /// By this name rows cite it, followed by a comma and the part of it.
+    /// By this name rows cite it, followed by a comma and the part of it: by what it is about, since headings change from copy to copy.
     pub short: &'static str,
     /// Its name on the web, or what it is.
     pub title: &'static str,

@@ -256,7 +256,7 @@ impl NumberFact {
 }
 
 impl CodeFact {
-    const fn family(mut self) -> CodeFact {
+    const fn of_family(mut self) -> CodeFact {
         self.family = true;
         self
     }

@@ -12,7 +12,7 @@ const FAILOVER: &str = "REST, errors of failover and set role";
 /// Sorted by code, without case.
 pub(super) const FACTS: &[CodeFact] = &[
     code("CloudLifterChimera", None, Create, Failure)
-        .family()
+        .of_family()
         .says("Azure's internal name of links precedes a code that these tables do not have")
         .because("the rest of the code, and the message, say what it is about")
         .mend("read the message; look at the link's mostRecentLinkError, whose number may be known")
@@ -43,7 +43,7 @@ pub(super) const FACTS: &[CodeFact] = &[
     same("DistributedAvailabilityGroupDbCannotBeEncryptedWhenPrimaryInMiLink", Some(409), 41980),
     same("DistributedAvailabilityGroupDbEncryptedWithSmk", Some(409), 41979),
     code("DistributedAvailabilityGroupFailover", None, Failover, Failure)
-        .family()
+        .of_family()
         .says("the failover is refused")
         .because("the rest of the code names the condition that does not hold")
         .mend("observe both sides; mend what the message names; ask again")
@@ -69,7 +69,7 @@ pub(super) const FACTS: &[CodeFact] = &[
     same("DistributedAvailabilityGroupMiPrimaryWithGeodr", Some(409), 41982),
     same("DistributedAvailabilityGroupProtectorCannotBeUpdtedToSmk", Some(409), 41981),
     code("DistributedAvailabilityGroupSetRole", None, Failover, Failure)
-        .family()
+        .of_family()
         .says("the role change is refused")
         .because("the rest of the code names the condition that does not hold")
         .mend("observe the roles of both sides; mend what the message names; ask again")
@@ -90,7 +90,7 @@ pub(super) const FACTS: &[CodeFact] = &[
         .run("ALTER AVAILABILITY GROUP [<link>] FAILOVER  -- on SQL Server")
         .per("REST, failover; Recorded, refused requests"),
     code("InvalidDistributedAvailabilityGroupsCreateOrUpdateRequest", Some(400), Create, Failure)
-        .family()
+        .of_family()
         .says("the request for the link is refused")
         .because("a property of its body is empty or not valid; the rest of the code names it, where there is a rest")
         .mend("correct that property")
@@ -123,7 +123,7 @@ pub(super) const FACTS: &[CodeFact] = &[
         .mend("ask for seedingMode Automatic")
         .per(LINK),
     code("InvalidMultiDbDistributedAvailabilityGroup", Some(400), Create, Failure)
-        .family()
+        .of_family()
         .says("the request for a multiple-database link is refused")
         .because("the rest of the code names what is not valid")
         .mend("correct it")
@@ -139,7 +139,7 @@ pub(super) const FACTS: &[CodeFact] = &[
         .mend("choose such a name; the distributed group on SQL Server must have the same")
         .per(BODY),
     code("InvalidStorageSizeValue", Some(405), Any, Failure)
-        .family()
+        .of_family()
         .says("a change of the managed instance's size is refused")
         .because("the storage size does not fit its tier and its vCores")
         .mend("choose a size that the tier offers")
@@ -157,7 +157,7 @@ pub(super) const FACTS: &[CodeFact] = &[
         .run("az sql mi op list --resource-group <rg> --managed-instance <mi>")
         .per(INSTANCE),
     code("ManagedInstanceLink", None, Any, Failure)
-        .family()
+        .of_family()
         .says("the link has a fault that these tables do not have by name")
         .because("the rest of the code, and the message, say what it is about")
         .mend("read the message; look at the link's mostRecentLinkError, whose number may be known")
@@ -185,7 +185,7 @@ pub(super) const FACTS: &[CodeFact] = &[
         .run("az sql mi link show --resource-group <rg> --instance-name <mi> --name <link> --query databases[].replicaState")
         .per(LINK),
     code("ManagedInstanceLinkSourceDbHas", None, Create, Failure)
-        .family()
+        .of_family()
         .says("the database has something that a managed instance cannot take")
         .because("the rest of the code names it")
         .mend("remove it from the database, then create the link again")
