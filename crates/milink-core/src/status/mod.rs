@@ -187,6 +187,12 @@ pub fn names(seen: &Observation) -> Vec<String> {
     names.into_values().collect()
 }
 
+/// Who did not answer, and why.
+pub fn silent(seen: &Observation) -> Vec<String> {
+    let sides = Side::BOTH.into_iter().filter_map(|side| Some(format!("{side}: {}", seen.side(side).get().err()?)));
+    sides.chain(seen.azure.get().err().map(|why| format!("Azure: {why}"))).collect()
+}
+
 /// One link. If nobody knows of it, that is what is shown.
 pub fn link(name: &str, seen: &Observation) -> LinkStatus {
     let halves = Side::BOTH.map(|side| seen.distributed(side, name));
