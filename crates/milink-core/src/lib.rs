@@ -12,6 +12,7 @@
 //! - [`observe`]: what both sides report, with the moment of each look;
 //! - [`facts`]: versions, limits, errors, states, rights, as tables with their sources;
 //! - [`finding`]: what a check found, and how it is mended;
+//! - [`run`]: the machine that runs a plan, events in and effects out;
 //! - [`fleet`]: in which order many links are worked on; [`receipt`]: proof that both sides hold the same;
 //! - [`action`]: statements and calls as data; [`plan`]: steps with their conditions.
 
@@ -25,5 +26,6 @@ pub mod names;
 pub mod observe;
 pub mod plan;
 pub mod receipt;
+pub mod run;
 pub mod spec;
 pub mod status;

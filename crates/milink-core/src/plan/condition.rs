@@ -211,7 +211,7 @@ impl Truth {
     }
 
     /// Both, as far as can be told: what does not hold counts more than what is unknown.
-    fn and(self, other: Truth) -> Truth {
+    pub(crate) fn and(self, other: Truth) -> Truth {
         match (self, other) {
             (Truth::Holds, other) => other,
             (not @ Truth::Not { .. }, _) => not,

@@ -5,7 +5,7 @@
 
 mod condition;
 
-pub(crate) use condition::hardened;
+pub(crate) use condition::hardened as hardened_lsn;
 pub use condition::{Condition, Truth};
 
 use serde::{Deserialize, Serialize};

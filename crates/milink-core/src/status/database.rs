@@ -9,7 +9,7 @@ use crate::lsn::Lsn;
 use crate::moment::Moment;
 use crate::names::Side;
 use crate::observe::{Group, Health, Observation, Seeding, SyncState, same_name};
-use crate::plan::hardened;
+use crate::plan::hardened_lsn;
 
 /// A database of a link.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,7 +111,7 @@ fn database(
     let own = from_secondary.and_then(|g| g.local_database(name));
     let others = from_primary.and_then(|g| g.remote_database(name));
     let source = from_primary.and_then(|g| g.local_database(name));
-    let hardened = Side::BOTH.map(|side| hardened(seen, side, link, name).ok());
+    let hardened = Side::BOTH.map(|side| hardened_lsn(seen, side, link, name).ok());
     let [sql_server_hardened, managed_hardened] = hardened;
     let behind = side.and_then(|side| {
         let (ahead, after) = match side {

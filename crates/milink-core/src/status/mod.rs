@@ -189,7 +189,8 @@ pub fn names(seen: &Observation) -> Vec<String> {
 
 /// Who did not answer, and why.
 pub fn silent(seen: &Observation) -> Vec<String> {
-    let sides = Side::BOTH.into_iter().filter_map(|side| Some(format!("{side}: {}", seen.side(side).get().err()?)));
+    let sides =
+        Side::BOTH.into_iter().filter_map(|side| Some(format!("{side}: {}", seen.side(side).get().err()?)));
     sides.chain(seen.azure.get().err().map(|why| format!("Azure: {why}"))).collect()
 }
 

@@ -1,0 +1,166 @@
+//! What the machine works on: a step, or the taking back of one.
+
+use super::{Last, Past};
+use crate::action::{Action, ArmCall, FailoverType, Statement};
+use crate::names::{Role, Side};
+use crate::observe::Observation;
+use crate::plan::{Condition, Phase, Plan, Repeat, Truth, Undo, Verb};
+
+/// How long something that must hold before an action may fail to, in milliseconds, before the plan stops: one look at two sides is not
+/// one moment, and what an action has changed is not seen everywhere at once.
+pub(super) const PATIENCE_MS: u64 = 15_000;
+
+/// How often an action is given at most.
+pub(super) const GIVEN_MAX: u32 = 5;
+
+/// A step, or the taking back of one, as the machine sees it.
+pub(super) struct Task<'a> {
+    pub(super) action: Option<&'a Action>,
+    pub(super) requires: &'a Condition,
+    pub(super) proved_by: &'a Condition,
+    pub(super) stable_ms: u64,
+    pub(super) timeout_ms: u64,
+    pub(super) repeat: Repeat,
+    pub(super) phase: Phase,
+}
+
+impl Task<'_> {
+    /// A step of a plan.
+    pub(super) fn of(plan: &Plan, step: usize) -> Option<Task<'_>> {
+        plan.steps.get(step).map(|s| Task {
+            action: s.action.as_ref(),
+            requires: &s.requires,
+            proved_by: &s.proved_by,
+            stable_ms: s.stable_ms,
+            timeout_ms: s.timeout_ms,
+            repeat: s.repeat,
+            phase: s.phase,
+        })
+    }
+
+    /// The taking back of a step, if there is an action for it. Such actions set a state and do not add to it, so that they may be given
+    /// again; and what promotes is guarded besides (see [`guard`]).
+    pub(super) fn back(plan: &Plan, step: usize) -> Option<Task<'_>> {
+        let step = plan.steps.get(step)?;
+        match &step.undo {
+            Undo::By { action, proved_by } => Some(Task {
+                action: Some(action),
+                requires: &Condition::Always,
+                proved_by,
+                stable_ms: 0,
+                timeout_ms: step.timeout_ms,
+                repeat: Repeat::Safe,
+                phase: step.phase,
+            }),
+            Undo::Nothing | Undo::Impossible { .. } => None,
+        }
+    }
+
+    /// Whether the proof holds. A certain success of the action counts where nothing else shows it.
+    pub(super) fn proof(&self, past: &Past, seen: &Observation) -> Truth {
+        proof(self.proved_by, past.last == Last::Done, seen)
+    }
+
+    /// Whether the proof hangs on the answer alone.
+    pub(super) fn hangs_on_the_answer(&self) -> bool {
+        asks_for_the_answer(self.proved_by)
+    }
+
+    /// When to look next, in milliseconds: soon where an outage is being waited out, seldom where hours pass.
+    pub(super) fn look_after_ms(&self) -> u64 {
+        match self.phase {
+            Phase::Drain | Phase::Demote | Phase::Promote => 50,
+            Phase::Verify => 200,
+            Phase::Trust | Phase::Backup | Phase::Groups | Phase::Link | Phase::Cleanup => 500,
+            Phase::Seeding => 1_000,
+        }
+    }
+}
+
+fn proof(condition: &Condition, confirmed: bool, seen: &Observation) -> Truth {
+    match condition {
+        Condition::Confirmed if confirmed => Truth::Holds,
+        Condition::All { of } => of.iter().map(|c| proof(c, confirmed, seen)).fold(Truth::Holds, Truth::and),
+        other => other.judge(seen),
+    }
+}
+
+fn asks_for_the_answer(condition: &Condition) -> bool {
+    match condition {
+        Condition::Confirmed => true,
+        Condition::All { of } => of.iter().any(asks_for_the_answer),
+        _ => false,
+    }
+}
+
+/// The side that an action makes primary while the other one may stay primary: what two primaries come of.
+fn promotes(action: &Action) -> Option<(Side, &str)> {
+    match action {
+        Action::Sql { side, statement: Statement::ForceFailover { name } } => Some((*side, name)),
+        Action::Arm {
+            call:
+                ArmCall::SetRole { name, role: Role::Primary, .. }
+                | ArmCall::Failover { name, kind: FailoverType::ForcedAllowDataLoss },
+        } => Some((Side::Managed, name)),
+        Action::Sql { .. } | Action::Arm { .. } => None,
+    }
+}
+
+/// What must hold before an action whatever the plan says: nobody is promoted while the other side is primary, or may be. Only a forced
+/// failover does that, which somebody has confirmed.
+pub(super) fn guard(verb: Verb, action: &Action, seen: &Observation) -> Truth {
+    let Some((side, link)) = promotes(action) else { return Truth::Holds };
+    if verb == Verb::ForcedFailover {
+        return Truth::Holds;
+    }
+    let other = side.other();
+    let role = match (seen.role(other, link), other) {
+        (Ok(role), _) => Ok(role),
+        // Its own role is what Azure knows best of a managed instance.
+        (Err(_), Side::Managed) => seen.azure_link(link).map(|l| l.and_then(|l| l.instance_role)),
+        (Err(why), Side::SqlServer) => Err(why),
+    };
+    match role {
+        Ok(Some(Role::Secondary)) => Truth::Holds,
+        Ok(Some(role)) => {
+            Truth::Not { seen: format!("{other} is {role}, and {side} would be a second primary") }
+        }
+        Ok(None) => Truth::Unknown { why: format!("{other} does not say its role in {link}") },
+        Err(why) => Truth::Unknown {
+            why: format!("{other} does not answer ({why}): nobody knows whether it is primary"),
+        },
+    }
+}
+
+/// Whether a refusal passes by itself, so that the action is given again after a while: the same request was not carried out, and nothing
+/// is wrong with it.
+pub fn is_transient(code: &str) -> bool {
+    const CODES: [&str; 22] = [
+        // SQL Server: lock request time-out, deadlock, the connection to the primary is not active, a role change is under way, and the
+        // two that a managed instance itself retries while it becomes primary.
+        "1222",
+        "1205",
+        "35250",
+        "41968",
+        "41954",
+        "41961",
+        "41964",
+        // Azure: busy, and too many requests.
+        "ConflictingServerOperation",
+        "ConflictingSubscriptionOperation",
+        "ConflictingDatabaseOperation",
+        "ManagedInstanceIsBusy",
+        "ManagedInstanceOperationInProgress",
+        "ManagedInstanceStarting",
+        "OperationCanNotStartDueToMiLink",
+        "DistributedAvailabilityGroupSetRoleChangeRoleAlreadyInProgress",
+        "SubscriptionTooManyRequests",
+        "SubscriptionTooManyCreateUpdateRequests",
+        "TooManyRequests",
+        "GatewayInternalServerError",
+        "RequestTimeout",
+        "OperationTimedOut",
+        "ServerBusy",
+    ];
+    CODES.iter().any(|known| known.eq_ignore_ascii_case(code))
+}
