@@ -128,6 +128,15 @@ pub enum Condition {
         /// The mode.
         mode: CommitMode,
     },
+    /// A side's half has that commit mode: SQL Server by its own views, the managed instance by Azure's word.
+    CommitModeOn {
+        /// The link.
+        name: String,
+        /// Which side.
+        side: Side,
+        /// The mode.
+        mode: CommitMode,
+    },
     /// The primary shows the copies as SYNCHRONIZED.
     Synchronized {
         /// The link.
@@ -152,6 +161,15 @@ pub enum Condition {
         side: Side,
         /// The role.
         role: Role,
+    },
+    /// Data movement of a side's copy goes on.
+    NotSuspended {
+        /// The link.
+        name: String,
+        /// Where.
+        side: Side,
+        /// The database.
+        database: String,
     },
     /// A side has the database, and it is ONLINE.
     DatabaseOnline {
@@ -331,7 +349,11 @@ impl Condition {
             Condition::Connected { name, primary } => half(seen, *primary, name, connected),
             Condition::Following { name, databases, primary } => half(seen, *primary, name, connected)
                 .and(all(databases, |d| following(seen, name, d, *primary))),
-            Condition::CommitMode { name, mode } => commit_mode(seen, name, *mode),
+            Condition::CommitMode { name, mode } => Side::BOTH
+                .into_iter()
+                .map(|side| commit_mode(seen, name, side, *mode))
+                .fold(Truth::Holds, Truth::and),
+            Condition::CommitModeOn { name, side, mode } => commit_mode(seen, name, *side, *mode),
             Condition::Synchronized { name, databases, primary } => half(seen, *primary, name, |g| {
                 all(databases, |d| match g.remote_database(d).map(|r| (r.state, r.health)) {
                     Some((Some(SyncState::Synchronized), Some(Health::Healthy))) => Truth::Holds,
@@ -351,8 +373,15 @@ impl Condition {
                     (Err(why), _) | (_, Err(why)) => Truth::Unknown { why },
                 }
             }),
-            Condition::Role { name, side, role } => half(seen, *side, name, |g| {
-                holds_if(g.role == Some(*role), || format!("{side} is {} in {name}", shown(g.role.as_ref())))
+            Condition::Role { name, side, role: wanted } => role(seen, name, *side, *wanted),
+            Condition::NotSuspended { name, side, database } => half(seen, *side, name, |g| {
+                match g.local_database(database).map(|d| d.suspended.as_deref()) {
+                    Some(None) => Truth::Holds,
+                    Some(Some(why)) => {
+                        Truth::Not { seen: format!("{database} on {side} is suspended: {why}") }
+                    }
+                    None => unknown("the side shows no copy of the database"),
+                }
             }),
             Condition::DatabaseOnline { side, database } => on_database(seen, *side, database, |d| {
                 holds_if(d.state == "ONLINE", || format!("{database} is {} on {side}", d.state))
@@ -561,17 +590,34 @@ fn following(seen: &Observation, link: &str, database: &str, primary: Side) -> T
     })
 }
 
-fn commit_mode(seen: &Observation, link: &str, mode: CommitMode) -> Truth {
-    let sql =
-        half(seen, Side::SqlServer, link, |g| match g.replicas.iter().find(|r| r.commit_mode != mode) {
-            Some(other) => Truth::Not {
-                seen: format!("SQL Server shows {} as {}", other.name, other.commit_mode.tsql()),
-            },
-            None => Truth::Holds,
-        });
-    sql.and(azure_link(seen, link, |l| match l.map(|l| l.commit_mode) {
-        Some(Some(now)) => holds_if(now == mode, || format!("Azure's replicationMode is {}", now.rest())),
-        Some(None) => unknown("Azure does not say replicationMode"),
-        None => Truth::Not { seen: format!("Azure has no link {link}") },
-    }))
+fn commit_mode(seen: &Observation, link: &str, side: Side, mode: CommitMode) -> Truth {
+    match side {
+        Side::SqlServer => {
+            half(seen, Side::SqlServer, link, |g| match g.replicas.iter().find(|r| r.commit_mode != mode) {
+                Some(other) => Truth::Not {
+                    seen: format!("SQL Server shows {} as {}", other.name, other.commit_mode.tsql()),
+                },
+                None => Truth::Holds,
+            })
+        }
+        Side::Managed => azure_link(seen, link, |l| match l.map(|l| l.commit_mode) {
+            Some(Some(now)) => holds_if(now == mode, || format!("Azure's replicationMode is {}", now.rest())),
+            Some(None) => unknown("Azure does not say replicationMode"),
+            None => Truth::Not { seen: format!("Azure has no link {link}") },
+        }),
+    }
+}
+
+/// The role that a side says it has. Where a managed instance does not answer over TDS, Azure speaks for it: its own role is what Azure
+/// knows of a link for certain.
+fn role(seen: &Observation, link: &str, side: Side, wanted: Role) -> Truth {
+    let azure = || seen.azure_link(link).ok().flatten().and_then(|l| l.instance_role);
+    match (seen.side(side).get(), side) {
+        (Err(_), Side::Managed) if azure().is_some() => holds_if(azure() == Some(wanted), || {
+            format!("{side} is {} in {link}, as Azure says", shown(azure().as_ref()))
+        }),
+        _ => half(seen, side, link, |g| {
+            holds_if(g.role == Some(wanted), || format!("{side} is {} in {link}", shown(g.role.as_ref())))
+        }),
+    }
 }

@@ -4,9 +4,14 @@
 //! and it is shown, rendered and kept in the journal as it is.
 
 mod condition;
+pub mod failover;
+pub mod forced;
+mod refusal;
+pub mod repair;
 
 pub(crate) use condition::hardened as hardened_lsn;
 pub use condition::{Condition, Truth};
+pub use refusal::PlanError;
 
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::{Role, Side};
+use crate::names::Side;
 use crate::observe::{Group, Observation};
 use crate::plan::{Condition, hardened_lsn};
 use crate::spec::Link;
@@ -81,15 +81,5 @@ pub fn evidence(condition: &Condition, seen: &Observation) -> String {
         Condition::Role { name, side, role } => format!("{side} is {role} in {name}"),
         Condition::CommitMode { mode, .. } => format!("both halves have {}", mode.tsql()),
         _ => String::new(),
-    }
-}
-
-/// The side that is primary by its own word, if exactly one is for certain.
-pub(crate) fn sole_primary(link: &str, seen: &Observation) -> Option<Side> {
-    let roles = Side::BOTH.map(|side| seen.role(side, link).ok().flatten());
-    match roles {
-        [Some(Role::Primary), Some(Role::Secondary | Role::Resolving)] => Some(Side::SqlServer),
-        [Some(Role::Secondary | Role::Resolving), Some(Role::Primary)] => Some(Side::Managed),
-        _ => None,
     }
 }
