@@ -13,10 +13,12 @@
 //! - [`facts`]: versions, limits, errors, states, rights, as tables with their sources;
 //! - [`finding`]: what a check found, and how it is mended;
 //! - [`run`]: the machine that runs a plan, events in and effects out;
+//! - [`status`], [`doctor`]: how a link is, what is wrong with it, and what comes next;
 //! - [`fleet`]: in which order many links are worked on; [`receipt`]: proof that both sides hold the same;
 //! - [`action`]: statements and calls as data; [`plan`]: steps with their conditions.
 
 pub mod action;
+pub mod doctor;
 pub mod facts;
 pub mod finding;
 pub mod fleet;

@@ -1,0 +1,305 @@
+//! What is wrong with a link, what is at risk, and the one command that comes next.
+//!
+//! Total over every state that can be seen, and over those that cannot: with one side dead or Azure unreachable the answer says what is
+//! known and what is not. How a link is comes from [`crate::status`]; what to do about it is decided here.
+
+use serde::Serialize;
+
+use crate::facts::errors;
+use crate::names::{Role, Side};
+use crate::observe::Observation;
+use crate::run::{Next, RunSummary};
+use crate::status::{self, DatabaseStatus, LinkState, LinkStatus, Primary, SeedingStatus};
+
+/// Fewer days than this, and a certificate is a cause.
+const CERTIFICATE_DAYS_FEW: i64 = 14;
+
+/// What is wrong with a link.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Diagnosis {
+    /// The link.
+    pub link: String,
+    /// One sentence: who is primary, and whether data is safe.
+    pub headline: String,
+    /// How it is.
+    pub state: LinkState,
+    /// Who holds the copy that is written to.
+    pub primary: Primary,
+    /// For each database, what a loss of the primary would cost now.
+    pub at_risk: Vec<AtRisk>,
+    /// What was found, the gravest first.
+    pub causes: Vec<Cause>,
+    /// What cannot be seen, and why.
+    pub unknown: Vec<String>,
+    /// The one command that comes next.
+    pub next: Next,
+}
+
+/// What a loss of the primary would cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AtRisk {
+    /// The database.
+    pub database: String,
+    /// By how much the secondary's hardened LSN is behind; `None` if that cannot be seen.
+    pub lsn_behind: Option<String>,
+    /// How much of the latest work that is, in seconds; `None` if that cannot be seen.
+    pub seconds: Option<u64>,
+    /// In words.
+    pub said: String,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cause {
+    /// What was found.
+    pub what: String,
+    /// The number of the error that says so.
+    pub number: Option<u32>,
+    /// Where it comes from.
+    pub cause: Option<String>,
+    /// How it is mended.
+    pub fix: Option<String>,
+}
+
+impl Cause {
+    fn plain(what: impl Into<String>, fix: &str) -> Cause {
+        Cause { what: what.into(), number: None, cause: None, fix: Some(fix.to_owned()) }
+    }
+
+    fn error(what: String, number: Option<u32>) -> Cause {
+        let told = number.and_then(errors::lookup).map(|f| &f.explanation);
+        Cause { what, number, cause: told.map(|t| t.cause.to_owned()), fix: told.map(|t| t.fix.to_owned()) }
+    }
+}
+
+/// Looks at a link. `run` is what the journal has of its newest run.
+pub fn diagnose(name: &str, seen: &Observation, run: Option<&RunSummary>) -> Diagnosis {
+    let link = status::link(name, seen);
+    let known = status::names(seen).iter().any(|n| crate::observe::same_name(n, name));
+    let causes = causes(&link, seen);
+    Diagnosis {
+        link: name.to_owned(),
+        headline: headline(&link, known),
+        state: link.state,
+        primary: link.primary,
+        at_risk: link.databases.iter().map(|d| at_risk(&link, d)).collect(),
+        unknown: status::silent(seen),
+        next: next(&link, seen, known, &causes, run),
+        causes,
+    }
+}
+
+fn headline(link: &LinkStatus, known: bool) -> String {
+    let name = &link.name;
+    let safe = |side: Side| {
+        let behind = link.databases.iter().any(|d| d.lsn_behind.as_deref() != Some("0"));
+        let copy = if behind { "the copy is behind" } else { "the copy has everything" };
+        format!("{side} is primary in {name}, {copy}")
+    };
+    match (link.state, link.primary.side()) {
+        (LinkState::TwoPrimaries, _) => {
+            format!(
+                "BOTH sides of {name} are primary: two histories are written, and every commit adds to what one of them will lose"
+            )
+        }
+        (LinkState::NoPrimary, _) => {
+            format!("nobody is primary in {name}: nothing can be written until a role change is finished")
+        }
+        (LinkState::Healthy, Some(side)) => safe(side),
+        (LinkState::Seeding, _) => {
+            format!("the first copy of {name} is being made: until it is, there is one copy only")
+        }
+        (LinkState::HalfMade, _) if !known => format!("nobody knows a link {name}"),
+        (LinkState::HalfMade, _) => format!("only one half of {name} is there: nothing is copied"),
+        (LinkState::Broken, Some(side)) => {
+            format!("{side} is primary in {name}, and nothing arrives at the other side")
+        }
+        (LinkState::Broken, None) => format!("nothing is copied by {name}"),
+        (LinkState::Degraded, Some(side)) => format!("{}, but not as it should be", safe(side)),
+        (LinkState::Degraded | LinkState::Healthy, None) => format!("{name} works, but not as it should"),
+        (LinkState::Unknown, _) => {
+            let word = |role: Option<Role>| role.map_or_else(|| "unknown".to_owned(), |r| r.to_string());
+            format!(
+                "who is primary in {name} cannot be told for certain: SQL Server is {}, the managed instance {}",
+                word(link.sql_server.role),
+                word(link.managed.role)
+            )
+        }
+    }
+}
+
+fn at_risk(link: &LinkStatus, d: &DatabaseStatus) -> AtRisk {
+    let said = match (d.lsn_behind.as_deref(), d.data_loss_seconds) {
+        (Some("0"), _) => "nothing: both sides have hardened the same log".to_owned(),
+        (_, Some(seconds)) => format!("about {seconds} s of the latest commits"),
+        (Some(_), None) => "something: the copy is behind, by how many seconds cannot be seen".to_owned(),
+        (None, None) if link.primary == Primary::Both => "what one of the two has alone".to_owned(),
+        (None, None) => "unknown: one side does not say what it has".to_owned(),
+    };
+    AtRisk { database: d.name.clone(), lsn_behind: d.lsn_behind.clone(), seconds: d.data_loss_seconds, said }
+}
+
+fn causes(link: &LinkStatus, seen: &Observation) -> Vec<Cause> {
+    let mut out = Vec::new();
+    if link.state == LinkState::TwoPrimaries {
+        out.push(Cause::plain(
+            "a failover was forced while the other side lived, or came back",
+            "stop the writes on the side that shall give way, then repair",
+        ));
+    }
+    for certificate in &link.certificates {
+        match certificate.days_left {
+            Some(days) if days < 0 => out.push(Cause::plain(
+                format!("certificate {} of the {} has expired", certificate.name, certificate.side),
+                "make a new one, upload it, and let the endpoint show it: `milink check` has the statements",
+            )),
+            Some(days) if days < CERTIFICATE_DAYS_FEW => out.push(Cause::plain(
+                format!(
+                    "certificate {} of the {} expires in {days} days",
+                    certificate.name, certificate.side
+                ),
+                "replace it before: the link stops when it expires",
+            )),
+            _ => {}
+        }
+    }
+    for d in &link.databases {
+        if let Some(why) = &d.suspended {
+            out.push(Cause::plain(
+                format!("data movement of {} is suspended: {why}", d.name),
+                "ALTER DATABASE ... SET HADR RESUME on the side that is suspended, once it is known why",
+            ));
+        }
+        if let Some(seeding) = d.seeding.as_ref().filter(|s| !SeedingStatus::is_under_way(s)) {
+            let why = seeding.failure.as_deref().unwrap_or("no reason is given");
+            out.push(Cause::error(format!("the first copy of {} failed: {why}", d.name), number_in(why)));
+        }
+    }
+    if let Some(error) = &link.last_error {
+        out.push(Cause::error(format!("{} reports: {}", error.from, error.text), error.number));
+    }
+    for (side, instance) in Side::BOTH.map(|s| (s, seen.side(s).known())) {
+        let stopped = instance.and_then(|i| i.endpoint.as_ref()).filter(|e| e.state != "STARTED");
+        if let Some(endpoint) = stopped {
+            out.push(Cause::plain(
+                format!("endpoint {} of the {side} is {}", endpoint.name, endpoint.state),
+                "ALTER ENDPOINT ... STATE = STARTED",
+            ));
+        }
+    }
+    out
+}
+
+/// A number such as `Msg 1412` or `error 1412` in a text.
+fn number_in(text: &str) -> Option<u32> {
+    text.split(|c: char| !c.is_ascii_digit())
+        .filter_map(|n| n.parse().ok())
+        .find(|n| errors::lookup(*n).is_some())
+}
+
+/// The one command. What the journal has under way comes first: whatever it was, it is the owner of this state.
+fn next(
+    link: &LinkStatus,
+    seen: &Observation,
+    known: bool,
+    causes: &[Cause],
+    run: Option<&RunSummary>,
+) -> Next {
+    let name = &link.name;
+    if let Some(run) = run.filter(|r| r.is_open()) {
+        let step = run.step.as_deref().unwrap_or("the last look");
+        return Next::new(
+            format!("milink resume {name}"),
+            format!(
+                "a run stopped at {step}, after {} of {} steps: this looks again and goes on",
+                run.done, run.of
+            ),
+        );
+    }
+    match link.state {
+        LinkState::TwoPrimaries => Next::new(
+            format!("milink repair {name} --winner {}", newest(link)),
+            "it stays primary, the other side is saved, and follows it; say --winner otherwise if you know better",
+        ),
+        LinkState::NoPrimary => Next::new(
+            format!("milink failover {name} --to {} --forced --allow-data-loss", newest(link)),
+            "it has hardened the most; nothing is lost if both sides have hardened the same",
+        ),
+        LinkState::Unknown => unknown(link, seen, known),
+        LinkState::HalfMade if !known => Next::new(
+            format!("milink create --name {name} --database DATABASE"),
+            "there is no such link; `milink list` shows those that there are",
+        ),
+        LinkState::HalfMade => Next::new(
+            format!("milink purge {name}"),
+            "it removes the half that is left, so that the link can be made again",
+        ),
+        LinkState::Seeding => Next::new(
+            format!("milink status {name} -w"),
+            "it goes on by itself; take no log backup meanwhile",
+        ),
+        LinkState::Broken | LinkState::Degraded if !causes.is_empty() => Next::new(
+            format!("milink check {name}"),
+            "it names what is in the way, with the statements that mend it",
+        ),
+        LinkState::Broken | LinkState::Degraded => Next::new(
+            format!("milink status {name} -w"),
+            "nothing is reported: see whether it recovers by itself",
+        ),
+        LinkState::Healthy => Next::new(format!("milink status {name}"), "nothing has to be done"),
+    }
+}
+
+fn unknown(link: &LinkStatus, seen: &Observation, known: bool) -> Next {
+    let name = &link.name;
+    let silent = Side::BOTH.into_iter().find(|s| seen.side(*s).known().is_none());
+    let alive = silent.map(Side::other).filter(|s| seen.side(*s).known().is_some());
+    match (silent, alive) {
+        (Some(silent), Some(alive)) if known => {
+            let role = seen.role(alive, name).ok().flatten();
+            if role == Some(Role::Secondary) {
+                let to = word(alive);
+                Next::new(
+                    format!("milink failover {name} --to {to} --forced --allow-data-loss"),
+                    format!(
+                        "only if the {silent} is lost for good: it may still be primary, and what it has alone is lost"
+                    ),
+                )
+            } else {
+                Next::new(
+                    format!("milink status {name} -w"),
+                    format!(
+                        "the {alive} is primary and goes on; bring the {silent} back, and the link goes on by itself"
+                    ),
+                )
+            }
+        }
+        (Some(_), _) => Next::new(
+            format!("milink check {name}"),
+            "it says which connection is missing, and how to give it",
+        ),
+        (None, _) => {
+            Next::new(format!("milink status {name} -w"), "the two sides do not agree yet: look again")
+        }
+    }
+}
+
+/// The side that has hardened the most, as far as can be seen; the managed instance if nothing can.
+fn newest(link: &LinkStatus) -> &'static str {
+    let ahead = link.databases.iter().any(|d| match (d.sql_server_hardened, d.managed_hardened) {
+        (Some(sql), Some(managed)) => sql > managed,
+        (Some(_), None) => true,
+        (None, _) => false,
+    });
+    word(if ahead { Side::SqlServer } else { Side::Managed })
+}
+
+fn word(side: Side) -> &'static str {
+    match side {
+        Side::SqlServer => "sql-server",
+        Side::Managed => "managed",
+    }
+}
