@@ -8,19 +8,34 @@
 //! What never happens here: a token goes to no host but the one of the cloud's endpoint, nothing is sent without TLS, a
 //! `failover` or a `setRole` is never sent twice, and no answer is read without a limit to its size.
 
+mod address;
+mod answer;
+mod client;
 mod cloud;
 mod error;
 pub mod ids;
 mod login;
 pub mod models;
 mod operation;
+mod reads;
+mod retry;
 mod secret;
+mod tokens;
+mod wire;
+mod writes;
 
+pub use client::{ArmClient, LinkView, Options};
 pub use cloud::Cloud;
 pub use error::{ArmError, RequestIds};
 pub use ids::{DatabaseId, InstanceId, LinkId, ResourceGroupId, Scope, SubscriptionId};
 pub use login::Login;
-pub use models::links::{FailoverType, Link, LinkBody, LinkPatch, RoleChangeType};
+pub use models::certificates::{EndpointCertificate, TrustCertificate};
+pub use models::failover_groups::InstanceFailoverGroup;
+pub use models::instances::{HybridUsage, ManagedDatabase, ManagedInstance};
+pub use models::links::{
+    FailoverType, Link, LinkBody, LinkDatabase, LinkMode, LinkPatch, LinkRole, RoleChangeType,
+};
+pub use models::operations::ManagementOperation;
 pub use models::permissions::{PermissionEntry, granted};
 pub use operation::{Accepted, OperationRef, Progress};
 pub use secret::Secret;
