@@ -15,7 +15,8 @@
 //! - [`run`]: the machine that runs a plan, events in and effects out;
 //! - [`status`], [`doctor`]: how a link is, what is wrong with it, and what comes next;
 //! - [`fleet`]: in which order many links are worked on; [`receipt`]: proof that both sides hold the same;
-//! - [`action`]: statements and calls as data; [`plan`]: steps with their conditions.
+//! - [`action`]: statements and calls as data; [`plan`]: steps with their conditions;
+//! - [`script`]: plans as T-SQL, REST, PowerShell, az and Bicep.
 
 pub mod action;
 pub mod doctor;
@@ -29,5 +30,6 @@ pub mod observe;
 pub mod plan;
 pub mod receipt;
 pub mod run;
+pub mod script;
 pub mod spec;
 pub mod status;

@@ -44,6 +44,11 @@ impl Moment {
         self.timestamp().strftime("%Y%m%d").to_string()
     }
 
+    /// `YYYYMMDD_HHMMSS`, for names of files.
+    pub fn file_stamp(self) -> String {
+        self.timestamp().strftime("%Y%m%d_%H%M%S").to_string()
+    }
+
     fn timestamp(self) -> Timestamp {
         Timestamp::from_millisecond(self.0).unwrap_or(Timestamp::UNIX_EPOCH)
     }

@@ -60,6 +60,11 @@ pub enum PublicKey {
     },
     /// The certificate of the managed instance's endpoint.
     ManagedEndpoint,
+    /// A root certificate that Azure uses, which comes with `milink` (see [`crate::facts::roots`]).
+    BundledRoot {
+        /// Its common name.
+        name: String,
+    },
 }
 
 impl PublicKey {
@@ -83,6 +88,11 @@ impl PublicKey {
                 found.map(|c| c.public.clone()).ok_or_else(|| {
                     "Azure does not give the certificate of the managed instance's endpoint".to_owned()
                 })
+            }
+            PublicKey::BundledRoot { name } => {
+                let root = crate::facts::roots::der(name);
+                root.map(|der| Hex::new(der.to_vec()))
+                    .ok_or_else(|| format!("no root certificate {name} comes with milink"))
             }
         }
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::PublicKey;
 use crate::moment::Moment;
 use crate::names::{CommitMode, SeedingMode};
+use crate::observe::RecoveryModel;
 
 /// A statement. All are run in `master`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,11 +75,18 @@ pub enum Statement {
         /// The database.
         database: String,
     },
+    /// `ALTER DATABASE ... SET RECOVERY`: puts back what a plan has changed.
+    SetRecovery {
+        /// The database.
+        database: String,
+        /// The model.
+        model: RecoveryModel,
+    },
     /// `BACKUP DATABASE ... WITH CHECKSUM`.
     BackupDatabase {
         /// The database.
         database: String,
-        /// The file, as the server sees it.
+        /// The file, as the server sees it; an address that begins with `https://` is a URL of a blob container.
         path: String,
         /// `COPY_ONLY`: outside of the chain of backups.
         copy_only: bool,
@@ -174,6 +182,11 @@ pub enum Statement {
     DropGroup {
         /// A group, distributed or not.
         name: String,
+    },
+    /// `DROP DATABASE`.
+    DropDatabase {
+        /// The database.
+        database: String,
     },
     /// `ALTER DATABASE ... SET HADR RESUME`.
     ResumeDatabase {

@@ -2,7 +2,8 @@
 //!
 //! - [`version`]: which builds of SQL Server can do what; [`policy`]: which way data can flow;
 //! - [`errors`]: what an error number or code means, and what to do about it;
-//! - [`limits`]: numbers and rules for names; [`certificates`]: Azure's roots; [`rbac`]: rights in Azure;
+//! - [`limits`]: numbers and rules for names; [`rbac`]: rights in Azure;
+//! - [`certificates`]: Azure's roots, and [`roots`]: those certificates themselves;
 //! - [`states`]: the words in which states are told;
 //! - [`sources`]: the documents, by the short names that rows cite.
 //!
@@ -16,6 +17,7 @@ pub mod limits;
 mod markdown;
 pub mod policy;
 pub mod rbac;
+pub mod roots;
 pub mod sources;
 pub mod states;
 pub mod version;

@@ -70,6 +70,17 @@ pub enum RecoveryModel {
     Simple,
 }
 
+impl RecoveryModel {
+    /// As T-SQL writes it.
+    pub fn tsql(self) -> &'static str {
+        match self {
+            RecoveryModel::Full => "FULL",
+            RecoveryModel::BulkLogged => "BULK_LOGGED",
+            RecoveryModel::Simple => "SIMPLE",
+        }
+    }
+}
+
 /// What a database keeps in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "camelCase")]

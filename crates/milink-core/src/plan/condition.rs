@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::sharing;
 use crate::action::HybridUsage;
 use crate::lsn::Lsn;
 use crate::names::{CommitMode, Role, Side};
@@ -17,6 +18,11 @@ pub enum Condition {
     Confirmed,
     /// All of these.
     All {
+        /// The conditions.
+        of: Vec<Condition>,
+    },
+    /// One of these at least.
+    Any {
         /// The conditions.
         of: Vec<Condition>,
     },
@@ -57,12 +63,24 @@ pub enum Condition {
         /// The certificate.
         certificate: String,
     },
+    /// SQL Server's endpoint shows that certificate, however else it is.
+    EndpointShows {
+        /// The certificate.
+        certificate: String,
+    },
     /// SQL Server has no endpoint.
     EndpointAbsent,
     /// The database's recovery model is FULL.
     RecoveryFull {
         /// The database.
         database: String,
+    },
+    /// The database has that recovery model, on SQL Server.
+    RecoveryModel {
+        /// The database.
+        database: String,
+        /// The model.
+        model: RecoveryModel,
     },
     /// The database's log chain has begun with a full backup.
     FullBackup {
@@ -83,6 +101,11 @@ pub enum Condition {
         /// The databases.
         databases: Vec<String>,
     },
+    /// The availability group is on SQL Server, whatever databases it has.
+    GroupExists {
+        /// The group.
+        name: String,
+    },
     /// The distributed availability group is on SQL Server and stands on these members.
     Distributed {
         /// The link.
@@ -94,6 +117,42 @@ pub enum Condition {
     GroupAbsent {
         /// The group.
         name: String,
+    },
+    /// The database is in that availability group, on SQL Server.
+    DatabaseInGroup {
+        /// The group.
+        group: String,
+        /// The database.
+        database: String,
+    },
+    /// The database is in no availability group, on SQL Server.
+    DatabaseInNoGroup {
+        /// The database.
+        database: String,
+    },
+    /// No distributed availability group on SQL Server stands on the availability group.
+    NothingOnGroup {
+        /// The group.
+        name: String,
+    },
+    /// Nothing but one link uses what links share: see [`Shared`].
+    UnusedByOthers {
+        /// The link that does not count.
+        link: String,
+        /// What is shared.
+        what: Shared,
+    },
+    /// SQL Server makes the first copy of another link's database.
+    OtherLinkSeeds {
+        /// The link that does not count.
+        link: String,
+    },
+    /// Nobody but the replication is connected to the database.
+    NobodyConnected {
+        /// Where.
+        side: Side,
+        /// The database.
+        database: String,
     },
     /// Azure describes the link.
     AzureLink {
@@ -204,6 +263,23 @@ pub enum Condition {
     },
 }
 
+/// What several links may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "shared")]
+pub enum Shared {
+    /// SQL Server's endpoint and the certificate that it shows: used by every availability group.
+    Endpoint,
+    /// The trust in a managed instance: used by every link with it.
+    Managed {
+        /// Its fully qualified domain name.
+        fqdn: String,
+    },
+    /// The trust in Azure's roots: used by every link with any managed instance.
+    Roots,
+    /// A certificate that Azure has of a partner.
+    TrustCertificate,
+}
+
 /// Whether a condition holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "truth")]
@@ -239,16 +315,33 @@ impl Truth {
     }
 }
 
-fn holds_if(good: bool, seen: impl FnOnce() -> String) -> Truth {
+/// One of two, as far as can be told.
+fn or(one: Truth, other: Truth) -> Truth {
+    match (one, other) {
+        (Truth::Holds, _) | (_, Truth::Holds) => Truth::Holds,
+        (Truth::Not { seen: one }, Truth::Not { seen: other }) => Truth::Not { seen: join(one, other) },
+        (unknown @ Truth::Unknown { .. }, _) | (_, unknown @ Truth::Unknown { .. }) => unknown,
+    }
+}
+
+fn join(one: String, other: String) -> String {
+    match (one.is_empty(), other.is_empty()) {
+        (true, _) => other,
+        (_, true) => one,
+        _ => format!("{one}, and {other}"),
+    }
+}
+
+pub(super) fn holds_if(good: bool, seen: impl FnOnce() -> String) -> Truth {
     if good { Truth::Holds } else { Truth::Not { seen: seen() } }
 }
 
-fn unknown(why: &str) -> Truth {
+pub(super) fn unknown(why: &str) -> Truth {
     Truth::Unknown { why: why.to_owned() }
 }
 
 /// What a side shows, or unknown if it does not answer.
-fn on(seen: &Observation, side: Side, look: impl FnOnce(&Instance) -> Truth) -> Truth {
+pub(super) fn on(seen: &Observation, side: Side, look: impl FnOnce(&Instance) -> Truth) -> Truth {
     match seen.side(side).get() {
         Ok(instance) => look(instance),
         Err(why) => Truth::Unknown { why: format!("{side} does not answer: {why}") },
@@ -274,6 +367,10 @@ impl Condition {
             Condition::Always => Truth::Holds,
             Condition::Confirmed => unknown("no view shows it"),
             Condition::All { of } => of.iter().map(|c| c.judge(seen)).fold(Truth::Holds, Truth::and),
+            Condition::Any { of } => {
+                let none = Truth::Not { seen: String::new() };
+                of.iter().map(|c| c.judge(seen)).fold(none, or)
+            }
             Condition::MasterKey => on(seen, Side::SqlServer, |i| match i.master_key {
                 Some(there) => holds_if(there, || "master has no master key".to_owned()),
                 None => unknown("this login may not see whether master has a master key"),
@@ -296,13 +393,25 @@ impl Condition {
                 Err(why) => Truth::Unknown { why: format!("Azure does not answer: {why}") },
             },
             Condition::Endpoint { certificate } => on(seen, Side::SqlServer, |i| endpoint(i, certificate)),
+            Condition::EndpointShows { certificate } => on(seen, Side::SqlServer, |i| {
+                let shows = i.endpoint.as_ref().and_then(|e| e.certificate.as_deref());
+                holds_if(shows.is_some_and(|s| same_name(s, certificate)), || {
+                    format!("the endpoint shows certificate {}", shows.unwrap_or("none"))
+                })
+            }),
             Condition::EndpointAbsent => on(seen, Side::SqlServer, |i| {
                 holds_if(i.endpoint.is_none(), || "there is a database mirroring endpoint".to_owned())
             }),
             Condition::RecoveryFull { database } => on_database(seen, Side::SqlServer, database, |d| {
                 let full = d.recovery_model == RecoveryModel::Full;
-                holds_if(full, || format!("the recovery model of {database} is {:?}", d.recovery_model))
+                holds_if(full, || format!("the recovery model of {database} is {}", d.recovery_model.tsql()))
             }),
+            Condition::RecoveryModel { database, model } => {
+                on_database(seen, Side::SqlServer, database, |d| {
+                    let now = d.recovery_model;
+                    holds_if(now == *model, || format!("the recovery model of {database} is {}", now.tsql()))
+                })
+            }
             Condition::FullBackup { side, database } => on_database(seen, *side, database, |d| {
                 let begun = d.log_chain.unwrap_or(d.last_full_backup.is_some());
                 holds_if(begun && (d.last_full_backup.is_some() || d.log_chain == Some(true)), || {
@@ -324,6 +433,25 @@ impl Condition {
                 })
             }),
             Condition::Group { name, databases } => on(seen, Side::SqlServer, |i| group(i, name, databases)),
+            Condition::GroupExists { name } => on(seen, Side::SqlServer, |i| {
+                let there = i.group(name).is_some();
+                holds_if(there, || format!("SQL Server has no availability group {name}"))
+            }),
+            Condition::DatabaseInGroup { group, database } => {
+                on_database(seen, Side::SqlServer, database, |d| {
+                    let inside = d.group.as_deref().is_some_and(|g| same_name(g, group));
+                    holds_if(inside, || {
+                        format!("{database} is in {}", d.group.as_deref().unwrap_or("no group"))
+                    })
+                })
+            }
+            Condition::DatabaseInNoGroup { database } => on_database(seen, Side::SqlServer, database, |d| {
+                holds_if(d.group.is_none(), || format!("{database} is in {}", shown(d.group.as_ref())))
+            }),
+            Condition::NothingOnGroup { name } => sharing::nothing_on_group(seen, name),
+            Condition::UnusedByOthers { link, what } => sharing::unused_by_others(seen, link, what),
+            Condition::OtherLinkSeeds { link } => sharing::other_link_seeds(seen, link),
+            Condition::NobodyConnected { side, database } => sharing::nobody_connected(seen, *side, database),
             Condition::Distributed { name, members } => half(seen, Side::SqlServer, name, |g| {
                 let missing = members.iter().find(|m| g.replica(m).is_none());
                 holds_if(missing.is_none(), || {
@@ -346,9 +474,10 @@ impl Condition {
             Condition::NoAzureLink { name } => {
                 azure_link(seen, name, |there| holds_if(there.is_none(), || format!("Azure has link {name}")))
             }
-            Condition::Connected { name, primary } => half(seen, *primary, name, connected),
-            Condition::Following { name, databases, primary } => half(seen, *primary, name, connected)
-                .and(all(databases, |d| following(seen, name, d, *primary))),
+            Condition::Connected { name, primary } => connected(seen, name, *primary),
+            Condition::Following { name, databases, primary } => {
+                connected(seen, name, *primary).and(all(databases, |d| following(seen, name, d, *primary)))
+            }
             Condition::CommitMode { name, mode } => Side::BOTH
                 .into_iter()
                 .map(|side| commit_mode(seen, name, side, *mode))
@@ -386,9 +515,7 @@ impl Condition {
             Condition::DatabaseOnline { side, database } => on_database(seen, *side, database, |d| {
                 holds_if(d.state == "ONLINE", || format!("{database} is {} on {side}", d.state))
             }),
-            Condition::DatabaseAbsent { side, database } => on(seen, *side, |i| {
-                holds_if(i.database(database).is_none(), || format!("{side} has a database {database}"))
-            }),
+            Condition::DatabaseAbsent { side, database } => database_absent(seen, *side, database),
             Condition::TraceFlag { flag, on: wanted } => {
                 on(seen, Side::SqlServer, |i| match &i.trace_flags {
                     Some(flags) => holds_if(flags.contains(flag) == *wanted, || {
@@ -551,7 +678,23 @@ fn azure_link(
     }
 }
 
-fn connected(group: &Group) -> Truth {
+/// What the primary sees. Where the managed instance is primary and does not answer itself, what Azure says of it.
+fn connected(seen: &Observation, link: &str, primary: Side) -> Truth {
+    if primary == Side::Managed
+        && seen.managed.known().is_none()
+        && let Ok(Some(described)) = seen.azure_link(link)
+    {
+        return match described.databases.iter().map(|d| d.connected).min() {
+            Some(Some(connected)) => {
+                holds_if(connected, || format!("Azure shows a database of {link} as DISCONNECTED"))
+            }
+            Some(None) | None => unknown("Azure does not say whether the link is connected"),
+        };
+    }
+    half(seen, primary, link, remote_connected)
+}
+
+fn remote_connected(group: &Group) -> Truth {
     let Some(remote) = group.remote() else {
         return Truth::Not { seen: format!("{} has no member on the other side", group.name) };
     };
@@ -619,5 +762,18 @@ fn role(seen: &Observation, link: &str, side: Side, wanted: Role) -> Truth {
         _ => half(seen, side, link, |g| {
             holds_if(g.role == Some(wanted), || format!("{side} is {} in {link}", shown(g.role.as_ref())))
         }),
+    }
+}
+
+/// Where the managed instance does not answer itself, Azure's list of its databases.
+fn database_absent(seen: &Observation, side: Side, database: &str) -> Truth {
+    let answer = match (side, seen.side(side).get(), seen.azure.known()) {
+        (_, Ok(instance), _) => Ok(instance.database(database).is_none()),
+        (Side::Managed, Err(_), Some(azure)) => Ok(azure.database(database).is_none()),
+        (_, Err(why), _) => Err(format!("{side} does not answer: {why}")),
+    };
+    match answer {
+        Ok(absent) => holds_if(absent, || format!("{side} has a database {database}")),
+        Err(why) => Truth::Unknown { why },
     }
 }

@@ -4,13 +4,17 @@
 //! and it is shown, rendered and kept in the journal as it is.
 
 mod condition;
+mod create;
+mod draft;
 pub mod failover;
 pub mod forced;
 mod refusal;
 pub mod repair;
+mod sharing;
 
 pub(crate) use condition::hardened as hardened_lsn;
-pub use condition::{Condition, Truth};
+pub use condition::{Condition, Shared, Truth};
+pub use create::create;
 pub use refusal::PlanError;
 
 use serde::{Deserialize, Serialize};
