@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
-use crate::connection::{Connection, Failure, Limits};
+use crate::collect::{Collector, Limits};
+use crate::connection::{Connection, Failure};
 use crate::error::SqlError;
 use crate::rows::{Batch, Executed, Rows};
 use crate::target::Target;
@@ -53,7 +54,8 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { database: None, timeout: None, rows_max: 1_000_000, bytes_max: 256 << 20 }
+        let Limits { rows_max, bytes_max, .. } = Limits::default();
+        Options { database: None, timeout: None, rows_max, bytes_max }
     }
 }
 
@@ -142,7 +144,7 @@ impl Client {
             lease = self.open(lease.into_permit(), options).await?;
             done = lease.request(text, limits, within).await;
         }
-        done.map_err(|failure| self.meaning(failure, within))
+        done.map_err(|failure| failure.meaning(&self.server(), within))
     }
 
     /// Sends a statement with effects, in a database. It is never repeated: a pooled connection is proved alive
@@ -161,9 +163,9 @@ impl Client {
     pub async fn execute_with(&self, text: &str, options: &Options) -> Result<Executed, SqlError> {
         let within = self.timeout(options);
         let mut lease = self.lease(options, true).await?;
-        match lease.request(text, Limits::NONE, within).await {
+        match lease.request(text, Limits::NO_ROWS, within).await {
             Ok(Batch { affected, messages, .. }) => Ok(Executed { affected, messages }),
-            Err(failure) => Err(self.meaning(failure, within)),
+            Err(failure) => Err(failure.meaning(&self.server(), within)),
         }
     }
 
@@ -181,13 +183,13 @@ impl Client {
                 None if proof => use_statement(&home),
                 None => return Ok(lease),
             };
-            match lease.request(&first, Limits::NONE, self.preparing(options)).await {
+            match lease.request(&first, Limits::NO_ROWS, self.preparing(options)).await {
                 Ok(_) => {
                     lease.unproved = false;
                     return Ok(lease);
                 }
                 Err(failure @ Failure::Server(_)) if !failure.is_of_a_dead_connection() => {
-                    return Err(self.meaning(failure, Duration::ZERO));
+                    return Err(failure.meaning(&self.server(), Duration::ZERO));
                 }
                 // Where one has died the others have: a server that was restarted knows none of them.
                 Err(_) => self.inner.forget_idle(),
@@ -203,13 +205,13 @@ impl Client {
         let enter = self.enters(options, &connection);
         let mut lease = Lease::new(&self.inner, permit, connection, false);
         if let Some(enter) = enter {
-            match lease.request(&enter, Limits::NONE, self.preparing(options)).await {
+            match lease.request(&enter, Limits::NO_ROWS, self.preparing(options)).await {
                 Ok(_) => {}
                 Err(failure @ Failure::Server(_)) if !failure.is_of_a_dead_connection() => {
-                    return Err(self.meaning(failure, Duration::ZERO));
+                    return Err(failure.meaning(&self.server(), Duration::ZERO));
                 }
                 Err(failure) => {
-                    let server = self.inner.target.server.to_string();
+                    let server = self.server();
                     let reason = format!("{failure}, before the request was sent");
                     return Err(SqlError::Unreachable { server, reason });
                 }
@@ -226,8 +228,7 @@ impl Client {
 
     async fn permit(&self, options: &Options) -> Result<OwnedSemaphorePermit, SqlError> {
         let within = self.timeout(options);
-        let unreachable =
-            |reason: String| SqlError::Unreachable { server: self.inner.target.server.to_string(), reason };
+        let unreachable = |reason: String| SqlError::Unreachable { server: self.server(), reason };
         match timeout(within, self.inner.permits.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(e)) => Err(unreachable(e.to_string())),
@@ -238,6 +239,10 @@ impl Client {
         }
     }
 
+    fn server(&self) -> String {
+        self.inner.target.server.to_string()
+    }
+
     fn timeout(&self, options: &Options) -> Duration {
         options.timeout.unwrap_or(self.inner.target.query_timeout)
     }
@@ -245,17 +250,6 @@ impl Client {
     /// What comes before the request takes as long as connecting may, but not longer than the request.
     fn preparing(&self, options: &Options) -> Duration {
         self.timeout(options).min(self.inner.target.connect_timeout)
-    }
-
-    /// What a failure of a request that was sent means to the caller.
-    fn meaning(&self, failure: Failure, within: Duration) -> SqlError {
-        let server = self.inner.target.server.to_string();
-        match failure {
-            Failure::Server(errors) => SqlError::Server { server, errors },
-            Failure::TooMuch(what) => SqlError::Unexpected { what },
-            Failure::TimedOut => SqlError::TimedOut { server, after: within },
-            Failure::Lost { reason, .. } => SqlError::Lost { server, reason },
-        }
     }
 }
 
@@ -327,11 +321,12 @@ impl Lease {
             let reason = "the connection is closed already".to_owned();
             return Err(Failure::Lost { reason, answered: false });
         };
-        let done = connection.request(text, limits, Instant::now() + within).await;
+        let mut collector = Collector::new(limits);
+        let done = connection.request(text, &mut collector, within).await;
         if connection.is_good() {
             self.held.connection = Some(connection);
         }
-        done
+        done.and_then(|()| collector.finish())
     }
 }
 

@@ -22,8 +22,6 @@ use crate::value::{DAYS_1900, Value, date, decimal, money, offset, time};
 #[derive(Debug, Default)]
 pub(crate) struct RowDecoder {
     values: Vec<Value>,
-    /// Of all the rows so far.
-    pub(crate) bytes: usize,
 }
 
 impl RowDecoder {
@@ -33,20 +31,6 @@ impl RowDecoder {
     }
 
     fn push(&mut self, value: Value) {
-        let more = match &value {
-            Value::Text(text)
-            | Value::Decimal(text)
-            | Value::Date(text)
-            | Value::Time(text)
-            | Value::DateTime(text)
-            | Value::DateTimeOffset(text)
-            | Value::Guid(text)
-            | Value::Xml(text)
-            | Value::Json(text) => text.len(),
-            Value::Bytes(bytes) => bytes.len(),
-            Value::Null | Value::Bit(_) | Value::Int(_) | Value::Real(_) | Value::Float(_) => 0,
-        };
-        self.bytes = self.bytes.saturating_add(more).saturating_add(size_of::<Value>());
         self.values.push(value);
     }
 }
@@ -214,14 +198,5 @@ mod tests {
     fn a_thirds_rounding() {
         let value = only(|d| d.write_datetime(0, SqlDateTime { days: 0, time: 299 }));
         assert_eq!(value, Value::DateTime("1900-01-01 00:00:00.997".into()));
-    }
-
-    #[test]
-    fn bytes_are_counted() {
-        let mut decoder = RowDecoder::default();
-        decoder.write_bytes(0, Cow::Owned(vec![0; 1000]));
-        decoder.take();
-        decoder.write_null(0);
-        assert!(decoder.bytes >= 1000 + 2 * size_of::<Value>(), "{}", decoder.bytes);
     }
 }

@@ -19,6 +19,13 @@ pub struct ServerError {
     pub message: String,
 }
 
+impl ServerError {
+    /// Whether it is an error. Below class 11 are messages.
+    pub fn is_error(&self) -> bool {
+        self.class > 10
+    }
+}
+
 /// An informational message: of the same shape as an error, with a class of 10 or less.
 pub type ServerMessage = ServerError;
 
@@ -79,6 +86,9 @@ pub enum SqlError {
 /// Errors of this class and above end the connection (and some the server).
 pub(crate) const FATAL: u8 = 20;
 
+/// From this class on it is the server's own trouble, which may begin after a commit.
+const TROUBLE: u8 = 17;
+
 impl SqlError {
     /// Whether the statement was certainly not applied, so that it may be tried again without looking first.
     ///
@@ -87,8 +97,7 @@ impl SqlError {
     pub fn is_certain(&self) -> bool {
         match self {
             SqlError::Unreachable { .. } | SqlError::Login { .. } | SqlError::Untrusted { .. } => true,
-            // A fatal one ends the session wherever that was, even behind a commit.
-            SqlError::Server { errors, .. } => errors.iter().all(|e| e.class < FATAL),
+            SqlError::Server { errors, .. } => errors.iter().all(|e| e.class < TROUBLE),
             // Sent; and who is shown an answer of the wrong shape was shown an answer.
             SqlError::TimedOut { .. } | SqlError::Lost { .. } | SqlError::Unexpected { .. } => false,
         }
@@ -185,6 +194,7 @@ mod tests {
             (SqlError::Untrusted { server: server(), reason: reason() }, true),
             (SqlError::Server { server: server(), errors: vec![error(911, 16)] }, true),
             (SqlError::Server { server: server(), errors: vec![error(50000, 16), error(596, 21)] }, false),
+            (SqlError::Server { server: server(), errors: vec![error(9002, 17)] }, false),
             (SqlError::TimedOut { server: server(), after: Duration::from_secs(1) }, false),
             (SqlError::Lost { server: server(), reason: reason() }, false),
             (SqlError::Unexpected { what: reason() }, false),

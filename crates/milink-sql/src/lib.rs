@@ -11,9 +11,14 @@
 //! Each request begins with a session as it is after the login: no setting, temporary table or open transaction
 //! outlives the request that made it. Dropping a request's future closes its connection.
 //!
+//! A [`Session`] is one connection for a script whose batches build on each other; its answers can be taken as they
+//! come ([`Sink`]).
+//!
 //! What is answered are [`Rows`] of [`Value`]s, bounded in number and size.
 
 mod client;
+mod collect;
+mod connect;
 mod connection;
 mod connection_string;
 mod decode;
@@ -21,14 +26,17 @@ mod error;
 mod rows;
 mod secret;
 mod server;
+mod session;
 mod target;
 mod value;
 
 pub use client::{Client, Options};
+pub use connection::Sink;
 pub use error::{ServerError, ServerMessage, SqlError};
 pub use rows::{Batch, ColumnInfo, Executed, Row, Rows};
 pub use secret::Secret;
 pub use server::Server;
+pub use session::{Session, Stopped};
 pub use target::{
     ApplicationIntent, Authentication, Encrypt, Entra, EntraMethod, Target, TargetError, TokenSource,
 };

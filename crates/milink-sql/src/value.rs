@@ -57,9 +57,22 @@ impl Value {
         }
     }
 
-    /// Whether it is written to the right, and without quotes in JSON.
-    pub fn is_number(&self) -> bool {
-        matches!(self, Value::Int(_) | Value::Real(_) | Value::Float(_) | Value::Decimal(_))
+    /// About how many bytes it takes in memory.
+    pub(crate) fn size(&self) -> usize {
+        let more = match self {
+            Value::Text(text)
+            | Value::Decimal(text)
+            | Value::Date(text)
+            | Value::Time(text)
+            | Value::DateTime(text)
+            | Value::DateTimeOffset(text)
+            | Value::Guid(text)
+            | Value::Xml(text)
+            | Value::Json(text) => text.len(),
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Null | Value::Bit(_) | Value::Int(_) | Value::Real(_) | Value::Float(_) => 0,
+        };
+        size_of::<Value>().saturating_add(more)
     }
 }
 
