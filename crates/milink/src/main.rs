@@ -22,7 +22,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Run a script or a query against a SQL Server, with sqlcmd's flags.
-    Sql(sql::Arguments),
+    Sql(Box<sql::Arguments>),
     /// A SQL Server, a managed instance and a local Azure to rehearse with.
     #[command(subcommand)]
     Lab(lab::Verb),

@@ -5,7 +5,6 @@ mod lines;
 mod script;
 mod show;
 mod terminal;
-pub(crate) mod value;
 
 use std::io::{IsTerminal as _, Write};
 use std::path::PathBuf;
@@ -36,7 +35,7 @@ pub(crate) struct Arguments {
     /// The database.
     #[arg(short = 'd', env = "SQLCMDDBNAME")]
     database: Option<String>,
-    /// Windows authentication.
+    /// Windows authentication (Kerberos), as whoever runs this.
     #[arg(short = 'E')]
     integrated: bool,
     /// Microsoft Entra authentication.
@@ -45,6 +44,9 @@ pub(crate) struct Arguments {
     /// Trust the server's certificate, whoever signed it (not with -N strict).
     #[arg(short = 'C')]
     trust: bool,
+    /// The name that the server's certificate bears, when it is not the host's.
+    #[arg(short = 'F', value_name = "NAME", conflicts_with = "certificate")]
+    host_name: Option<String>,
     /// The certificate that the server must have: a file, PEM or DER.
     #[arg(short = 'J', value_name = "FILE")]
     certificate: Option<PathBuf>,
@@ -161,11 +163,12 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 /// Whether a batch failed.
 fn try_run(arguments: &Arguments) -> Result<bool, String> {
-    if arguments.integrated || arguments.entra {
-        let flag = if arguments.integrated { "-E" } else { "-G" };
-        return Err(format!(
-            "{flag} is not supported yet: give a SQL Server login with -U and the password in SQLCMDPASSWORD"
-        ));
+    if arguments.entra {
+        return Err(
+            "-G is not supported yet: give a SQL Server login with -U and the password in SQLCMDPASSWORD, \
+                    or use Windows authentication with -E"
+                .to_owned(),
+        );
     }
     let mut variables = Variables::parse(&arguments.variables, !arguments.literal)?;
     let sources = sources(arguments)?;

@@ -2,27 +2,9 @@
 
 use std::io::Write;
 
+use milink_sql::{ColumnInfo, ServerError, Value};
+
 use super::Output;
-use super::value::Cell;
-
-/// A column of a result set.
-#[derive(Debug, Clone)]
-pub(crate) struct Column {
-    pub(crate) name: String,
-    /// Aligned to the right.
-    pub(crate) numeric: bool,
-}
-
-/// An error or message of the server.
-#[derive(Debug)]
-pub(crate) struct Message {
-    pub(crate) number: u32,
-    pub(crate) level: i32,
-    pub(crate) state: u8,
-    pub(crate) line: Option<i32>,
-    pub(crate) procedure: Option<String>,
-    pub(crate) text: String,
-}
 
 /// Rows of a table that are looked at for the widths of its columns; wider ones later push their line out.
 const LOOKED_AT: usize = 1000;
@@ -45,8 +27,8 @@ pub(crate) struct Shown {
     out: Box<dyn Write>,
     output: Output,
     table: Table,
-    columns: Vec<Column>,
-    waiting: Vec<Vec<Cell>>,
+    columns: Vec<ColumnInfo>,
+    waiting: Vec<Vec<Value>>,
     widths: Option<Vec<usize>>,
     rows: u64,
     /// Rows of a table that are printed.
@@ -69,7 +51,7 @@ impl Shown {
     }
 
     /// A result set begins.
-    pub(crate) fn begin(&mut self, columns: Vec<Column>) -> Written {
+    pub(crate) fn begin(&mut self, columns: Vec<ColumnInfo>) -> Written {
         self.columns = columns;
         self.rows = 0;
         self.widths = None;
@@ -87,11 +69,12 @@ impl Shown {
         }
     }
 
-    pub(crate) fn row(&mut self, cells: Vec<Cell>) -> Written {
+    /// A row of it.
+    pub(crate) fn cells(&mut self, cells: Vec<Value>) -> Written {
         self.rows += 1;
         match self.output {
             Output::Tsv => {
-                let cells: Vec<String> = cells.iter().map(|c| escaped(c.shown())).collect();
+                let cells: Vec<String> = cells.iter().map(|c| escaped(&c.to_string())).collect();
                 self.line(&cells.join("\t"))
             }
             Output::Json => {
@@ -110,7 +93,7 @@ impl Shown {
     }
 
     /// The result set ends.
-    pub(crate) fn end(&mut self) -> Written {
+    pub(crate) fn ended(&mut self) -> Written {
         match self.output {
             Output::Tsv => Ok(()),
             Output::Json => self.line("]}"),
@@ -118,13 +101,13 @@ impl Shown {
                 if self.widths.is_none() {
                     self.table_head()?;
                 }
-                self.affected(self.rows)
+                self.changed(self.rows)
             }
         }
     }
 
     /// A statement without result set changed rows.
-    pub(crate) fn affected(&mut self, rows: u64) -> Written {
+    pub(crate) fn changed(&mut self, rows: u64) -> Written {
         match self.output {
             Output::Table => {
                 let text =
@@ -141,7 +124,7 @@ impl Shown {
         let mut widths: Vec<usize> = self.columns.iter().map(|c| width(&c.name).max(1)).collect();
         for row in &rows {
             for (cell, most) in row.iter().zip(&mut widths) {
-                *most = (*most).max(width(cell.shown()));
+                *most = (*most).max(width(&cell.to_string()));
             }
         }
         self.widths = Some(widths);
@@ -155,17 +138,17 @@ impl Shown {
     fn heading(&mut self) -> Written {
         let tight = self.table.tight;
         let widths = self.widths.clone().unwrap_or_default();
-        let names: Vec<Cell> = self.columns.iter().map(|c| Cell::Text(c.name.clone())).collect();
+        let names: Vec<Value> = self.columns.iter().map(|c| Value::Text(c.name.clone())).collect();
         let dashes = self.columns.iter().zip(widths).map(|(c, width)| {
-            Cell::Text("-".repeat(if tight { c.name.chars().count().max(1) } else { width }))
+            Value::Text("-".repeat(if tight { c.name.chars().count().max(1) } else { width }))
         });
-        let dashes: Vec<Cell> = dashes.collect();
+        let dashes: Vec<Value> = dashes.collect();
         self.table_row(&names)?;
         self.table_row(&dashes)
     }
 
     /// A row, after the heading if it is time for it again.
-    fn table_body(&mut self, cells: &[Cell]) -> Written {
+    fn table_body(&mut self, cells: &[Value]) -> Written {
         if self.table.headings > 0 && self.told > 0 && self.told % self.table.headings == 0 {
             self.line("")?;
             self.heading()?;
@@ -174,10 +157,10 @@ impl Shown {
         self.table_row(cells)
     }
 
-    fn table_row(&mut self, cells: &[Cell]) -> Written {
+    fn table_row(&mut self, cells: &[Value]) -> Written {
         let widths = self.widths.clone().unwrap_or_default();
-        let cell = |((cell, column), width): ((&Cell, &Column), usize)| {
-            let text = cell.shown().replace(['\r', '\n'], " ");
+        let cell = |((cell, column), width): ((&Value, &ColumnInfo), usize)| {
+            let text = cell.to_string().replace(['\r', '\n'], " ");
             match (self.table.tight, column.numeric) {
                 (true, _) => text.trim_end().to_owned(),
                 (false, true) => format!("{text:>width$}"),
@@ -191,24 +174,19 @@ impl Shown {
     }
 
     /// An error or message. Those of PRINT are part of the output, as in sqlcmd; errors go to stderr.
-    pub(crate) fn message(&mut self, m: &Message) -> Written {
+    pub(crate) fn message(&mut self, m: &ServerError) -> Written {
         self.out.flush().map_err(lost)?;
-        if m.level <= 10 {
+        if !m.is_error() {
             return match self.output {
-                Output::Table => self.line(&m.text),
-                Output::Json | Output::Tsv => to_stderr(&m.text),
+                Output::Table => self.line(&m.message),
+                Output::Json | Output::Tsv => to_stderr(&m.message),
             };
         }
-        let procedure = m
-            .procedure
-            .as_deref()
-            .filter(|p| !p.is_empty())
-            .map(|p| format!(", Procedure {p}"))
-            .unwrap_or_default();
-        let line = m.line.map(|l| format!(", Line {l}")).unwrap_or_default();
+        let procedure = m.procedure.as_deref().map(|p| format!(", Procedure {p}")).unwrap_or_default();
+        let line = if m.line > 0 { format!(", Line {}", m.line) } else { String::new() };
         to_stderr(&format!(
             "Msg {}, Level {}, State {}{procedure}{line}\n{}",
-            m.number, m.level, m.state, m.text
+            m.number, m.class, m.state, m.message
         ))
     }
 
@@ -232,20 +210,31 @@ fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")
 }
 
-fn json(cell: &Cell) -> serde_json::Value {
+fn json(cell: &Value) -> serde_json::Value {
     match cell {
-        Cell::Null => serde_json::Value::Null,
-        Cell::Bit(on) => (*on).into(),
-        Cell::Text(text) => text.as_str().into(),
+        Value::Null => serde_json::Value::Null,
+        Value::Bit(on) => (*on).into(),
+        Value::Int(n) if n.unsigned_abs() < 1 << 53 => (*n).into(),
         // Numbers that JSON's readers would round are text.
-        Cell::Number(text) => match text.parse::<i64>() {
-            Ok(n) if n.unsigned_abs() < 1 << 53 => n.into(),
-            _ => text
-                .parse::<f64>()
-                .ok()
-                .filter(|f| f.to_string() == *text)
-                .and_then(serde_json::Number::from_f64)
-                .map_or_else(|| text.as_str().into(), serde_json::Value::Number),
-        },
+        Value::Int(_) | Value::Real(_) | Value::Float(_) | Value::Decimal(_) => {
+            let text = cell.to_string();
+            let whole = text.parse::<i64>().ok().filter(|n| n.unsigned_abs() < 1 << 53);
+            let number = || text.parse::<f64>().ok().filter(|f| f.to_string() == text);
+            match whole {
+                Some(n) => n.into(),
+                None => number()
+                    .and_then(serde_json::Number::from_f64)
+                    .map_or_else(|| text.as_str().into(), serde_json::Value::Number),
+            }
+        }
+        Value::Text(_)
+        | Value::Bytes(_)
+        | Value::Date(_)
+        | Value::Time(_)
+        | Value::DateTime(_)
+        | Value::DateTimeOffset(_)
+        | Value::Guid(_)
+        | Value::Xml(_)
+        | Value::Json(_) => cell.to_string().into(),
     }
 }

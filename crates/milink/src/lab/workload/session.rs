@@ -3,18 +3,10 @@
 use std::time::Duration;
 
 use lab::{Side, Status};
-use mssql_tds::connection::client_context::{ClientContext, TdsAuthenticationMethod};
-use mssql_tds::connection::tds_client::{
-    BatchErrorMode, ExecuteOptions, ResultSet as _, StatementResult, TdsClient,
-};
-use mssql_tds::connection_provider::tds_connection_provider::TdsConnectionProvider;
-use mssql_tds::core::{EncryptionOptions, EncryptionSetting};
-use mssql_tds::error::Error;
-
-use crate::sql::value;
+use milink_sql::{Authentication, Secret, Server, SqlError, Target};
 
 /// How long a connection may take.
-const CONNECT_S: u32 = 5;
+const CONNECT: Duration = Duration::from_secs(5);
 
 /// How to reach both sides.
 #[derive(Debug, Clone)]
@@ -22,7 +14,7 @@ pub(super) struct Sides {
     sqlserver: (String, String, String),
     managed: (String, String, String),
     database: String,
-    timeout_s: u32,
+    timeout: Duration,
 }
 
 /// Why a batch came to nothing.
@@ -50,25 +42,22 @@ impl Failure {
     }
 }
 
-impl From<Error> for Failure {
-    fn from(e: Error) -> Failure {
-        match &e {
-            Error::SqlServerError { diagnostics } => match diagnostics.errors.first() {
-                // From severity 17 on it is the server's trouble, which may begin after the commit.
-                Some(first) if diagnostics.errors.iter().all(|e| e.class < 17) => {
-                    Failure::Refused { number: first.number, text: first.message.clone() }
-                }
-                Some(first) => Failure::Lost(format!("Msg {}: {}", first.number, first.message)),
-                None => Failure::Lost(e.to_string()),
-            },
-            other => Failure::Lost(other.to_string()),
+impl From<SqlError> for Failure {
+    fn from(e: SqlError) -> Failure {
+        match e.errors().first() {
+            // One that did not even let us in has changed nothing; of the others it depends.
+            Some(first) if e.is_certain() => {
+                Failure::Refused { number: first.number, text: first.message.clone() }
+            }
+            Some(first) => Failure::Lost(format!("Msg {}: {}", first.number, first.message)),
+            None => Failure::Lost(e.to_string()),
         }
     }
 }
 
 pub(super) struct Session {
-    tds: TdsClient,
-    timeout_s: u32,
+    sql: milink_sql::Session,
+    timeout: Duration,
 }
 
 impl Sides {
@@ -78,7 +67,7 @@ impl Sides {
             sqlserver: (sqlserver.server.clone(), sqlserver.user.clone(), sqlserver.password.clone()),
             managed: (managed.server.clone(), managed.user.clone(), managed.password.clone()),
             database: database.to_owned(),
-            timeout_s: timeout.as_secs().max(1) as u32,
+            timeout: timeout.max(Duration::from_secs(1)),
         }
     }
 
@@ -101,28 +90,16 @@ impl Sides {
             Side::SqlServer => &self.sqlserver,
             Side::Managed => &self.managed,
         };
-        let server = format!("tcp:{server}");
-        let mut context = ClientContext::with_data_source(&server);
-        context.tds_authentication_method = TdsAuthenticationMethod::Password;
-        context.user_name.clone_from(user);
-        context.password.clone_from(password);
-        context.database.clone_from(&self.database);
-        context.application_name = "milink lab workload".to_owned();
-        context.encryption_options = EncryptionOptions {
-            mode: EncryptionSetting::On,
-            // The lab's own instances, on this machine.
-            trust_server_certificate: true,
-            host_name_in_cert: None,
-            server_certificate: None,
-        };
-        context.connect_timeout = CONNECT_S;
-        context.login_timeout = Some(CONNECT_S);
-        let provider = TdsConnectionProvider::new();
-        let connecting = provider.create_client(context, &server, None);
-        let limit = Duration::from_secs(u64::from(CONNECT_S) * 2);
-        let connected = tokio::time::timeout(limit, connecting).await;
-        let tds = connected.map_err(|_| Failure::Lost("no connection in time".to_owned()))??;
-        Ok(Session { tds, timeout_s: self.timeout_s })
+        let server = Server::parse(server).map_err(|e| Failure::Lost(e.to_string()))?;
+        let mut target = Target::new(server);
+        target.authentication =
+            Authentication::SqlPassword { user: user.clone(), password: Secret::from(password.as_str()) };
+        target.database = Some(self.database.clone());
+        target.application_name = "milink lab workload".to_owned();
+        // The lab's own instances, on this machine.
+        target.trust = true;
+        target.connect_timeout = CONNECT;
+        Ok(Session { sql: milink_sql::Session::open(&target).await?, timeout: self.timeout })
     }
 
     /// A connection to that side if it takes writes; `None` if it does not.
@@ -140,48 +117,8 @@ impl Sides {
 impl Session {
     /// Runs a batch; the rows of all its results as text.
     pub(super) async fn rows(&mut self, batch: &str) -> Result<Vec<Vec<String>>, Failure> {
-        // The library's own limit lets the connection live; ours is for a server that does not even say that.
-        let limit = Duration::from_secs(u64::from(self.timeout_s) + 3);
-        match tokio::time::timeout(limit, self.try_rows(batch)).await {
-            Ok(done) => done,
-            Err(_) => Err(Failure::Lost("no answer in time".to_owned())),
-        }
-    }
-
-    async fn try_rows(&mut self, batch: &str) -> Result<Vec<Vec<String>>, Failure> {
-        let options = ExecuteOptions {
-            timeout: Some(self.timeout_s),
-            on_error: BatchErrorMode::Continue,
-            ..ExecuteOptions::default()
-        };
-        let mut out = Vec::new();
-        let mut failed: Option<Failure> = None;
-        let mut next = self.tds.execute(batch.to_owned(), options).await;
-        loop {
-            match next {
-                Ok(StatementResult::End) => break,
-                Ok(StatementResult::NoRows { .. }) => {}
-                Ok(StatementResult::Rows) => {
-                    let columns = self.tds.get_metadata().clone();
-                    while let Some(row) = self.tds.next_row().await? {
-                        let cells =
-                            row.iter().zip(&columns).map(|(v, c)| value::text(v, c).shown().to_owned());
-                        out.push(cells.collect());
-                    }
-                }
-                Err(e) => {
-                    let failure = Failure::from(e);
-                    let lost = matches!(failure, Failure::Lost(_));
-                    failed.get_or_insert(failure);
-                    if lost || !self.tds.has_open_batch() {
-                        break;
-                    }
-                }
-            }
-            next = self.tds.advance().await;
-        }
-        // Nobody reads what the server has to say beside it.
-        drop(self.tds.take_info_messages());
-        failed.map_or(Ok(out), Err)
+        let batch = self.sql.batch(batch, self.timeout).await?;
+        let cells = |row: milink_sql::Row| row.values().iter().map(ToString::to_string).collect();
+        Ok(batch.sets.into_iter().flatten().map(cells).collect())
     }
 }
