@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use milink_sql::{
-    Authentication, Client, Encrypt, Options, Rows, Secret, Server, SqlError, Target, TokenSource, Value,
+    Authentication, Client, ColumnInfo, Encrypt, Options, Rows, Secret, Server, ServerError, Session, Sink,
+    SqlError, Stopped, Target, TokenSource, Value,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -291,9 +292,10 @@ async fn what_was_sent_is_never_repeated() {
     client.query("SELECT 1").await.unwrap();
     let request = {
         let client = client.clone();
-        tokio::spawn(
-            async move { client.execute("d", "INSERT INTO t VALUES (1); WAITFOR DELAY '0:0:30'").await },
-        )
+        // An error before the loss does not make it certain that the rest was not applied.
+        let text = "RAISERROR('before', 16, 1); RAISERROR('now', 0, 1) WITH NOWAIT; INSERT INTO t VALUES (1); \
+                    WAITFOR DELAY '0:0:30'";
+        tokio::spawn(async move { client.execute("d", text).await })
     };
     until("the row", || async { count(&direct).await == 1 }).await;
     cut.send(true).unwrap();
@@ -407,6 +409,53 @@ async fn a_wrong_password_and_a_certificate_that_nobody_vouches_for() {
     untrusting.server_certificate = Some(Path::new("/nowhere/at all.pem").into());
     let e = Client::new(untrusting).query("SELECT 1").await.unwrap_err();
     assert!(matches!(e, SqlError::Untrusted { .. }) && e.to_string().contains("at all.pem"), "{e:?}");
+}
+
+/// Takes three rows and no more.
+#[derive(Default)]
+struct Three(usize);
+
+impl Sink for Three {
+    fn columns(&mut self, _: Vec<ColumnInfo>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn row(&mut self, _: Vec<Value>) -> Result<(), String> {
+        self.0 += 1;
+        if self.0 < 3 { Ok(()) } else { Err("that is enough".to_owned()) }
+    }
+
+    fn end(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn affected(&mut self, _: u64) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn said(&mut self, _: ServerError) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_kept_until_it_is_lost() {
+    const LONG: Duration = Duration::from_secs(20);
+    let (_folder, lab) = start();
+    let mut session = Session::open(&target(lab.port)).await.unwrap();
+    session.batch("CREATE TABLE #t (a int); INSERT INTO #t VALUES (1), (2)", LONG).await.unwrap();
+    let rows = "SELECT a FROM #t CROSS JOIN (VALUES (1), (2), (3), (4)) AS v (n)";
+    let stopped = session.run(rows, LONG, &mut Three::default()).await;
+    assert_eq!(stopped, Err(Stopped::Sink("that is enough".to_owned())));
+    let late = session.batch("WAITFOR DELAY '0:0:30'", Duration::from_millis(200)).await;
+    assert!(matches!(late, Err(SqlError::TimedOut { .. })) && session.is_open());
+    assert_eq!(session.batch(rows, LONG).await.unwrap()[0].len(), 8);
+    assert_eq!(session.run("SELECT 1/0", LONG, &mut Three::default()).await, Ok(false));
+    lab.kill();
+    for _ in 0..2 {
+        let e = session.batch("SELECT 1", LONG).await.unwrap_err();
+        assert!(matches!(e, SqlError::Lost { .. }) && !session.is_open(), "{e:?}");
+    }
 }
 
 /// Where nothing comes from.
