@@ -1,6 +1,14 @@
 //! The effectful half of the link tool: it looks at both sides, runs plans with a journal, and watches. It decides nothing: checks, plans,
 //! and what comes next are `milink-core`'s.
+//!
+//! - [`sides`] holds the connections; [`look`] makes an observation of what they answer; `act` carries out one action;
+//! - [`driver`] carries out the effects of a run; [`journal`] keeps what it was going to do and what became of it;
+//! - [`hooks`] asks programs of the user; [`receipt`] counts both sides.
 
+mod act;
+pub mod driver;
 pub mod hooks;
+pub mod journal;
 pub mod look;
 pub mod receipt;
+pub mod sides;

@@ -12,10 +12,12 @@ use std::path::{Path, PathBuf};
 
 use milink_core::moment::Moment;
 use milink_core::plan::{Plan, Verb};
-use milink_core::run::Entry;
+use milink_core::run::{Entry, Record, Recovered};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+
+use crate::driver::Keeper;
 
 /// A run's number in its journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -97,7 +99,7 @@ pub struct RunRecord {
     pub started: Moment,
     /// When it ended; `None` if it has not.
     pub ended: Option<Moment>,
-    /// The run that it takes back, or that it was begun after.
+    /// What is done.
     pub plan: Plan,
 }
 
@@ -114,6 +116,19 @@ pub struct LinkLock {
     _file: File,
 }
 
+/// The place where the entries of one run are kept.
+#[derive(Debug)]
+pub struct RunJournal<'a> {
+    journal: &'a mut Journal,
+    run: RunId,
+}
+
+impl Keeper for RunJournal<'_> {
+    fn keep(&mut self, at: Moment, record: &Record) -> Result<(), JournalError> {
+        self.journal.append(self.run, at, record)
+    }
+}
+
 /// An entry with its place and time.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -123,7 +138,7 @@ pub struct Recorded {
     /// When it was written.
     pub at: Moment,
     /// What it says.
-    pub entry: Entry,
+    pub record: Record,
 }
 
 impl Journal {
@@ -188,9 +203,10 @@ impl Journal {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn append(&mut self, run: RunId, at: Moment, entry: &Entry) -> Result<(), JournalError> {
-        let body = text(entry);
-        let ends = matches!(entry, Entry::Ended { .. });
+    pub fn append(&mut self, run: RunId, at: Moment, record: &Record) -> Result<(), JournalError> {
+        let body = text(record);
+        let ends = matches!(record.entry, Entry::Ended { .. });
+        let begins = matches!(record.entry, Entry::Intent { .. });
         let written = (|| {
             let transaction = self.connection.transaction()?;
             let last: Option<(i64, Vec<u8>)> = transaction
@@ -206,9 +222,10 @@ impl Journal {
                 "INSERT INTO entries(run, number, at, body, hash) VALUES(?1, ?2, ?3, ?4, ?5)",
                 params![run.0, number, at.unix_ms(), body, hash],
             )?;
-            if ends {
-                transaction
-                    .execute("UPDATE runs SET ended = ?2 WHERE id = ?1", params![run.0, at.unix_ms()])?;
+            // A run that had stopped is taken up by its next intent.
+            let ended = if ends { Some(Some(at.unix_ms())) } else { begins.then_some(None) };
+            if let Some(ended) = ended {
+                transaction.execute("UPDATE runs SET ended = ?2 WHERE id = ?1", params![run.0, ended])?;
             }
             transaction.commit()
         })();
@@ -229,8 +246,8 @@ impl Journal {
             if number != place as i64 + 1 || chain(&before, run, number, at, &body) != hash {
                 return Err(broken);
             }
-            let entry = serde_json::from_str(&body).map_err(|_| broken)?;
-            out.push(Recorded { number, at, entry });
+            let record = serde_json::from_str(&body).map_err(|_| broken)?;
+            out.push(Recorded { number, at, record });
             before = hash;
         }
         Ok(out)
@@ -274,12 +291,28 @@ impl Journal {
         self.runs(None)?.into_iter().find(|r| r.id == run).ok_or(JournalError::NoRun { run })
     }
 
-    /// The newest run of a link that has not ended.
+    /// What the newest run of a link left behind, if it is not through: it can be resumed or undone.
     ///
     /// # Errors
-    /// The file cannot be read.
-    pub fn unfinished(&self, link: &str) -> Result<Option<RunRecord>, JournalError> {
-        Ok(self.runs(Some(link))?.into_iter().next().filter(|r| r.ended.is_none()))
+    /// The file cannot be read, or a later release wrote its entries.
+    pub fn open_run(&self, link: &str) -> Result<Option<(RunRecord, Recovered)>, JournalError> {
+        let Some(run) = self.runs(Some(link))?.into_iter().next() else { return Ok(None) };
+        let recovered = self.recovered(run.id)?;
+        Ok(recovered.summary(&run.plan).is_open().then_some((run, recovered)))
+    }
+
+    /// What a run's entries say.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a later release wrote its entries.
+    pub fn recovered(&self, run: RunId) -> Result<Recovered, JournalError> {
+        let records: Vec<Record> = self.entries(run)?.into_iter().map(|r| r.record).collect();
+        Recovered::from_records(&records).map_err(|version| JournalError::Newer { version: version.into() })
+    }
+
+    /// The place where a run's entries are kept.
+    pub fn keeper(&mut self, run: RunId) -> RunJournal<'_> {
+        RunJournal { journal: self, run }
     }
 
     #[allow(clippy::type_complexity)]
