@@ -14,6 +14,14 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 use lab::{Client, ClientError, Folder};
 
+/// How az gets to the lab: a test runs these lines as they stand here.
+const AZ: &str = "\
+In a shell that has them, az signs in with:
+  az cloud register --name lab --endpoint-resource-manager \"$MILINK_ARM_ENDPOINT\"
+  az cloud set --name lab
+  az login --service-principal --username \"$AZURE_CLIENT_ID\" --password=\"$AZURE_CLIENT_SECRET\" --tenant \"$AZURE_TENANT_ID\"
+The variables have az keep clouds and tokens in the lab's folder, and not in yours.";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Start a lab: SQL Server, a managed instance and a local Azure.
@@ -21,6 +29,7 @@ pub(crate) enum Verb {
     /// Show where everything is, and how it is.
     Status(verbs::Status),
     /// Print what other programs read, as lines for a shell: eval "$(milink lab env)".
+    #[command(after_help = AZ)]
     Env(Where),
     /// Stop a lab; its data stays.
     Down(Where),

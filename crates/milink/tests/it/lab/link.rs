@@ -9,7 +9,7 @@ use super::{Lab, SOON, link, text};
 use crate::hadr::eventually;
 
 /// A workload that runs beside what a test does.
-fn workload(lab: &Lab, arguments: &[&str]) -> std::process::Child {
+pub(super) fn workload(lab: &Lab, arguments: &[&str]) -> std::process::Child {
     Command::new(env!("CARGO_BIN_EXE_milink"))
         .args(["lab", "workload", "-o", "json"])
         .args(arguments)
@@ -22,7 +22,7 @@ fn workload(lab: &Lab, arguments: &[&str]) -> std::process::Child {
 }
 
 /// What it came to.
-fn verdict(child: std::process::Child) -> (bool, Value, String) {
+pub(super) fn verdict(child: std::process::Child) -> (bool, Value, String) {
     let out = child.wait_with_output().unwrap();
     let report = serde_json::from_slice(&out.stdout);
     let report = report.unwrap_or_else(|e| panic!("{e}: {}{}", text(&out.stdout), text(&out.stderr)));

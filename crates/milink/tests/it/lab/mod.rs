@@ -1,5 +1,6 @@
 //! `milink lab` as its users run it: real processes, and what they print.
 
+mod az;
 mod faults;
 mod life;
 mod link;
@@ -159,6 +160,10 @@ struct Arm {
 
 impl Arm {
     fn sign_in(status: &Value) -> Arm {
+        Arm::sign_in_as(status, "contributor")
+    }
+
+    fn sign_in_as(status: &Value, name: &str) -> Arm {
         // Another test may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let azure = &status["azure"];
@@ -166,7 +171,7 @@ impl Arm {
         let ca = reqwest::Certificate::from_pem(&std::fs::read(at("caFile")).unwrap()).unwrap();
         let http = reqwest::blocking::Client::builder().tls_certs_only([ca]).timeout(SOON).no_proxy();
         let http = http.build().unwrap();
-        let who = &azure["principals"][0];
+        let who = azure["principals"].as_array().unwrap().iter().find(|p| p["name"] == name).unwrap();
         let form = format!(
             "grant_type=client_credentials&client_id={}&client_secret={}&scope={}%2F.default",
             who["clientId"].as_str().unwrap(),
@@ -200,18 +205,22 @@ impl Arm {
         (status, serde_json::from_str(&text).unwrap_or(Value::Null), operation.unwrap_or_default())
     }
 
-    /// A change, and how it ended.
+    /// A change that must succeed.
     fn change(&self, method: &str, path: &str, body: &Value) {
+        let ended = self.ended(method, path, body);
+        assert_eq!(ended["status"], "Succeeded", "{method} {path}: {ended}");
+    }
+
+    /// A change, and how it ended.
+    fn ended(&self, method: &str, path: &str, body: &Value) -> Value {
         let (status, said, operation) = self.send(method, path, Some(body));
         assert_eq!(status, 202, "{method} {path}: {said}");
+        let mut ended = Value::Null;
         eventually(&format!("{method} {path}"), SOON, || {
-            let (_, said, _) = self.send_to("GET", &operation, None);
-            match said["status"].as_str() {
-                Some("Succeeded") => Ok(()),
-                Some("Failed") => panic!("{method} {path}: {said}"),
-                _ => Err(said.to_string()),
-            }
+            ended = self.send_to("GET", &operation, None).1;
+            if ended["status"] == "InProgress" { Err(ended.to_string()) } else { Ok(()) }
         });
+        ended
     }
 }
 
@@ -227,10 +236,42 @@ fn link(lab: &Lab, database: &str) -> Arm {
 
 /// The same with a port for SQL Server's endpoint, and without waiting for the copy.
 fn begin_link(lab: &Lab, database: &str, port: &str) -> Arm {
+    begin_link_as(lab, "contributor", database, port)
+}
+
+/// The same by somebody.
+fn begin_link_as(lab: &Lab, who: &str, database: &str, port: &str) -> Arm {
     let status = lab.status();
-    let arm = Arm::sign_in(&status);
-    let at = |side: &str, name: &str| status[side][name].as_str().unwrap().to_owned();
-    let managed = format!("{};Server=[{}]", at("managed", "endpoint"), at("azure", "instanceName"));
+    let arm = Arm::sign_in_as(&status, who);
+    let shown = make_endpoint(lab, port);
+    arm.change(
+        "PUT",
+        "/serverTrustCertificates/sqlserver",
+        &json!({ "properties": { "publicBlob": shown } }),
+    );
+    let (_, certificate, _) = arm.send("GET", "/endpointCertificates/DATABASE_MIRRORING", None);
+    let blob = certificate["properties"]["publicBlob"].as_str().unwrap_or_else(|| panic!("{certificate}"));
+    trust(lab, status["managed"]["fqdn"].as_str().unwrap(), blob);
+    let endpoint = format!("TCP://127.0.0.1:{port}");
+    make_groups(lab, database, &endpoint);
+    arm.change(
+        "PUT",
+        &format!("/distributedAvailabilityGroups/link-{database}"),
+        &json!({ "properties": {
+            "databases": [{ "databaseName": database }],
+            "instanceLinkRole": "Secondary",
+            "failoverMode": "Manual",
+            "seedingMode": "Automatic",
+            "partnerEndpoint": endpoint,
+            "partnerAvailabilityGroupName": format!("AG_{database}"),
+            "instanceAvailabilityGroupName": format!("AG_{database}_MI"),
+        }}),
+    );
+    arm
+}
+
+/// SQL Server's endpoint, with a certificate of its own: what partners are to trust, in hexadecimal digits.
+fn make_endpoint(lab: &Lab, port: &str) -> String {
     lab.sql(
         "sqlserver",
         "master",
@@ -242,22 +283,21 @@ fn begin_link(lab: &Lab, database: &str, port: &str) -> Arm {
                FOR DATABASE_MIRRORING (ROLE = ALL, AUTHENTICATION = CERTIFICATE Cert_endpoint, ENCRYPTION = REQUIRED ALGORITHM AES)"
         ),
     );
-    let shown = lab.sql(
-        "sqlserver",
-        "master",
-        "SELECT CONVERT(varchar(max), CERTENCODED(CERT_ID('Cert_endpoint')), 1)",
-    );
-    arm.change(
-        "PUT",
-        "/serverTrustCertificates/sqlserver",
-        &json!({ "properties": { "publicBlob": shown[0] } }),
-    );
-    let (_, certificate, _) = arm.send("GET", "/endpointCertificates/DATABASE_MIRRORING", None);
-    let blob = certificate["properties"]["publicBlob"].as_str().unwrap_or_else(|| panic!("{certificate}"));
+    let shown = "SELECT CONVERT(varchar(max), CERTENCODED(CERT_ID('Cert_endpoint')), 1)";
+    lab.sql("sqlserver", "master", shown).remove(0)
+}
+
+/// SQL Server trusts the managed instance.
+fn trust(lab: &Lab, fqdn: &str, blob: &str) {
     let blob = blob.trim_start_matches("0x");
-    let fqdn = at("managed", "fqdn");
     lab.sql("sqlserver", "master", &format!("CREATE CERTIFICATE [{fqdn}] FROM BINARY = 0x{blob}"));
-    let endpoint = format!("TCP://127.0.0.1:{port}");
+}
+
+/// The group of a database, and the distributed one of its link.
+fn make_groups(lab: &Lab, database: &str, endpoint: &str) {
+    let status = lab.status();
+    let at = |side: &str, name: &str| status[side][name].as_str().unwrap().to_owned();
+    let managed = format!("{};Server=[{}]", at("managed", "endpoint"), at("azure", "instanceName"));
     lab.sql(
         "sqlserver",
         "master",
@@ -274,18 +314,4 @@ fn begin_link(lab: &Lab, database: &str, port: &str) -> Arm {
                  FAILOVER_MODE = MANUAL, SEEDING_MODE = AUTOMATIC)"
         ),
     );
-    arm.change(
-        "PUT",
-        &format!("/distributedAvailabilityGroups/link-{database}"),
-        &json!({ "properties": {
-            "databases": [{ "databaseName": database }],
-            "instanceLinkRole": "Secondary",
-            "failoverMode": "Manual",
-            "seedingMode": "Automatic",
-            "partnerEndpoint": endpoint,
-            "partnerAvailabilityGroupName": format!("AG_{database}"),
-            "instanceAvailabilityGroupName": format!("AG_{database}_MI"),
-        }}),
-    );
-    arm
 }
