@@ -55,6 +55,32 @@ const CONTRIBUTOR_NOT: [&str; 2] = [
 pub(crate) const CONTRIBUTOR_ID: &str = "4939a1f6-9ae0-4e48-a1e0-f2cbe897382d";
 pub(crate) const READER_ID: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
 
+/// The custom role that the documentation of the link has its readers make. It is shorter than what the calls use: it lacks
+/// `distributedAvailabilityGroups/failover/action`, and all that is not under the instance.
+const DOCUMENTED: [&str; 20] = [
+    "Microsoft.Sql/managedInstances/read",
+    "Microsoft.Sql/managedInstances/write",
+    "Microsoft.Sql/managedInstances/hybridCertificate/action",
+    "Microsoft.Sql/managedInstances/databases/read",
+    "Microsoft.Sql/managedInstances/databases/delete",
+    "Microsoft.Sql/managedInstances/databases/write",
+    "Microsoft.Sql/managedInstances/databases/completeRestore/action",
+    "Microsoft.Sql/managedInstances/databases/readBackups/action",
+    "Microsoft.Sql/managedInstances/databases/restoreDetails/read",
+    "Microsoft.Sql/managedInstances/distributedAvailabilityGroups/read",
+    "Microsoft.Sql/managedInstances/distributedAvailabilityGroups/write",
+    "Microsoft.Sql/managedInstances/distributedAvailabilityGroups/delete",
+    "Microsoft.Sql/managedInstances/distributedAvailabilityGroups/setRole/action",
+    "Microsoft.Sql/managedInstances/endpointCertificates/read",
+    "Microsoft.Sql/managedInstances/hybridLink/read",
+    "Microsoft.Sql/managedInstances/hybridLink/write",
+    "Microsoft.Sql/managedInstances/hybridLink/delete",
+    "Microsoft.Sql/managedInstances/serverTrustCertificates/read",
+    "Microsoft.Sql/managedInstances/serverTrustCertificates/write",
+    "Microsoft.Sql/managedInstances/serverTrustCertificates/delete",
+];
+const DOCUMENTED_ID: &str = "1ab00000-0000-4000-8000-000000000200";
+
 /// What a role allows: an action is granted if an entry has a pattern for it, and none that excepts it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Permission {
@@ -70,6 +96,8 @@ pub(crate) enum RoleKind {
     Contributor,
     /// Reader.
     Reader,
+    /// The documented custom role, and nothing else.
+    Documented,
     /// All that a contributor may, but for one action.
     Without(String),
 }
@@ -80,6 +108,7 @@ impl RoleKind {
         match self {
             RoleKind::Contributor => "SQL Managed Instance Contributor".to_owned(),
             RoleKind::Reader => "Reader".to_owned(),
+            RoleKind::Documented => "Managed Instance link, as documented".to_owned(),
             RoleKind::Without(action) => format!("SQL Managed Instance Contributor without {action}"),
         }
     }
@@ -90,6 +119,9 @@ impl RoleKind {
         let reader = Permission { actions: texts(&["*/read"]), not_actions: Vec::new() };
         match self {
             RoleKind::Reader => vec![reader],
+            RoleKind::Documented => {
+                vec![Permission { actions: texts(&DOCUMENTED), not_actions: Vec::new() }]
+            }
             RoleKind::Contributor => {
                 vec![
                     Permission { actions: texts(&CONTRIBUTOR), not_actions: texts(&CONTRIBUTOR_NOT) },
@@ -118,6 +150,7 @@ impl RoleKind {
                 vec![(CONTRIBUTOR_ID.to_owned(), self.title()), (READER_ID.to_owned(), "Reader".to_owned())]
             }
             RoleKind::Reader => vec![(READER_ID.to_owned(), self.title())],
+            RoleKind::Documented => vec![(DOCUMENTED_ID.to_owned(), self.title())],
             RoleKind::Without(action) => {
                 let place = LINK_ACTIONS.iter().position(|a| a == action).unwrap_or_default();
                 vec![(format!("1ab00000-0000-4000-8000-0000000001{place:02x}"), self.title())]
@@ -177,8 +210,12 @@ pub(crate) fn cast() -> Vec<(String, RoleKind)> {
     let without = LINK_ACTIONS
         .iter()
         .map(|action| (format!("without-{}", short(action)), RoleKind::Without((*action).to_owned())));
-    let both = [("contributor".to_owned(), RoleKind::Contributor), ("reader".to_owned(), RoleKind::Reader)];
-    both.into_iter().chain(without).collect()
+    let whole = [
+        ("contributor".to_owned(), RoleKind::Contributor),
+        ("reader".to_owned(), RoleKind::Reader),
+        ("documented".to_owned(), RoleKind::Documented),
+    ];
+    whole.into_iter().chain(without).collect()
 }
 
 /// `Microsoft.Authorization/permissions` of somebody.
@@ -227,12 +264,29 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_role_lacks_what_its_list_lacks() {
+        let missing = LINK_ACTIONS.iter().copied().filter(|a| !RoleKind::Documented.grants(a));
+        assert_eq!(
+            missing.collect::<Vec<_>>(),
+            [
+                "Microsoft.Resources/subscriptions/resourceGroups/read",
+                "Microsoft.Sql/managedInstances/operations/read",
+                "Microsoft.Sql/managedInstances/distributedAvailabilityGroups/failover/action",
+                "Microsoft.Sql/locations/distributedAvailabilityGroupsAzureAsyncOperation/read",
+                "Microsoft.Authorization/permissions/read",
+            ]
+        );
+        assert!(RoleKind::Contributor.grants("Microsoft.Sql/managedInstances/delete"));
+        assert!(!RoleKind::Documented.grants("Microsoft.Sql/managedInstances/delete"));
+    }
+
+    #[test]
     fn names_are_different_and_the_contributor_is_first() {
         let cast = cast();
         let names: std::collections::BTreeSet<&String> = cast.iter().map(|(name, _)| name).collect();
         assert_eq!(names.len(), cast.len());
         assert_eq!(cast[0].0, "contributor");
-        assert_eq!(cast.len(), LINK_ACTIONS.len() + 2);
+        assert_eq!(cast.len(), LINK_ACTIONS.len() + 3);
         assert!(cast.iter().any(|(n, _)| n == "without-distributedAvailabilityGroups-write"));
     }
 }

@@ -91,6 +91,9 @@ pub(super) fn restore(arguments: &Named) -> Done {
     Ok(())
 }
 
+/// The principals that have a role as it is: contributor, reader, documented. They come first.
+const WHOLE_ROLES: usize = 3;
+
 /// A status document for people.
 pub(super) fn table(status: &lab::Status) -> String {
     let lab::Status { sqlserver, managed, azure, lab, .. } = status;
@@ -105,8 +108,9 @@ pub(super) fn table(status: &lab::Status) -> String {
     let ca = azure.ca_file.display().to_string();
     let data = lab.data.display().to_string();
     // The others lack an action each: they are in the JSON.
-    let first = azure.principals.iter().take(2).map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ");
-    let principals = match azure.principals.len().saturating_sub(2) {
+    let first =
+        azure.principals.iter().take(WHOLE_ROLES).map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ");
+    let principals = match azure.principals.len().saturating_sub(WHOLE_ROLES) {
         0 => first,
         more => format!("{first} and {more} more, with their secrets: milink lab status -o json"),
     };

@@ -1,6 +1,7 @@
 //! `milink lab` as its users run it: real processes, and what they print.
 
 mod az;
+mod azure;
 mod faults;
 mod life;
 mod link;
