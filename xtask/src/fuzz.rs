@@ -8,7 +8,7 @@ use clap::Args;
 use crate::report;
 
 /// Every target under fuzz/fuzz_targets.
-const TARGETS: [&str; 5] = ["tds", "tsql", "log", "endpoint", "hadr"];
+const TARGETS: [&str; 6] = ["tds", "tsql", "log", "endpoint", "hadr", "arm"];
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -93,6 +93,22 @@ pub(crate) fn admit<'a>(
     Ok(Admitted { account, target, version: version.to_owned() })
 }
 
+/// Answers a request to what is asked without a token: the ways in.
+pub(crate) fn open(
+    estate: &Estate,
+    signer: &Signer,
+    request: &Request,
+    target: &Target,
+    now_ms: i64,
+) -> Response {
+    match target.action(request.method) {
+        Action::Impossible => {
+            ArmError::no_method(&format!("{:?}", request.method).to_uppercase(), &request.path).response()
+        }
+        Action::Anybody | Action::Needs(_) => signin::answer(estate, signer, request, target, now_ms),
+    }
+}
+
 /// What a permission is missing on: the resource, without what is done to it.
 fn scope(request: &Request) -> String {
     let path = request.path.trim_end_matches('/');

@@ -21,7 +21,6 @@ use crate::message::{Request, Response};
 use crate::operations::{Next, Operation, Operations, Progress, Seen, Status, next};
 use crate::random;
 use crate::settings::InstanceSettings;
-use crate::signin;
 use crate::target;
 use crate::token::Signer;
 
@@ -168,13 +167,7 @@ impl Core {
     pub(crate) fn handle(&self, request: &Request, meets: Meets) -> Response {
         let (_, target) = target::parse(&request.segments);
         if target.is_open() {
-            return match target.action(request.method) {
-                crate::permission::Action::Impossible => {
-                    ArmError::no_method(&format!("{:?}", request.method).to_uppercase(), &request.path)
-                        .response()
-                }
-                _ => signin::answer(&self.estate, &self.signer, request, &target, now_ms()),
-            };
+            return arm::open(&self.estate, &self.signer, request, &target, now_ms());
         }
         if let Some(retry_after_s) = meets.throttle {
             return ArmError::throttled(retry_after_s).response();

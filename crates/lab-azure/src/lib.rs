@@ -29,6 +29,7 @@ mod links;
 mod message;
 mod operations;
 mod permission;
+pub mod probe;
 mod random;
 mod server;
 mod settings;

@@ -42,6 +42,11 @@ pub(crate) struct Claims {
     pub(crate) idtyp: String,
 }
 
+fn new_key() -> Result<Vec<u8>, ring::error::Unspecified> {
+    let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())?;
+    Ok(made.as_ref().to_vec())
+}
+
 impl Signer {
     /// Reads the key, making it first if it is not there.
     ///
@@ -49,18 +54,28 @@ impl Signer {
     /// The file cannot be read or written, or holds no such key.
     pub(crate) fn open(folder: &Folder) -> Result<Signer, FolderError> {
         let file = folder.file(KEY);
-        let random = SystemRandom::new();
         let pkcs8 = match folder.read(KEY)? {
             Some(bytes) => bytes,
             None => {
-                let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
-                    .map_err(|e| failed(&file, e))?;
-                folder.write(KEY, made.as_ref(), Readable::ByOwner)?;
-                made.as_ref().to_vec()
+                let made = new_key().map_err(|e| failed(&file, e))?;
+                folder.write(KEY, &made, Readable::ByOwner)?;
+                made
             }
         };
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8, &random)
-            .map_err(|e| failed(&file, e))?;
+        Signer::with_key(&pkcs8).map_err(|e| failed(&file, e))
+    }
+
+    /// One with a key that nobody has seen, and that is kept nowhere.
+    ///
+    /// # Errors
+    /// There is no randomness.
+    pub(crate) fn fresh() -> Result<Signer, String> {
+        Signer::with_key(&new_key().map_err(|e| e.to_string())?).map_err(|e| e.to_string())
+    }
+
+    fn with_key(pkcs8: &[u8]) -> Result<Signer, ring::error::KeyRejected> {
+        let random = SystemRandom::new();
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8, &random)?;
         let digest = ring::digest::digest(&ring::digest::SHA256, pair.public_key().as_ref());
         let key_id = BASE64.encode(digest.as_ref().get(..20).unwrap_or_default());
         Ok(Signer { pair, random, key_id })
