@@ -1,6 +1,8 @@
 //! What the service that owns a managed instance asks and does beside its links: databases, backups, and what it keeps of
 //! its own with the instance.
 
+use std::time::{Duration, Instant};
+
 use lab_engine::{Flavor, SqlError, UpdatePolicy};
 use lab_hadr::Alteration;
 
@@ -29,6 +31,12 @@ pub struct LastBackup {
     /// When it was finished, in seconds since 1970.
     pub finished: i64,
 }
+
+/// Cannot drop database because it is currently in use.
+const IN_USE: i32 = 3702;
+/// How long sessions are given to roll back what they have begun and go, and how often it is seen whether they have.
+const END_LIMIT: Duration = Duration::from_secs(10);
+const END_EVERY: Duration = Duration::from_millis(10);
 
 /// Days from 1900, with which `datetime` begins, to 1970.
 const DAYS_1900_TO_1970: i64 = 25_567;
@@ -65,13 +73,26 @@ impl Control {
             .collect()
     }
 
-    /// Deletes a database.
+    /// Deletes a database, whoever uses it: the service does not ask its users to leave.
     ///
     /// # Errors
-    /// As DROP DATABASE says it.
+    /// As DROP DATABASE says it: 3752 of one in a group, whose sessions go on then; 3702 of one that is being seeded, or whose
+    /// sessions do not end within [`END_LIMIT`].
     pub fn drop_database(&self, name: &str) -> Result<(), SqlError> {
         let batch = format!("DROP DATABASE [{}]", name.replace(']', "]]"));
-        self.server.run_as_service(&batch).map(|_| ())
+        let until = Instant::now() + END_LIMIT;
+        let mut empty = false;
+        loop {
+            let dropped = self.server.run_as_service(&batch).map(|_| ());
+            match &dropped {
+                Err(e) if e.number == IN_USE && !empty && Instant::now() < until => {
+                    // Those that left between the two are no reason to give up; nobody at all is.
+                    empty = self.server.end_sessions(name) == 0;
+                    std::thread::sleep(END_EVERY);
+                }
+                _ => return dropped,
+            }
+        }
     }
 
     /// The last backup of a database that this instance has made.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Server;
 use crate::error::SqlError;
+use crate::session::Shared;
 use crate::sink::{ColumnMeta, Done, EnvChange, ReturnValue, Sink, SinkClosed};
 use crate::types::{Value, display_value};
 
@@ -56,5 +57,14 @@ impl Server {
         }
         session.barrier().wait()?;
         Ok(rows.rows)
+    }
+
+    /// Ends the sessions that are in a database; how many there were. They are gone when what they run has been rolled back.
+    pub fn end_sessions(&self, database: &str) -> usize {
+        let Some(database) = self.database_named(database) else { return 0 };
+        let within = |session: &Arc<Shared>| session.state().database == database.id;
+        let sessions: Vec<_> = self.sessions().into_iter().filter(within).collect();
+        sessions.iter().for_each(|session| session.kill());
+        sessions.len()
     }
 }
