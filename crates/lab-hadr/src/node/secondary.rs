@@ -63,6 +63,14 @@ impl Node {
         let Some(peer) = &partner.peer else { return };
         let names: Vec<DbName> =
             peer.databases.iter().filter(|d| d.copy.is_some()).map(|d| d.name.clone()).collect();
+        // What the primary has taken out of its group is not followed any more, or it would be shown as healthy for ever; it
+        // stays in this side's group until somebody takes it out here. When the primary has it again, it is decided anew.
+        let there: Vec<DbName> = peer.databases.iter().map(|d| d.name.clone()).collect();
+        if let Some(partner) = self.partners.get_mut(&key) {
+            partner.ins.retain(|db, stream| {
+                there.contains(db) || !matches!(stream.state, InState::Following { .. })
+            });
+        }
         for db in names {
             self.settle_in(key, &db);
         }
