@@ -73,6 +73,9 @@ impl std::fmt::Display for FolderError {
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                     write!(f, "{} cannot be written ({e}): choose another folder with --data", path.display())
                 }
+                io::ErrorKind::NotADirectory | io::ErrorKind::NotFound => {
+                    write!(f, "{} cannot be used ({e}): choose another folder with --data", path.display())
+                }
                 _ => write!(f, "{}: {e}", path.display()),
             },
             FolderError::Damaged(path, why) => write!(f, "{} is damaged: {why}", path.display()),

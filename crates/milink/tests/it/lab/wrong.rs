@@ -16,14 +16,18 @@ fn folders_that_cannot_be_used() {
         let said = lab.bad(&[verb]).1;
         assert!(said.contains("is of format 99, and this program knows 1"), "{said}");
     }
-    // /proc takes no folders, whoever asks.
-    let out = Command::new(env!("CARGO_BIN_EXE_milink"))
-        .args(["lab", "up", "--detach", "--data", "/proc/nothing"])
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let said = text(&out.stderr);
-    assert!(!out.status.success() && said.contains("/proc/nothing") && said.lines().count() == 1, "{said}");
+    // /proc takes no folders, whoever asks, and a file is none.
+    let file = lab.data().join("lab.json").display().to_string();
+    for place in ["/proc/nothing", &file] {
+        let out = Command::new(env!("CARGO_BIN_EXE_milink"))
+            .args(["lab", "up", "--detach", "--data", place])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = text(&out.stderr);
+        assert!(!out.status.success() && said.contains(place) && said.lines().count() == 1, "{said}");
+        assert!(said.contains("choose another folder with --data"), "{said}");
+    }
 }
 
 #[test]
