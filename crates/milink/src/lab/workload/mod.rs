@@ -126,7 +126,7 @@ struct Report {
     outage_ms: u64,
     longest_outage_ms: u64,
     role_changes: u32,
-    lag_ms_max: u64,
+    lag_ms_max: Option<u64>,
     sides: BTreeMap<Side, Checked>,
     clean: bool,
 }
@@ -222,7 +222,7 @@ async fn drive(arguments: &Workload, sides: Sides) -> Result<Report, VerbFailure
         outage_ms: outage.as_millis() as u64,
         longest_outage_ms: longest.as_millis() as u64,
         role_changes: progress.role_changes,
-        lag_ms_max: lag_max.as_millis() as u64,
+        lag_ms_max: lag_max.map(|lag| lag.as_millis() as u64),
         clean: is_clean(&sides),
         sides,
     })
@@ -324,10 +324,10 @@ async fn write(shared: Rc<Shared>, client: u32) {
     }
 }
 
-/// Shows how it goes, once a second, and how far the other side is behind; the longest lag that was seen.
-async fn watch(shared: Rc<Shared>) -> Duration {
+/// Shows how it goes, once a second, and how far the other side is behind; the longest lag that was seen, if any could be.
+async fn watch(shared: Rc<Shared>) -> Option<Duration> {
     let mut follower: Option<(Side, Session)> = None;
-    let mut longest = Duration::ZERO;
+    let mut longest = None;
     let (mut before, mut due) = (0, Instant::now());
     loop {
         due += Duration::from_secs(1);
@@ -342,7 +342,7 @@ async fn watch(shared: Rc<Shared>) -> Duration {
             Some(primary) => lag(&shared, primary.other(), &mut follower).await,
             None => None,
         };
-        longest = longest.max(lag.map_or(Duration::ZERO, |l| l.time));
+        longest = longest.max(lag.as_ref().map(|l| l.time));
         let now = Instant::now();
         let progress = shared.progress.borrow();
         let (outage, _) = progress.outage(now);
@@ -459,7 +459,7 @@ async fn check(shared: &Shared, side: Side) -> Result<(bool, Verdict), Failure> 
 fn text(report: &Report) -> String {
     let mut out = format!(
         "{} orders acknowledged in {:.1} s ({:.0} commits/s), {} refused, {} without an answer\n\
-         outage {:.1} s in all, {:.1} s the longest; lag up to {} ms; {} role changes\n",
+         outage {:.1} s in all, {:.1} s the longest; {}; {} role changes\n",
         report.acknowledged,
         report.seconds,
         report.commits_per_second,
@@ -467,7 +467,7 @@ fn text(report: &Report) -> String {
         report.uncertain,
         report.outage_ms as f64 / 1000.0,
         report.longest_outage_ms as f64 / 1000.0,
-        report.lag_ms_max,
+        report.lag_ms_max.map_or_else(|| "lag unknown".to_owned(), |ms| format!("lag up to {ms} ms")),
         report.role_changes
     );
     for (side, checked) in &report.sides {

@@ -61,6 +61,7 @@ fn a_workload_survives_cuts_and_a_kill() {
     assert!(good && report["clean"] == true, "{report:#}\n{said}");
     assert!(report["acknowledged"].as_u64().unwrap() > 150, "{report:#}\n{said}");
     assert!(report["longestOutageMs"].as_u64().unwrap() >= 500, "{report:#}\n{said}");
+    assert!(report["lagMsMax"].is_u64(), "{report:#}");
     for side in ["sqlserver", "managed"] {
         let side = &report["sides"][side];
         assert_eq!(side["checked"], "yes", "{report:#}");
@@ -122,6 +123,7 @@ fn what_is_lost_or_doubled_is_found() {
     );
     let (good, report, _) = verdict(load);
     assert!(!good && report["clean"] == false);
+    assert!(report["lagMsMax"].is_null(), "there is nobody to be behind: {report:#}");
     let side = &report["sides"]["sqlserver"];
     assert_eq!(
         (&side["lost"], &side["doubled"], &side["damaged"]),
