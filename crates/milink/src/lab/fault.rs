@@ -82,9 +82,9 @@ enum What {
     Azure {
         /// 429, 500, slow, lost-answer or duplicate.
         kind: AzureFault,
-        /// To how many requests; of slow, how many milliseconds later each answer comes. 0 ends it.
-        #[arg(default_value_t = 1)]
-        n: u32,
+        /// To how many requests [default: 1]; of slow, how many milliseconds later each answer comes from now on [default: 1000].
+        /// 0 ends it.
+        n: Option<u32>,
     },
     /// Take a log backup during each seeding.
     LogBackupDuringSeeding {
@@ -140,7 +140,11 @@ impl What {
                     CertificateAction::Restore => None,
                 },
             },
-            What::Azure { kind, n } => Change::Azure { kind: *kind, n: *n },
+            What::Azure { kind, n } => {
+                // A millisecond would be no fault that anybody sees.
+                let usual = if *kind == AzureFault::Slow { 1000 } else { 1 };
+                Change::Azure { kind: *kind, n: n.unwrap_or(usual) }
+            }
             What::LogBackupDuringSeeding { state } => {
                 Change::LogBackupDuringSeeding { on: *state == OnOff::On }
             }

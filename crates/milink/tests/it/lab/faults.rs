@@ -75,7 +75,10 @@ fn azure_does_wrong_as_often_as_it_was_told() {
     assert_eq!(arm.send("GET", "", None).0, 500);
     assert_eq!(arm.send("GET", "", None).0, 200);
     assert_eq!(listed(&lab), "nothing is broken\n");
+    lab.good(&["fault", "azure", "slow"]);
+    assert_eq!(listed(&lab), "azure slow by 1000 ms\n");
     lab.good(&["fault", "azure", "slow", "300"]);
+    assert_eq!(listed(&lab), "azure slow by 300 ms\n");
     let begun = std::time::Instant::now();
     assert_eq!(arm.send("GET", "", None).0, 200);
     assert!(begun.elapsed().as_millis() >= 300);
