@@ -103,8 +103,9 @@ pub(crate) fn same_origin(endpoint: &Url, url: &Url) -> bool {
         && url.password().is_none()
 }
 
-/// An address that an answer or a journal holds: used as it is, if it is on the same server. The error does not hold it,
-/// because it may be signed.
+/// An address that an answer or a journal holds: used as it is, if it is on the same server. (Of what may stand
+/// in a query, the URL type would write only an apostrophe anew; signatures have none.) The error does not hold it, because it
+/// may be signed.
 pub(crate) fn given(endpoint: &Url, text: &str) -> Result<Url, String> {
     if text.len() > URL_MAX {
         return Err(format!("it is longer than {URL_MAX} bytes"));

@@ -29,19 +29,27 @@ pub(crate) enum Again {
     WithNewToken,
 }
 
+/// A bad answer.
+#[derive(Debug)]
+pub(crate) struct Bad {
+    pub(crate) error: ArmError,
+    pub(crate) again: Again,
+}
+
 /// The longest text that is taken from an answer into an error.
 const TEXT_MAX: usize = 4096;
 
-pub(crate) fn judge(answer: Answer, client_request_id: &str) -> Result<Good, (ArmError, Again)> {
+pub(crate) fn judge(answer: Answer, client_request_id: &str) -> Result<Good, Bad> {
     let Answer { status, headers, body } = answer;
     let ids = ids(&headers, client_request_id);
     if matches!(status, 200 | 201 | 202 | 204) {
         let body = body.and_then(|bytes| json(&bytes));
         return Ok(Good { status, headers, body, ids });
     }
+    let ids = Box::new(ids);
     let (code, message) = envelope(body.as_deref().unwrap_or_default());
     let retry_after = retry_after(&headers);
-    Err(match status {
+    let (error, again) = match status {
         401 => {
             let message = join(&code, &message);
             (ArmError::Unauthenticated { message, ids }, Again::WithNewToken)
@@ -67,7 +75,8 @@ pub(crate) fn judge(answer: Answer, client_request_id: &str) -> Result<Good, (Ar
             (ArmError::Unexpected { status, why, ids }, Again::No)
         }
         _ => (ArmError::Unexpected { status, why: join(&code, &message), ids }, Again::No),
-    })
+    };
+    Err(Bad { error, again })
 }
 
 /// The names of a request, as an answer has them.
@@ -155,7 +164,8 @@ mod tests {
     }
 
     fn fault(status: u16, set: &[(&'static str, &'static str)], body: &str) -> (ArmError, Again) {
-        judge(answer(status, set, body), "me").unwrap_err()
+        let Bad { error, again } = judge(answer(status, set, body), "me").unwrap_err();
+        (error, again)
     }
 
     #[test]

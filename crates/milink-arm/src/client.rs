@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::address::{self, Address};
-use crate::answer::{Again, Good, judge};
+use crate::answer::{Again, Bad, Good, judge};
 use crate::cloud::Cloud;
 use crate::error::{ArmError, RequestIds};
 use crate::login::Login;
@@ -132,7 +132,7 @@ impl Cloud {
         let backoff = Backoff { retries: options.retries, base: options.retry_base };
         let answered = send(&wire, None, &backoff, &Call::get(url)).await?;
         let Good { status, body, ids, .. } = answered.good;
-        let unexpected = |why| ArmError::Unexpected { status, why, ids };
+        let unexpected = |why| ArmError::Unexpected { status, why, ids: Box::new(ids) };
         match body {
             Ok(Some(body)) => Cloud::from_metadata(arm_endpoint, &body).map_err(unexpected),
             Ok(None) => Err(unexpected("it does not say what cloud it belongs to".to_owned())),
@@ -182,6 +182,7 @@ impl ArmClient {
     /// Reads one thing.
     pub(crate) async fn read<T: DeserializeOwned>(&self, url: Url) -> Result<T, ArmError> {
         let Good { status, body, ids, .. } = self.call(&Call::get(url)).await?.good;
+        let ids = Box::new(ids);
         // A read whose answer did not arrive is no answer.
         let body = match body {
             Ok(Some(body)) => body,
@@ -204,15 +205,17 @@ async fn send(
     call: &Call,
 ) -> Result<Answered, ArmError> {
     let client_request_id = guid();
-    let lost_ids =
-        || RequestIds { client_request_id: Some(client_request_id.clone()), ..RequestIds::default() };
+    let lost_ids = || {
+        let client_request_id = Some(client_request_id.clone());
+        Box::new(RequestIds { client_request_id, ..RequestIds::default() })
+    };
     let mut attempts = 0;
     let mut renewed = false;
     // What became of an earlier try is not known: whatever a later one is answered, that one may have been carried out.
     let mut doubt: Option<String> = None;
     let settle = |error: ArmError, doubt: &Option<String>| match doubt {
         Some(why) if error.is_certain() => {
-            let ids = error.ids().cloned().unwrap_or_else(lost_ids);
+            let ids = error.ids().cloned().map_or_else(lost_ids, Box::new);
             let why = format!("an earlier try had no answer ({why}); a later one had this one: {error}");
             ArmError::Uncertain { why, ids }
         }
@@ -230,7 +233,7 @@ async fn send(
         let (error, again) = match wire.send(request).await {
             Ok(answer) => match judge(answer, &client_request_id) {
                 Ok(good) => return Ok(Answered { good, attempts }),
-                Err((error, again)) => (scrubbed(error, token.as_ref()), again),
+                Err(Bad { error, again }) => (scrubbed(error, token.as_ref()), again),
             },
             Err(NoAnswer::NotSent { why, passing }) => {
                 let again = if passing { Again::Later(None) } else { Again::No };
@@ -353,7 +356,7 @@ mod tests {
             "me",
         )
         .unwrap_err()
-        .0;
+        .error;
         assert!(format!("{error:?}").contains("canary"));
         assert!(!format!("{:?}", scrubbed(error, Some(&token))).contains("canary"));
     }

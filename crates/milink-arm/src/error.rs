@@ -52,7 +52,7 @@ pub enum ArmError {
         /// Azure's words for it.
         message: String,
         /// The names of the request.
-        ids: RequestIds,
+        ids: Box<RequestIds>,
     },
     /// Too many requests: nothing has changed. Try again, not before the time.
     Throttled {
@@ -63,14 +63,14 @@ pub enum ArmError {
         /// Azure's words for it.
         message: String,
         /// The names of the request.
-        ids: RequestIds,
+        ids: Box<RequestIds>,
     },
     /// There is no token, or Azure does not take it: nothing has changed. Sign in.
     Unauthenticated {
         /// Why not.
         message: String,
         /// The names of the request, when there was one.
-        ids: RequestIds,
+        ids: Box<RequestIds>,
     },
     /// The caller may not: nothing has changed. Get the permission.
     Forbidden {
@@ -83,7 +83,7 @@ pub enum ArmError {
         /// Azure's words for it.
         message: String,
         /// The names of the request.
-        ids: RequestIds,
+        ids: Box<RequestIds>,
     },
     /// It is not there.
     NotFound {
@@ -95,14 +95,14 @@ pub enum ArmError {
         /// the link or the certificate.
         by_gateway: bool,
         /// The names of the request.
-        ids: RequestIds,
+        ids: Box<RequestIds>,
     },
     /// It was sent, and there is no answer that can be trusted: it may have been done. Observe, then decide.
     Uncertain {
         /// What happened.
         why: String,
         /// The names of the request.
-        ids: RequestIds,
+        ids: Box<RequestIds>,
     },
     /// An answer that makes no sense. After a write it may have been done. Observe; then it is a matter for a person.
     Unexpected {
@@ -111,7 +111,7 @@ pub enum ArmError {
         /// What about it makes no sense.
         why: String,
         /// The names of the request.
-        ids: RequestIds,
+        ids: Box<RequestIds>,
     },
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::error::{ArmError, RequestIds};
+use crate::error::ArmError;
 use crate::secret::Secret;
 
 /// A way to sign in.
@@ -141,7 +141,7 @@ const ABSENT: [&str; 8] = [
 ];
 
 fn refused(message: impl Into<String>) -> ArmError {
-    ArmError::Unauthenticated { message: message.into(), ids: RequestIds::default() }
+    ArmError::Unauthenticated { message: message.into(), ids: Box::default() }
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ const PAGES_MAX: usize = 1000;
 const POLL: Duration = Duration::from_secs(10);
 
 /// The longest wait between two questions that is taken over from Azure.
-const POLL_MAX: Duration = Duration::from_secs(300);
+const POLL_MAX: Duration = Duration::from_mins(5);
 
 #[derive(Deserialize)]
 struct Page<T> {
@@ -59,7 +59,7 @@ impl ArmClient {
             let Some(next) = page.next_link.filter(|next| !next.is_empty()) else { return Ok(all) };
             let unexpected = |why: String| {
                 let why = format!("the list goes on at an address that is not followed: {why}");
-                ArmError::Unexpected { status: 200, why, ids: crate::RequestIds::default() }
+                ArmError::Unexpected { status: 200, why, ids: Box::default() }
             };
             let next = address::given(&self.inner.endpoint, &next).map_err(unexpected)?;
             if next == url {
@@ -68,7 +68,7 @@ impl ArmClient {
             url = next;
         }
         let why = format!("a list of more than {PAGES_MAX} pages");
-        Err(ArmError::Unexpected { status: 200, why, ids: crate::RequestIds::default() })
+        Err(ArmError::Unexpected { status: 200, why, ids: Box::default() })
     }
 
     /// The subscriptions that the caller may see.
@@ -199,7 +199,7 @@ fn progress(good: Good, is_status: bool) -> Result<Progress, ArmError> {
     let body = match good.body {
         Ok(Some(body)) => body,
         Ok(None) => return Ok(running),
-        Err(why) => return Err(ArmError::Unexpected { status: good.status, why, ids: good.ids }),
+        Err(why) => return Err(ArmError::Unexpected { status: good.status, why, ids: Box::new(good.ids) }),
     };
     let status = body.get("status").and_then(Value::as_str).unwrap_or_default();
     let is = |word: &str| status.eq_ignore_ascii_case(word);

@@ -24,7 +24,7 @@ pub(crate) struct Backoff {
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// The longest wait that is granted to Azure. Whoever is told to wait longer is better told so.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 impl Backoff {
     /// The wait before try `done + 1`, when `done` tries are done; `None` is to give up. `random` is in 0..1: those who were
@@ -67,7 +67,7 @@ mod tests {
         );
         let many = Backoff { retries: 1000, ..BACKOFF };
         assert_eq!(many.wait(999, None, 1.0), Some(WAIT_MAX));
-        assert_eq!(BACKOFF.wait(1, Some(Duration::from_secs(3600)), 0.5), None);
+        assert_eq!(BACKOFF.wait(1, Some(Duration::from_hours(1)), 0.5), None);
     }
 
     proptest! {

@@ -22,16 +22,17 @@ use azure_identity::{
 use reqwest::Url;
 use tokio::sync::Mutex;
 
-use crate::error::{ArmError, RequestIds};
+use crate::error::ArmError;
 use crate::login::Login;
 use crate::secret::Secret;
 use crate::wire::{NoAnswer, Wire, WireOptions, chain, not_sent};
 
 /// A token that ends sooner is not begun with.
-const SLACK: Duration = Duration::from_secs(300);
+const SLACK: Duration = Duration::from_mins(5);
 
 /// The machine's identity service, where there is one, answers at once; where there is none, nothing answers.
 const IDENTITY_SERVICE: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
+const IDENTITY_MAX: Duration = Duration::from_secs(30);
 const IDENTITY_SERVICE_MAX: Duration = Duration::from_secs(1);
 
 /// Where tokens come from.
@@ -121,7 +122,7 @@ impl Tokens {
             Login::ClientSecret { secret, .. } if !secret.is_empty() => why.replace(secret.expose(), "***"),
             _ => why.to_owned(),
         };
-        ArmError::Unauthenticated { message: message.trim().to_owned(), ids: RequestIds::default() }
+        ArmError::Unauthenticated { message: message.trim().to_owned(), ids: Box::default() }
     }
 
     /// The first credential that gives a token, and its token.
@@ -223,17 +224,19 @@ impl Tokens {
             )
             .map(|c| c as Arc<dyn TokenCredential>),
             Login::WorkloadIdentity { tenant, client_id, token_file } => {
-                let mut options = WorkloadIdentityCredentialOptions::default();
-                options.credential_options = ClientAssertionCredentialOptions { client_options };
-                options.tenant_id.clone_from(tenant);
-                options.client_id.clone_from(client_id);
-                options.token_file_path.clone_from(token_file);
+                let options = WorkloadIdentityCredentialOptions {
+                    credential_options: ClientAssertionCredentialOptions { client_options },
+                    tenant_id: tenant.clone(),
+                    client_id: client_id.clone(),
+                    token_file_path: token_file.clone(),
+                };
                 WorkloadIdentityCredential::new(Some(options)).map(|c| c as Arc<dyn TokenCredential>)
             }
             Login::ManagedIdentity { client_id } => {
-                let mut options = ManagedIdentityCredentialOptions::default();
-                options.user_assigned_id = client_id.clone().map(UserAssignedId::ClientId);
-                options.client_options = self.options(self.identity_wire(Duration::from_secs(30))?);
+                let options = ManagedIdentityCredentialOptions {
+                    user_assigned_id: client_id.clone().map(UserAssignedId::ClientId),
+                    client_options: self.options(self.identity_wire(IDENTITY_MAX)?),
+                };
                 ManagedIdentityCredential::new(Some(options)).map(|c| c as Arc<dyn TokenCredential>)
             }
             Login::AzCli => AzureCliCredential::new(None).map(|c| c as Arc<dyn TokenCredential>),
