@@ -109,6 +109,7 @@ impl Session {
     ) -> Result<(), Stop> {
         let text = match value {
             Some(Expr::Literal(Literal::String { value, .. })) => value.clone(),
+            Some(Expr::Literal(Literal::Binary(_))) => String::new(),
             Some(other) if option != "SID" => match self.evaluate(frame, other, SqlType::nvarchar(256))? {
                 Value::Text(text) => text,
                 _ => String::new(),
@@ -121,7 +122,8 @@ impl Session {
         match option {
             "PASSWORD" => {
                 if all.iter().any(|(n, _)| n == "HASHED") {
-                    return Err(SqlError::unsupported("LOGIN WITH PASSWORD HASHED").into());
+                    login.password = Some(self.hashed_password(frame, value)?);
+                    return Ok(());
                 }
                 if !off("CHECK_POLICY") && !crate::server::strong(&text) {
                     return Err(SqlError::new(15118, 16, 1, "Password validation failed. The password does not meet the operating system policy requirements because it is not complex enough.").into());
@@ -166,11 +168,30 @@ impl Session {
                 }
                 login.sid = sid;
             }
-            // A rehearsal has no password expiry; the option is taken and means nothing.
-            "CHECK_EXPIRATION" | "OLD_PASSWORD" | "MUST_CHANGE" | "UNLOCK" => {}
+            // HASHED is PASSWORD's business. A rehearsal has no password expiry; the option is taken and means nothing.
+            "HASHED" | "CHECK_EXPIRATION" | "OLD_PASSWORD" | "MUST_CHANGE" | "UNLOCK" => {}
             other => return Err(SqlError::unsupported(&format!("LOGIN WITH {other}")).into()),
         }
         Ok(())
+    }
+
+    /// The hash of `PASSWORD = 0x... HASHED`.
+    fn hashed_password(&mut self, frame: &Frame, value: Option<&Expr>) -> Result<PasswordHash, Stop> {
+        let bytes = match value {
+            Some(Expr::Literal(Literal::String { .. })) | None => None,
+            Some(value) => {
+                let hash = SqlType::VarBinary { len: crate::types::Len::N(256) };
+                match self.evaluate(frame, value, hash)? {
+                    Value::Blob(bytes) => Some(bytes),
+                    _ => None,
+                }
+            }
+        };
+        let refused = || {
+            let text = "Invalid value given for parameter PASSWORD. Specify a valid parameter value.";
+            SqlError::new(15021, 16, 1, text)
+        };
+        Ok(bytes.and_then(|bytes| PasswordHash::from_bytes(&bytes)).ok_or_else(refused)?)
     }
 
     pub(super) fn run_user(

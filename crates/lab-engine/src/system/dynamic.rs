@@ -53,6 +53,7 @@ pub(super) const VIEWS: &[View] = &[
             ("default_language_name", NAME, true),
             ("is_policy_checked", BIT, true),
             ("is_expiration_checked", BIT, true),
+            ("password_hash", SqlType::VarBinary { len: crate::types::Len::N(256) }, true),
         ],
         rows: sql_logins,
     },
@@ -301,6 +302,7 @@ fn sql_logins(shared: &Shared, _: i32) -> Rows {
                 text(&l.default_language),
                 bit(l.check_policy),
                 bit(false),
+                l.password.as_ref().map_or(Value::Null, |p| Value::Blob(p.to_bytes())),
             ]
         })
         .collect())

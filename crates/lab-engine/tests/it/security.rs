@@ -183,3 +183,33 @@ fn names_without_a_schema_are_the_users_own() {
     assert_eq!(rows(&mut sa, "SELECT SCHEMA_NAME(schema_id) FROM sys.tables WHERE name = 'mine'"), ["app"]);
     assert_eq!(rows(&mut bob, "SELECT SCHEMA_NAME()"), ["app"]);
 }
+
+#[test]
+fn a_login_moves_with_its_hash_and_sid() {
+    let (lab, mut s) = lab();
+    let hash = rows(&mut s, "SELECT CONVERT(varchar(200), password_hash, 1) FROM sys.sql_logins WHERE name = 'bob'");
+    let sid = "0x000102030405060708090A0B0C0D0E0F";
+    rows(&mut s, &format!("CREATE LOGIN moved WITH PASSWORD = {} HASHED, SID = {sid}, CHECK_POLICY = OFF", hash[0]));
+    login(&lab, "moved");
+    let shown = "SELECT CONVERT(varchar(40), sid, 1), is_policy_checked FROM sys.sql_logins WHERE name = 'moved'";
+    assert_eq!(rows(&mut s, shown), [format!("{sid}|0")]);
+    rows(&mut s, "CREATE LOGIN other WITH PASSWORD = 'Other#Pass1'");
+    rows(&mut s, &format!("ALTER LOGIN other WITH PASSWORD = {} HASHED", hash[0]));
+    login(&lab, "other");
+    assert_eq!(
+        rows(&mut s, "SELECT COUNT(DISTINCT password_hash) FROM sys.sql_logins WHERE name IN ('bob', 'moved', 'other')"),
+        ["1"]
+    );
+    for (text, number) in [
+        ("CREATE LOGIN x WITH PASSWORD = 0x0200AB HASHED", 15021),
+        ("CREATE LOGIN x WITH PASSWORD = 'text' HASHED", 15021),
+        ("ALTER LOGIN bob WITH PASSWORD = 0x HASHED", 15021),
+    ] {
+        assert_eq!(error(&mut s, text), number, "{text}");
+    }
+    // Nobody but an administrator sees hashes.
+    let mut bob = login(&lab, "bob");
+    assert_eq!(rows(&mut bob, "SELECT COUNT(password_hash) FROM sys.sql_logins WHERE name = 'bob'"), ["0"]);
+    rows(&mut s, "ALTER SERVER ROLE securityadmin ADD MEMBER bob");
+    assert_eq!(rows(&mut bob, "SELECT COUNT(password_hash) FROM sys.sql_logins"), ["0"]);
+}

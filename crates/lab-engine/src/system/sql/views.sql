@@ -158,7 +158,8 @@ SELECT p.*, CAST(NULL AS int) AS credential_id, CAST(CASE WHEN p.type = 'R' THEN
 WHERE p.type = 'R' OR p.principal_id = 1 OR p.name = SUSER_SNAME() OR IS_SRVROLEMEMBER('securityadmin') = 1
 GO
 CREATE VIEW sys.sql_logins AS
-SELECT p.*, CAST(NULL AS int) AS credential_id, CAST(NULL AS varbinary(256)) AS password_hash, CAST(NULL AS int) AS owning_principal_id, CAST(0 AS bit) AS is_fixed_role FROM sys.sql_logins AS p
+SELECT p.name, p.principal_id, p.sid, p.type, p.type_desc, p.is_disabled, p.create_date, p.modify_date, p.default_database_name, p.default_language_name, CAST(NULL AS int) AS credential_id,
+    p.is_policy_checked, p.is_expiration_checked, CASE WHEN IS_SRVROLEMEMBER('sysadmin') = 1 THEN p.password_hash END AS password_hash FROM sys.sql_logins AS p
 WHERE p.principal_id = 1 OR p.name = SUSER_SNAME() OR IS_SRVROLEMEMBER('securityadmin') = 1
 GO
 CREATE VIEW sys.database_permissions AS
