@@ -115,20 +115,31 @@ pub(crate) fn target(text: &str) -> Result<Target, TargetError> {
     for (name, value) in pairs(text)? {
         let plain: String = name.split_whitespace().collect::<String>().to_lowercase();
         let Some((_, keyword)) = KEYWORDS.iter().find(|(known, _)| *known == plain) else {
-            // What follows a password that was not quoted is a piece of it.
-            let hint = if password.is_some() { " (a value that holds ; must be quoted)" } else { "" };
-            return Err(TargetError::new(format!(
-                "the connection string's keyword '{name}' is not known{hint}"
-            )));
+            return Err(match &password {
+                None => TargetError::new(format!("the connection string's keyword '{name}' is not known")),
+                // NB: what follows a password that was not quoted may be a piece of it, and stays unsaid.
+                Some(_) => TargetError::new(
+                    "a keyword after the connection string's password is not known (a value that holds ; must be \
+                     quoted)"
+                        .to_owned(),
+                ),
+            });
         };
+        let after_password = password.is_some();
         let wrong = |wanted: &str| {
-            TargetError::new(format!(
-                "the connection string's '{name}={value}' is not valid: it wants {wanted}"
-            ))
+            let said = if after_password { name.clone() } else { format!("{name}={value}") };
+            TargetError::new(format!("the connection string's '{said}' is not valid: it wants {wanted}"))
         };
         let some = || Some(value.clone()).filter(|v| !v.is_empty());
         match keyword {
-            Keyword::Server => server = some().map(|name| Server::parse(&name)).transpose()?,
+            Keyword::Server => {
+                let parsed = some().map(|name| Server::parse(&name)).transpose();
+                server = if after_password {
+                    parsed.map_err(|_| wrong("host, host,port or host\\instance"))?
+                } else {
+                    parsed?
+                };
+            }
             Keyword::Database => target.database = some(),
             Keyword::User => user = some(),
             Keyword::Password => password = some().map(Secret::new),
@@ -191,8 +202,9 @@ fn authentication(
         }
         let plain: String = method.split_whitespace().collect();
         if !plain.eq_ignore_ascii_case("SqlPassword") && !plain.eq_ignore_ascii_case("NotSpecified") {
+            let method = if password.is_some() { String::new() } else { format!(" '{method}'") };
             return Err(TargetError::new(format!(
-                "the connection string's Authentication '{method}' is not known: SqlPassword, ActiveDirectoryDefault, \
+                "the connection string's Authentication{method} is not known: SqlPassword, ActiveDirectoryDefault, \
                  ActiveDirectoryManagedIdentity, ..."
             )));
         }
@@ -438,6 +450,19 @@ mod tests {
             Target::from_connection_string("Server=a;Server=b;Encrypt=no;Encrypt=strict;UID=u;UID=").unwrap();
         assert_eq!((target.server.host.as_str(), target.encrypt), ("b", Encrypt::Strict));
         assert!(matches!(target.authentication, Authentication::Unset));
+    }
+
+    #[test]
+    fn pieces_of_a_password_stay_unsaid() {
+        for text in [
+            "Server=h;UID=u;PWD=begin;canary=c",
+            "Server=h;UID=u;PWD=begin;Encrypt=canary",
+            "Server=h;UID=u;PWD=begin;Authentication=canary",
+            "UID=u;PWD=begin;Server=canary,port",
+        ] {
+            let said = target(text).unwrap_err().to_string();
+            assert!(!said.contains("canary"), "{said}");
+        }
     }
 
     #[test]
