@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::Side;
 use crate::status::Status;
 
 /// The variables, with their values. The contributor signs in; SQL Server is what sqlcmd-like tools reach.
@@ -31,6 +32,9 @@ fn variables(status: &Status) -> Vec<(&'static str, String)> {
         ("MILINK_ARM_ENDPOINT", azure.arm_endpoint.clone()),
         ("MILINK_AUTHORITY", azure.authority.clone()),
         ("MILINK_CA_FILE", ca),
+        // Pinned: nobody vouches for an instance's own certificate, and to trust any would follow the user elsewhere.
+        ("MILINK_SERVER_CERTIFICATE", certificate(status, Side::SqlServer)),
+        ("MILINK_MANAGED_SERVER_CERTIFICATE", certificate(status, Side::Managed)),
         ("MILINK_SQLSERVER_ENDPOINT", sqlserver.endpoint.clone()),
         ("MILINK_MANAGED_SERVER", managed.server.clone()),
         ("MILINK_MANAGED_USER", managed.user.clone()),
@@ -41,6 +45,11 @@ fn variables(status: &Status) -> Vec<(&'static str, String)> {
         ("MILINK_INSTANCE_NAME", azure.instance_name.clone()),
     ]);
     out
+}
+
+/// The certificate that an instance shows to clients.
+fn certificate(status: &Status, side: Side) -> String {
+    status.lab.data.join(side.word()).join("tls-cert.pem").display().to_string()
 }
 
 /// Lines that a POSIX shell can evaluate, whatever the values are.
