@@ -1,19 +1,24 @@
 //! The `milink` command.
 
+#[allow(dead_code, unused_imports, reason = "the verbs of the link, which use all of it, come next")]
+mod connect;
+mod context;
 #[allow(dead_code, reason = "the verbs of the link, which use all of it, come next")]
 mod exit;
+mod explain;
 mod lab;
+mod manual;
 #[allow(dead_code, unused_imports, reason = "the verbs of the link, which use all of it, come next")]
 mod output;
 mod sql;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// The Managed Instance link from the command line, and a lab to rehearse it in.
 #[derive(Debug, Parser)]
-#[command(name = "milink", version, about)]
+#[command(name = "milink", version, about, after_long_help = manual::epilogue())]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -21,16 +26,35 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Where both sides and Azure are, kept under names.
+    #[command(subcommand)]
+    Context(context::Verb),
+    /// Explain an error number of SQL Server, or an error code of Azure.
+    Explain(explain::Explain),
     /// Run a script or a query against a SQL Server, with sqlcmd's flags.
     Sql(Box<sql::Arguments>),
     /// A SQL Server, a managed instance and a local Azure to rehearse with.
     #[command(subcommand)]
     Lab(lab::Verb),
+    /// Print a script that completes milink's arguments in a shell.
+    Completion(manual::Completion),
+    /// Write the manual pages.
+    Man(manual::Man),
 }
 
 fn main() -> ExitCode {
-    match Cli::parse().verb {
+    let mut command = Cli::command();
+    // What is wrong with the arguments is said before they are parsed.
+    if std::env::args_os().any(|a| a == "--no-color") {
+        command = command.color(clap::ColorChoice::Never);
+    }
+    let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|e| e.exit());
+    match cli.verb {
+        Verb::Context(verb) => context::run(&verb),
+        Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Sql(arguments) => sql::run(&arguments),
         Verb::Lab(verb) => lab::run(verb),
+        Verb::Completion(arguments) => manual::completion(&arguments, Cli::command()),
+        Verb::Man(arguments) => manual::man(&arguments, Cli::command()),
     }
 }

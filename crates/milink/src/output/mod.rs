@@ -126,7 +126,11 @@ impl Output {
             Format::Table => Ok(query::table(&value).text(self.width, self.color)),
             Format::Tsv => Ok(query::tsv(&value)),
             Format::Json => serde_json::to_string_pretty(&value).map(|t| t + "\n").map_err(ours),
-            Format::Yaml => serde_saphyr::to_string(&value).map_err(ours),
+            Format::Yaml => {
+                // A text on one line can be searched for; in a folded block it could not.
+                let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+                serde_saphyr::to_string_with_options(&value, options).map_err(ours)
+            }
         }
     }
 
@@ -136,6 +140,25 @@ impl Output {
     /// Stdout cannot be written.
     pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
         print(text)
+    }
+
+    /// Where what is not a document goes: a script, a completion.
+    pub(crate) fn plain() -> Output {
+        Output {
+            format: Format::Table,
+            query: None,
+            quiet: false,
+            color: false,
+            width: None,
+            no_color: no_color_is_wished(),
+        }
+    }
+
+    /// Says on stderr what was done, for people.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            say(text);
+        }
     }
 
     /// What is said while a verb works.
