@@ -1,14 +1,12 @@
 //! The `milink` command.
 
-#[allow(dead_code, unused_imports, reason = "the verbs of the link, which use all of it, come next")]
 mod connect;
 mod context;
-#[allow(dead_code, reason = "the verbs of the link, which use all of it, come next")]
 mod exit;
 mod explain;
 mod lab;
+mod link;
 mod manual;
-#[allow(dead_code, unused_imports, reason = "the verbs of the link, which use all of it, come next")]
 mod output;
 mod sql;
 
@@ -26,6 +24,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    #[command(flatten)]
+    Link(Box<link::Verb>),
     /// Where both sides and Azure are, kept under names.
     #[command(subcommand)]
     Context(context::Verb),
@@ -50,6 +50,7 @@ fn main() -> ExitCode {
     }
     let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|e| e.exit());
     match cli.verb {
+        Verb::Link(verb) => link::run(*verb),
         Verb::Context(verb) => context::run(&verb),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Sql(arguments) => sql::run(&arguments),

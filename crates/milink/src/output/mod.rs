@@ -19,7 +19,7 @@ use crate::exit::{Exit, Failure};
 
 pub(crate) use progress::Progress;
 use query::Query;
-pub(crate) use seeding::{Seeding, bytes, seconds};
+pub(crate) use seeding::{bytes, seconds};
 pub(crate) use table::{Cell, Table, Tone};
 
 /// The answer of a verb.

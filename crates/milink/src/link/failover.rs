@@ -1,0 +1,367 @@
+//! `milink failover` and `milink repair`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use milink_core::moment::Moment;
+use milink_core::names;
+use milink_core::observe::Observation;
+use milink_core::plan::failover::{FailoverOptions, planned, primary};
+use milink_core::plan::forced::forced;
+use milink_core::plan::{PlanError, repair as repairs};
+use milink_core::receipt::Comparison;
+use milink_core::spec::Link;
+use milink_core::status;
+use milink_ops::hooks::{Hook, Occasion};
+use milink_ops::receipt::sums;
+use milink_ops::sides::now;
+use serde::Serialize;
+
+use super::changing::{self, Ended, PlanDocument};
+use super::session::{Common, Session, journal_failure, with};
+use super::spec::Side;
+use super::status::known;
+use crate::exit::{Exit, Failure, NOTHING_CHANGED};
+use crate::output::{Cell, Document, Table, Tone};
+
+/// Flags of failover.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    /// The link.
+    #[arg(value_name = "LINK")]
+    link: String,
+    /// The side that shall be primary; the one that is not, unless said.
+    #[arg(long, value_enum, value_name = "SIDE")]
+    to: Option<Side>,
+    /// Make it primary from what it has. Needs --allow-data-loss and --confirm.
+    #[arg(long, requires = "allow_data_loss")]
+    forced: bool,
+    /// What has not arrived there may be lost.
+    #[arg(long)]
+    allow_data_loss: bool,
+    /// The link's name, typed again, for a forced failover.
+    #[arg(long, value_name = "LINK")]
+    confirm: Option<String>,
+    /// Do not begin if the copy is further behind than this, in seconds.
+    #[arg(long, value_name = "SECONDS")]
+    max_lag: Option<u64>,
+    /// How long draining may take, in seconds, before the former state is brought back.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    timeout: u64,
+    /// Begin at this moment, such as 2026-11-25T03:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    at: Option<Moment>,
+    /// A program that is asked before anything is changed; if it does not end with 0, nothing is.
+    #[arg(long, value_name = "PROGRAM")]
+    before: Option<String>,
+    /// A program that is told afterwards.
+    #[arg(long, value_name = "PROGRAM")]
+    after: Option<String>,
+    /// Count and sum every table on both sides afterwards.
+    #[arg(long)]
+    receipt: bool,
+    /// Look at the gates, show what would be done, and change nothing.
+    #[arg(long)]
+    what_if: bool,
+    /// Do not ask.
+    #[arg(long, short)]
+    yes: bool,
+}
+
+/// Flags of repair.
+#[derive(Debug, Args)]
+pub(crate) struct RepairArguments {
+    #[command(flatten)]
+    common: Common,
+    /// The link.
+    #[arg(value_name = "LINK")]
+    link: String,
+    /// The side that stays primary. What the other one has alone is saved and given up.
+    #[arg(long, value_enum, value_name = "SIDE")]
+    winner: Side,
+    /// Show what would be done, and change nothing.
+    #[arg(long)]
+    what_if: bool,
+    /// Do not ask.
+    #[arg(long, short)]
+    yes: bool,
+}
+
+/// What a role change has done.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Receipt {
+    #[serde(flatten)]
+    ended: Ended,
+    /// Who is primary now.
+    primary: &'static str,
+    /// Both sides, table by table.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tables: Vec<Comparison>,
+}
+
+impl Document for Receipt {
+    const SCHEMA_VERSION: u32 = 1;
+
+    fn table(&self) -> Table {
+        let took = self.ended.ended.ms_since(self.ended.started) as f64 / 1000.0;
+        let mut about = Table::pairs();
+        about
+            .pair("link", self.ended.link.clone())
+            .pair("primary", Cell::toned(self.primary, Tone::Good))
+            .pair("took", format!("{took:.1} s"))
+            .pair("run", self.ended.run.to_string());
+        for c in &self.tables {
+            let lsn =
+                |l: Option<milink_core::lsn::Lsn>| l.map_or_else(|| "unknown".to_owned(), |l| l.to_string());
+            about.pair(
+                &format!("{} hardened", c.database),
+                format!(
+                    "SQL Server {}, managed instance {}",
+                    lsn(c.sql_server_hardened),
+                    lsn(c.managed_hardened)
+                ),
+            );
+            let same = format!("{} tables with {} rows are the same on both sides", c.same, c.rows);
+            about.pair(
+                &c.database,
+                Cell::toned(same, if c.different.is_empty() { Tone::Good } else { Tone::Warning }),
+            );
+            for d in &c.different {
+                let side = |s: &Option<milink_core::receipt::TableSum>| {
+                    s.as_ref().map_or_else(|| "none".to_owned(), |s| format!("{} rows", s.rows))
+                };
+                about.pair(
+                    &d.table,
+                    Cell::toned(
+                        format!(
+                            "differs: SQL Server {}, managed instance {}",
+                            side(&d.sql_server),
+                            side(&d.managed)
+                        ),
+                        Tone::Bad,
+                    ),
+                );
+            }
+        }
+        about
+    }
+}
+
+/// Changes the roles.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    with(&arguments.common, |session| change(session, arguments))
+}
+
+async fn change(session: Session, arguments: &Arguments) -> Result<(), Failure> {
+    if let Some(at) = arguments.at {
+        let wait = at.ms_since(now());
+        session.output.note(&format!("Waiting until {at}."));
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+    }
+    let seen = session.look().await;
+    known(&arguments.link, &seen)?;
+    let link = link_of(&session, &arguments.link, &seen)?;
+    let to = target(arguments, &link, &seen)?;
+    let plan = if arguments.forced {
+        confirmed(arguments)?;
+        forced(&link, to, &seen)
+    } else {
+        let options = FailoverOptions {
+            drain_timeout_ms: arguments.timeout.saturating_mul(1000),
+            ..FailoverOptions::default()
+        };
+        planned(&link, to, &seen, options)
+    }
+    .map_err(|e| cannot(&link.name, &e))?;
+    if !arguments.forced {
+        gates(arguments, &link, &seen)?;
+    }
+    if arguments.what_if {
+        return session.output.show(&PlanDocument::of(plan, &seen));
+    }
+    if !arguments.yes && session.output.is_for_people() {
+        session.output.show(&PlanDocument::of(plan.clone(), &seen))?;
+    }
+    changing::confirm(
+        &session.output,
+        arguments.yes,
+        &format!("Make the {to} primary in link {}?", link.name),
+    )?;
+    let verb = if arguments.forced { "forced-failover" } else { "planned-failover" };
+    ask_hook(arguments.before.as_deref(), &link.name, verb, "before", to).await?;
+    for note in &plan.notes {
+        session.output.note(note);
+    }
+    let ended = changing::run_one(&session, plan).await?;
+    if let Some(failure) = changing::failure(&link.name, &ended.verdict) {
+        return Err(failure);
+    }
+    ask_hook(arguments.after.as_deref(), &link.name, verb, "after", to).await?;
+    let tables = if arguments.receipt { compare(&session, &link).await? } else { Vec::new() };
+    session.output.show(&Receipt { ended, primary: Side::word(to), tables })
+}
+
+fn target(arguments: &Arguments, link: &Link, seen: &Observation) -> Result<names::Side, Failure> {
+    match arguments.to {
+        Some(side) => Ok(side.into()),
+        None if arguments.forced => Err(Failure::arguments(
+            "a forced failover must say which side shall be primary",
+            "--to",
+            "say --to managed or --to sql-server",
+        )),
+        None => primary(link, seen).map(names::Side::other).map_err(|e| cannot(&link.name, &e)),
+    }
+}
+
+fn confirmed(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.confirm.as_deref() == Some(arguments.link.as_str()) {
+        return Ok(());
+    }
+    Err(Failure::arguments(
+        "a forced failover may lose data, and must be confirmed by the link's name",
+        "--confirm",
+        format!("type --confirm {}, if that is what you want", arguments.link),
+    ))
+}
+
+/// What must be so before a planned failover begins.
+fn gates(arguments: &Arguments, link: &Link, seen: &Observation) -> Result<(), Failure> {
+    let Some(most) = arguments.max_lag else { return Ok(()) };
+    let status = status::link(&link.name, seen);
+    let lag = status.databases.iter().map(|d| d.data_loss_seconds).max().flatten();
+    match lag {
+        Some(lag) if lag <= most => Ok(()),
+        lag => Err(Failure {
+            code: Exit::Refused,
+            what: match lag {
+                Some(lag) => format!("the copy is {lag} s behind, and --max-lag allows {most} s"),
+                None => format!("how far the copy is behind cannot be seen, and --max-lag allows {most} s"),
+            },
+            where_: format!("link {}", link.name),
+            now_true: NOTHING_CHANGED.to_owned(),
+            next: format!("milink status {} -w shows when it has caught up", link.name),
+        }),
+    }
+}
+
+async fn ask_hook(
+    program: Option<&str>,
+    link: &str,
+    verb: &str,
+    moment: &str,
+    to: names::Side,
+) -> Result<(), Failure> {
+    let Some(program) = program else { return Ok(()) };
+    let command = program.split_whitespace().map(str::to_owned).collect();
+    let hook = Hook { command, timeout: Duration::from_mins(10) };
+    let occasion = Occasion { link, verb, moment, new_primary: Side::word(to) };
+    hook.run(&occasion).await.map_err(|veto| Failure {
+        code: Exit::Refused,
+        what: veto.to_string(),
+        where_: format!("--{moment}"),
+        now_true: if moment == "before" {
+            NOTHING_CHANGED.to_owned()
+        } else {
+            format!("the roles have changed: the {to} is primary")
+        },
+        next: "see what the program says".to_owned(),
+    })
+}
+
+/// Counts both sides, and again until they are the same or a while has passed: what is written goes on.
+async fn compare(session: &Session, link: &Link) -> Result<Vec<Comparison>, Failure> {
+    let (Some(one), Some(two)) = (&session.sides.sql_server, &session.sides.managed) else {
+        return Err(Failure::arguments(
+            "a receipt counts both sides, and only one is connected",
+            "-S and --managed-server",
+            "give both",
+        ));
+    };
+    let failed = |e: milink_sql::SqlError| Failure {
+        code: Exit::Error,
+        what: format!("the tables cannot be counted: {e}"),
+        where_: "--receipt".to_owned(),
+        now_true: "the roles have changed".to_owned(),
+        next: format!("milink status {}", link.name),
+    };
+    let mut out = Vec::new();
+    for database in &link.databases {
+        let mut comparison = None;
+        for _ in 0..10 {
+            let (a, b) = tokio::try_join!(sums(one, database), sums(two, database)).map_err(failed)?;
+            let seen = session.sides.look().await;
+            let status = status::link(&link.name, &seen);
+            let d = status.databases.iter().find(|d| d.name == *database);
+            let hardened = [d.and_then(|d| d.sql_server_hardened), d.and_then(|d| d.managed_hardened)];
+            let found = Comparison::of(database, hardened, &a, &b);
+            let same = found.different.is_empty();
+            comparison = Some(found);
+            if same {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        out.extend(comparison);
+    }
+    Ok(out)
+}
+
+/// Ends a state with two primaries.
+pub(crate) fn repair(arguments: &RepairArguments) -> ExitCode {
+    with(&arguments.common, |session| mend(session, arguments))
+}
+
+async fn mend(session: Session, arguments: &RepairArguments) -> Result<(), Failure> {
+    let seen = session.look().await;
+    known(&arguments.link, &seen)?;
+    let link = link_of(&session, &arguments.link, &seen)?;
+    let winner = arguments.winner.into();
+    let plan = repairs::repair(&link, winner, &seen).map_err(|e| cannot(&link.name, &e))?;
+    if arguments.what_if {
+        return session.output.show(&PlanDocument::of(plan, &seen));
+    }
+    if !arguments.yes && session.output.is_for_people() {
+        session.output.show(&PlanDocument::of(plan.clone(), &seen))?;
+    }
+    changing::confirm(&session.output, arguments.yes, &format!("Let the {} give way?", winner.other()))?;
+    for note in &plan.notes {
+        session.output.note(note);
+    }
+    let ended = changing::run_one(&session, plan).await?;
+    match changing::failure(&link.name, &ended.verdict) {
+        None => session.output.show(&Receipt { ended, primary: Side::word(winner), tables: Vec::new() }),
+        Some(failure) => Err(failure),
+    }
+}
+
+/// The plan is refused.
+pub(crate) fn cannot(link: &str, e: &PlanError) -> Failure {
+    Failure {
+        code: Exit::Refused,
+        what: e.to_string(),
+        where_: format!("link {link}"),
+        now_true: NOTHING_CHANGED.to_owned(),
+        next: format!("milink doctor {link}"),
+    }
+}
+
+/// The link as it is, with the names that both sides use.
+///
+/// # Errors
+/// It cannot be told from what is seen.
+pub(crate) fn link_of(session: &Session, name: &str, seen: &Observation) -> Result<Link, Failure> {
+    let runs = session.journal()?.runs(Some(name)).map_err(|e| journal_failure(&e))?;
+    if let Some(run) = runs.into_iter().next() {
+        return Ok(run.plan.link);
+    }
+    let _ = seen;
+    Err(Failure::not_found(
+        format!("the journal knows no link {name}"),
+        "the journal",
+        "give the journal of whoever made it with --journal",
+    ))
+}

@@ -1,0 +1,59 @@
+//! The verbs of the link: check, plan, create, watch, fail over, repair, and what comes after an interruption.
+//!
+//! Here arguments become specs and options, and what comes back becomes documents, progress and exit codes. What is done, and when, is
+//! decided in `milink-core` and carried out by `milink-ops`.
+
+mod changing;
+mod create;
+mod doctor;
+mod failover;
+mod history;
+mod resume;
+mod session;
+mod spec;
+mod status;
+mod status_document;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+/// A verb of the link.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Make links, one for each database.
+    Create(create::Arguments),
+    /// Show what create would do: every statement and call, and what it waits for.
+    Plan(create::Arguments),
+    /// Show how links are.
+    #[command(visible_alias = "list")]
+    Status(status::Arguments),
+    /// Show all that is known of one link.
+    Show(status::One),
+    /// Say what is wrong with a link, what is at risk, and the one command that comes next.
+    Doctor(doctor::Arguments),
+    /// Change the roles of a link, planned or forced.
+    Failover(failover::Arguments),
+    /// End a state with two primaries.
+    Repair(failover::RepairArguments),
+    /// Go on with what was interrupted, from what both sides show now.
+    Resume(resume::Arguments),
+    /// Show what was done, from the journal.
+    History(history::Arguments),
+}
+
+/// Runs a verb.
+pub(crate) fn run(verb: Verb) -> ExitCode {
+    match verb {
+        Verb::Create(arguments) => create::run(&arguments, false),
+        Verb::Plan(arguments) => create::run(&arguments, true),
+        Verb::Status(arguments) => status::run(&arguments),
+        Verb::Show(arguments) => status::show(&arguments),
+        Verb::Doctor(arguments) => doctor::run(&arguments),
+        Verb::Failover(arguments) => failover::run(&arguments),
+        Verb::Repair(arguments) => failover::repair(&arguments),
+        Verb::Resume(arguments) => resume::run(&arguments),
+        Verb::History(arguments) => history::run(&arguments),
+    }
+}
