@@ -4,6 +4,7 @@ mod azure;
 mod database;
 mod group;
 mod instance;
+mod probe;
 
 pub use azure::{
     AzureDatabase, AzureInstance, AzureLink, AzureLinkDatabase, EndpointCertificate, RunningOperation, Tier,
@@ -12,6 +13,7 @@ pub use azure::{
 pub use database::{Backup, Database, Encryption, Memory, RecoveryModel};
 pub use group::{ConnectError, Group, Health, Replica, ReplicaDatabase, Seeding, SyncState};
 pub use instance::{Certificate, Endpoint, Instance, Job};
+pub use probe::{Hop, HopResult, Probe, Vantage};
 
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +80,9 @@ pub struct Observation {
     pub managed: Seen<Instance>,
     /// The managed instance, as Azure describes it.
     pub azure: Seen<AzureInstance>,
+    /// Probes of the endpoints, if somebody made any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Probe>,
 }
 
 impl Observation {
