@@ -11,7 +11,7 @@
 //! - [`spec`]: what the user wants;
 //! - [`observe`]: what both sides report, with the moment of each look;
 //! - [`facts`]: versions, limits, errors, states, rights, as tables with their sources;
-//! - [`finding`]: what a check found, and how it is mended;
+//! - [`check`]: everything that has to be before a link is made or failed over; [`finding`]: what a check found, and how it is mended;
 //! - [`run`]: the machine that runs a plan, events in and effects out;
 //! - [`status`], [`doctor`]: how a link is, what is wrong with it, and what comes next;
 //! - [`fleet`]: in which order many links are worked on; [`receipt`]: proof that both sides hold the same;
@@ -19,6 +19,7 @@
 //! - [`script`]: plans as T-SQL, REST, PowerShell, az and Bicep.
 
 pub mod action;
+pub mod check;
 pub mod doctor;
 pub mod facts;
 pub mod finding;
