@@ -24,7 +24,7 @@ impl Cloud {
             arm_endpoint: arm.to_owned(),
             authority: authority.to_owned(),
             audience: arm.to_owned(),
-            sql_audience: format!("https://{suffix}/"),
+            sql_audience: sql_audience(suffix),
             sql_suffix: suffix.to_owned(),
         }
     }
@@ -97,10 +97,17 @@ impl Cloud {
             arm_endpoint: here.to_owned(),
             authority,
             audience: audience.unwrap_or_else(|| here.to_owned()),
-            sql_audience: format!("https://{suffix}/"),
+            sql_audience: sql_audience(suffix),
             sql_suffix: suffix.to_owned(),
         })
     }
+}
+
+/// A cloud does not say who tokens for its SQL side are for. In Azure's own clouds it is the zone; elsewhere the zone need
+/// be no such name, and the public cloud's is what servers know.
+fn sql_audience(suffix: &str) -> String {
+    let zone = if suffix.starts_with("database.") { suffix } else { "database.windows.net" };
+    format!("https://{zone}/")
 }
 
 fn trimmed(url: &str) -> &str {
@@ -140,7 +147,7 @@ mod tests {
                 "audiences": [format!("{at}/"), "https://other/"],
             },
             "resourceManager": format!("{at}/"),
-            "suffixes": { "sqlServerHostname": ".sql.example" },
+            "suffixes": { "sqlServerHostname": ".database.example" },
         })
     }
 
@@ -150,8 +157,8 @@ mod tests {
         assert_eq!(one.arm_endpoint, "https://arm:8443");
         assert_eq!(one.authority, "https://arm:8443/login");
         assert_eq!(one.audience, "https://arm:8443/");
-        assert_eq!(one.sql_suffix, "sql.example");
-        assert_eq!(one.sql_audience, "https://sql.example/");
+        assert_eq!(one.sql_suffix, "database.example");
+        assert_eq!(one.sql_audience, "https://database.example/");
         let list = json!([cloud("https://other"), cloud("https://ARM:8443")]);
         let found = Cloud::from_metadata("https://arm:8443", &list).unwrap();
         assert_eq!(found.authority, "https://ARM:8443/login");

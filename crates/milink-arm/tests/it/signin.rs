@@ -80,7 +80,10 @@ async fn a_cloud_says_what_it_is() {
         let cloud = Cloud::discover(&server.origin, &server.options()).await.unwrap();
         assert_eq!((cloud.authority.as_str(), cloud.audience.as_str()), ("https://login", "https://aud/"));
         assert_eq!(cloud.arm_endpoint, server.origin);
-        assert_eq!(cloud.sql_audience, "https://sql/");
+        assert_eq!(
+            (cloud.sql_suffix.as_str(), cloud.sql_audience.as_str()),
+            ("sql", "https://database.windows.net/")
+        );
         let asked = server.asked();
         assert_eq!(asked[1].target, "/metadata/endpoints?api-version=2022-09-01");
         assert_eq!(asked[1].header("authorization"), None);

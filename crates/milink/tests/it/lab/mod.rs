@@ -5,6 +5,7 @@ mod azure;
 mod faults;
 mod life;
 mod link;
+mod tool_arm;
 mod wrong;
 
 use std::path::Path;
