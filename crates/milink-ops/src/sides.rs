@@ -69,7 +69,7 @@ impl Sides {
             }
         };
         let (sql_server, managed, azure) = tokio::join!(one(Side::SqlServer), one(Side::Managed), azure);
-        Observation { at: now(), sql_server, managed, azure }
+        Observation { at: now(), sql_server, managed, azure, probes: Vec::new() }
     }
 
     /// Looks at what changes by itself, and takes the rest from the look before. Whoever was unknown is looked at as a whole.
@@ -93,7 +93,7 @@ impl Sides {
             }
         };
         let (sql_server, managed, azure) = tokio::join!(one(Side::SqlServer), one(Side::Managed), azure);
-        Observation { at: now(), sql_server, managed, azure }
+        Observation { at: now(), sql_server, managed, azure, probes: before.probes.clone() }
     }
 }
 

@@ -322,10 +322,10 @@ fn storage(e: impl std::fmt::Display) -> OpenError {
     OpenError::Storage(e.to_string())
 }
 
-/// Whether the folder has to be set up. A set-up that was cut off has told nobody of anything: it begins anew.
 /// What the program that serves an instance locks in its folder.
 pub const LOCK_FILE: &str = "instance.lock";
 
+/// Whether the folder has to be set up. A set-up that was cut off has told nobody of anything: it begins anew.
 fn is_first_start(disk: &Arc<dyn Disk>, dir: &Path) -> Result<bool, OpenError> {
     std::fs::create_dir_all(dir).map_err(|e| OpenError::Storage(format!("{}: {e}", dir.display())))?;
     let marker = dir.join(MARKER);

@@ -37,13 +37,13 @@ impl Device {
         }
         let data = &server.config.data_dir;
         let backups = data.join(BACKUP_FOLDER);
-        let named = if Path::new(name).is_absolute() {
-            PathBuf::from(name)
-        } else {
+        // A name that is absolute stays as it is.
+        let named = backups.join(name);
+        if named.parent() == Some(&backups) {
+            // SQL Server's own folder for backups is there from its set-up on.
             std::fs::create_dir_all(&backups)
                 .map_err(|e| refuse(&os_error(e.raw_os_error(), &e.to_string())))?;
-            backups.join(name)
-        };
+        }
         let missing = || refuse("3(The system cannot find the path specified.)");
         let file = named.file_name().ok_or_else(missing)?;
         let folder = named.parent().and_then(|p| p.canonicalize().ok()).ok_or_else(missing)?;
