@@ -286,6 +286,10 @@ fn roots(scene: &Scene<'_>) -> Finding {
         if authorities.is_empty() {
             return judge.skip(NO_AUTHORITY);
         }
+        let vouch = scene.azure().ok().and_then(|a| issuer_dns(&a.fqdn));
+        if vouch.is_none() {
+            return judge.skip("the managed instance's name is too short for an authority to vouch for");
+        }
         let missing = || authorities.iter().filter(|a| a.there.is_none());
         if missing().next().is_none() {
             return judge.pass(format!("all {} are there", authorities.len()));
@@ -305,7 +309,6 @@ fn roots(scene: &Scene<'_>) -> Finding {
             };
             Action::sql(Statement::ImportCertificate { name: a.name.clone(), public })
         };
-        let vouch = scene.azure().ok().and_then(|a| issuer_dns(&a.fqdn));
         let vouch = |a: &Authority<'_>| {
             vouch.as_ref().map(|names| {
                 Action::sql(Statement::AddIssuer { certificate: a.name.clone(), names: names.clone() })

@@ -40,7 +40,11 @@ pub async fn azure(client: &ArmClient, id: &InstanceId) -> Result<AzureInstance,
             )
         },
     )?;
-    let groups = readable(client.failover_groups(&id.group(), &instance.location)).await?;
+    let groups = match client.failover_groups(&id.group(), &instance.location).await {
+        // A cloud that does not know such groups has none.
+        Err(ArmError::NotFound { .. }) => Some(Vec::new()),
+        other => readable(std::future::ready(other)).await?,
+    };
     let tier = tier(&instance);
     let ManagedInstance { name, location, sku, properties: p, .. } = instance;
     Ok(AzureInstance {

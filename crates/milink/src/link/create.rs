@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 
 use super::changing::{self, Ended, PlanDocument, Screen};
+use super::check;
 use super::session::{Common, Session, journal_failure, with};
 use super::spec::SpecArguments;
 use crate::exit::{Exit, Failure, NOTHING_CHANGED};
@@ -112,6 +113,9 @@ async fn make(session: Session, arguments: &Arguments, only_plan: bool) -> Resul
             now_true: NOTHING_CHANGED.to_owned(),
             next: "milink check says what is missing, and how it is mended".to_owned(),
         })?);
+    }
+    if !only_plan {
+        check::before_creation(&session, &links, &seen)?;
     }
     let document = Plans { plans: plans.iter().map(|p| PlanDocument::of(p.clone(), &seen)).collect() };
     if only_plan || arguments.what_if {

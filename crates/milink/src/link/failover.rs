@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use milink_core::check::GateOptions;
 use milink_core::moment::Moment;
 use milink_core::names;
 use milink_core::observe::Observation;
@@ -19,6 +20,7 @@ use milink_ops::sides::now;
 use serde::Serialize;
 
 use super::changing::{self, Ended, PlanDocument};
+use super::check;
 use super::session::{Common, Session, journal_failure, with};
 use super::spec::Side;
 use super::status::known;
@@ -177,9 +179,13 @@ async fn change(session: Session, arguments: &Arguments) -> Result<(), Failure> 
         planned(&link, to, &seen, options)
     }
     .map_err(|e| cannot(&link.name, &e))?;
-    if !arguments.forced {
-        gates(arguments, &link, &seen)?;
-    }
+    let gates = if arguments.forced { GateOptions::forced(to) } else { GateOptions::planned(to) };
+    let gates = GateOptions {
+        lag_seconds_max: arguments.max_lag.unwrap_or(gates.lag_seconds_max),
+        drain_timeout_ms: arguments.timeout.saturating_mul(1000),
+        ..gates
+    };
+    check::before_failover(&session, &link, &seen, gates)?;
     if arguments.what_if {
         return session.output.show(&PlanDocument::of(plan, &seen));
     }
@@ -226,26 +232,6 @@ fn confirmed(arguments: &Arguments) -> Result<(), Failure> {
         "--confirm",
         format!("type --confirm {}, if that is what you want", arguments.link),
     ))
-}
-
-/// What must be so before a planned failover begins.
-fn gates(arguments: &Arguments, link: &Link, seen: &Observation) -> Result<(), Failure> {
-    let Some(most) = arguments.max_lag else { return Ok(()) };
-    let status = status::link(&link.name, seen);
-    let lag = status.databases.iter().map(|d| d.data_loss_seconds).max().flatten();
-    match lag {
-        Some(lag) if lag <= most => Ok(()),
-        lag => Err(Failure {
-            code: Exit::Refused,
-            what: match lag {
-                Some(lag) => format!("the copy is {lag} s behind, and --max-lag allows {most} s"),
-                None => format!("how far the copy is behind cannot be seen, and --max-lag allows {most} s"),
-            },
-            where_: format!("link {}", link.name),
-            now_true: NOTHING_CHANGED.to_owned(),
-            next: format!("milink status {} -w shows when it has caught up", link.name),
-        }),
-    }
 }
 
 async fn ask_hook(

@@ -4,6 +4,7 @@
 //! decided in `milink-core` and carried out by `milink-ops`.
 
 mod changing;
+mod check;
 mod create;
 mod doctor;
 mod failover;
@@ -22,6 +23,8 @@ use clap::Subcommand;
 /// A verb of the link.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Check everything that a link needs, or whether one could be failed over now.
+    Check(check::Arguments),
     /// Make links, one for each database.
     Create(create::Arguments),
     /// Show what create would do: every statement and call, and what it waits for.
@@ -46,6 +49,7 @@ pub(crate) enum Verb {
 /// Runs a verb.
 pub(crate) fn run(verb: Verb) -> ExitCode {
     match verb {
+        Verb::Check(arguments) => check::run(&arguments),
         Verb::Create(arguments) => create::run(&arguments, false),
         Verb::Plan(arguments) => create::run(&arguments, true),
         Verb::Status(arguments) => status::run(&arguments),
