@@ -6,6 +6,7 @@ mod faults;
 mod life;
 mod link;
 mod tool_arm;
+mod tool_link;
 mod wrong;
 
 use std::path::Path;
