@@ -232,11 +232,6 @@ impl AzureSettings {
         self.layer.ca_file.as_deref()
     }
 
-    /// The tenant.
-    pub(crate) fn tenant(&self) -> Option<&str> {
-        self.layer.tenant.as_deref()
-    }
-
     /// As whom; reads the secret.
     ///
     /// # Errors

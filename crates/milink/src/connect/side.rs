@@ -208,11 +208,6 @@ impl SideSettings {
         self.layer.endpoint.as_deref()
     }
 
-    /// The name in the certificate of its endpoint, if somebody said so.
-    pub(crate) fn fqdn(&self) -> Option<&str> {
-        self.layer.fqdn.as_deref()
-    }
-
     /// What a connection needs; reads the secret.
     ///
     /// # Errors

@@ -103,6 +103,8 @@ pub(crate) fn run(arguments: &Arguments, only_plan: bool) -> ExitCode {
 
 async fn make(session: Session, arguments: &Arguments, only_plan: bool) -> Result<(), Failure> {
     let links = arguments.spec.links(&session)?;
+    session.settings.sql_server()?;
+    session.settings.azure()?;
     let seen = session.look().await;
     let mut plans = Vec::new();
     for link in &links {

@@ -6,10 +6,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use milink_arm::{ArmClient, ArmError, Cloud, InstanceId, Login, Options, Secret, SubscriptionId};
-use milink_core::moment::Moment;
 use milink_core::observe::Observation;
 use milink_ops::journal::{Journal, JournalError};
-use milink_ops::sides::{AzureSide, Sides, now};
+use milink_ops::sides::{AzureSide, Sides};
 use milink_sql::{Client, Target};
 
 use crate::connect::{AzureSettings, CloudName, ConnectArguments, Settings, SignIn};
@@ -83,7 +82,7 @@ impl Session {
         };
         // Where the managed instance answers can be learnt from Azure, once it has been looked at.
         let managed = match &settings.managed {
-            Some(side) if side.server().is_some() => Some(side.target()?),
+            Some(side) if side.server().is_some() => Some(settings.managed()?),
             _ => None,
         };
         if sql_server.is_none() && managed.is_none() && azure.is_none() {
@@ -124,11 +123,6 @@ impl Session {
             })?,
         };
         Journal::open(&path).map_err(|e| journal_failure(&e))
-    }
-
-    /// The clock.
-    pub(crate) fn now() -> Moment {
-        now()
     }
 }
 

@@ -44,11 +44,6 @@ impl Seeding {
         (seconds > 0.0).then(|| after.saturating_sub(*before) as f64 / seconds)
     }
 
-    /// Between 0 and 1, if the total is known.
-    pub(crate) fn fraction(&self) -> Option<f64> {
-        self.total.map(|total| (self.transferred() as f64 / total as f64).min(1.0))
-    }
-
     /// How long it still takes at this rate; nothing while nothing moves.
     pub(crate) fn left(&self) -> Option<Duration> {
         let missing = self.total?.saturating_sub(self.transferred()) as f64;
@@ -100,7 +95,6 @@ mod tests {
         seeding.observe(at(2), 20 * MB, Some(100 * MB));
         assert_eq!(seeding.rate(), Some(10.0 * MB as f64));
         assert_eq!(seeding.left(), Some(at(8)));
-        assert_eq!(seeding.fraction(), Some(0.2));
     }
 
     #[test]
