@@ -66,9 +66,7 @@ impl PasswordHash {
     /// As `sys.sql_logins` shows it, and `WITH PASSWORD = ... HASHED` takes it.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         match self.scheme {
-            Scheme::Pbkdf2 => {
-                [&LAB_VERSION[..], &self.rounds.to_be_bytes(), &self.salt, &self.hash].concat()
-            }
+            Scheme::Pbkdf2 => [&LAB_VERSION[..], &self.rounds.to_be_bytes(), &self.salt, &self.hash].concat(),
             Scheme::SqlServer => [&SQL_SERVER_VERSION[..], &self.salt, &self.hash].concat(),
         }
     }
@@ -78,8 +76,12 @@ impl PasswordHash {
         if let Some(rest) = bytes.strip_prefix(&SQL_SERVER_VERSION) {
             let (salt, hash) = rest.split_at_checked(SQL_SERVER_SALT)?;
             let (salt, hash) = (salt.to_vec(), hash.to_vec());
-            return (hash.len() == Sha512::output_size())
-                .then_some(PasswordHash { scheme: Scheme::SqlServer, rounds: 0, salt, hash });
+            return (hash.len() == Sha512::output_size()).then_some(PasswordHash {
+                scheme: Scheme::SqlServer,
+                rounds: 0,
+                salt,
+                hash,
+            });
         }
         let (rounds, rest) = bytes.strip_prefix(&LAB_VERSION)?.split_first_chunk::<4>()?;
         let rounds = u32::from_be_bytes(*rounds);

@@ -222,11 +222,13 @@ impl Session {
     }
 }
 
-/// What the first start sets up: msdb's tables.
+/// What the first start sets up: msdb's tables and procedures.
 pub(crate) fn run_first_start(server: &Arc<Server>) -> Result<(), SqlError> {
     let mut session = server.internal_session()?;
     let mut errors = crate::exec::FirstError::default();
-    session.run_batch(include_str!("msdb.sql"), &mut errors);
+    for batch in include_str!("msdb.sql").split("\nGO\n") {
+        session.run_batch(batch, &mut errors);
+    }
     errors.into_result()?;
     session.barrier.wait()
 }

@@ -523,3 +523,43 @@ fn the_default_folder_is_there_by_its_full_name() {
     let folder = rows(&mut s, "SELECT CONVERT(nvarchar(4000), SERVERPROPERTY('InstanceDefaultBackupPath'))").remove(0);
     infos(&mut s, &format!("BACKUP DATABASE d TO DISK = N'{folder}/first.bak'"));
 }
+
+#[test]
+fn agent_jobs_are_made_by_their_procedures() {
+    let lab = Lab::new();
+    let mut s = lab.session();
+    rows(&mut s, "CREATE LOGIN operator WITH PASSWORD = 'Lab#Pass123'");
+    rows(
+        &mut s,
+        "BEGIN TRANSACTION
+         EXEC msdb.dbo.sp_add_category @class = N'JOB', @type = N'LOCAL', @name = N'nightly'
+         EXEC msdb.dbo.sp_add_job @job_name = N'j', @enabled = 0, @category_name = N'nightly', @owner_login_name = N'operator'
+         EXEC msdb.dbo.sp_add_jobstep @job_name = N'j', @step_name = N'one', @command = N'SELECT 1', @on_success_action = 3
+         EXEC msdb.dbo.sp_add_jobstep @job_name = N'j', @step_name = N'two', @command = N'SELECT 2', @database_name = N'tempdb'
+         EXEC msdb.dbo.sp_add_jobschedule @job_name = N'j', @name = N'at night', @freq_type = 4, @freq_interval = 1
+         EXEC msdb.dbo.sp_add_jobserver @job_name = N'j', @server_name = N'(local)'
+         EXEC msdb.dbo.sp_update_job @job_name = N'j', @enabled = 1
+         COMMIT TRANSACTION",
+    );
+    assert_eq!(
+        rows(
+            &mut s,
+            "SELECT j.name, j.enabled, c.name, SUSER_SNAME(j.owner_sid), x.step_id, x.step_name, x.database_name
+             FROM msdb.dbo.sysjobs AS j JOIN msdb.dbo.syscategories AS c ON c.category_id = j.category_id
+             JOIN msdb.dbo.sysjobsteps AS x ON x.job_id = j.job_id ORDER BY x.step_id"
+        ),
+        ["j|1|nightly|operator|1|one|master", "j|1|nightly|operator|2|two|tempdb"]
+    );
+    assert_eq!(
+        rows(
+            &mut s,
+            "SELECT s.name, s.freq_type, s.active_end_time FROM msdb.dbo.sysschedules AS s
+             JOIN msdb.dbo.sysjobschedules AS x ON x.schedule_id = s.schedule_id"
+        ),
+        ["at night|4|235959"]
+    );
+    rows(&mut s, "EXEC msdb.dbo.sp_delete_job @job_name = N'j'");
+    for table in ["sysjobs", "sysjobsteps", "sysjobschedules", "sysschedules", "sysjobservers"] {
+        assert_eq!(rows(&mut s, &format!("SELECT COUNT(*) FROM msdb.dbo.{table}")), ["0"], "{table}");
+    }
+}

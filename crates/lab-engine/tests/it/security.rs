@@ -187,17 +187,25 @@ fn names_without_a_schema_are_the_users_own() {
 #[test]
 fn a_login_moves_with_its_hash_and_sid() {
     let (lab, mut s) = lab();
-    let hash = rows(&mut s, "SELECT CONVERT(varchar(200), password_hash, 1) FROM sys.sql_logins WHERE name = 'bob'");
+    let hash =
+        rows(&mut s, "SELECT CONVERT(varchar(200), password_hash, 1) FROM sys.sql_logins WHERE name = 'bob'");
     let sid = "0x000102030405060708090A0B0C0D0E0F";
-    rows(&mut s, &format!("CREATE LOGIN moved WITH PASSWORD = {} HASHED, SID = {sid}, CHECK_POLICY = OFF", hash[0]));
+    rows(
+        &mut s,
+        &format!("CREATE LOGIN moved WITH PASSWORD = {} HASHED, SID = {sid}, CHECK_POLICY = OFF", hash[0]),
+    );
     login(&lab, "moved");
-    let shown = "SELECT CONVERT(varchar(40), sid, 1), is_policy_checked FROM sys.sql_logins WHERE name = 'moved'";
+    let shown =
+        "SELECT CONVERT(varchar(40), sid, 1), is_policy_checked FROM sys.sql_logins WHERE name = 'moved'";
     assert_eq!(rows(&mut s, shown), [format!("{sid}|0")]);
     rows(&mut s, "CREATE LOGIN other WITH PASSWORD = 'Other#Pass1'");
     rows(&mut s, &format!("ALTER LOGIN other WITH PASSWORD = {} HASHED", hash[0]));
     login(&lab, "other");
     assert_eq!(
-        rows(&mut s, "SELECT COUNT(DISTINCT password_hash) FROM sys.sql_logins WHERE name IN ('bob', 'moved', 'other')"),
+        rows(
+            &mut s,
+            "SELECT COUNT(DISTINCT password_hash) FROM sys.sql_logins WHERE name IN ('bob', 'moved', 'other')"
+        ),
         ["1"]
     );
     for (text, number) in [
