@@ -15,6 +15,7 @@
 //! - [`run`]: the machine that runs a plan, events in and effects out;
 //! - [`status`], [`doctor`]: how a link is, what is wrong with it, and what comes next;
 //! - [`fleet`]: in which order many links are worked on; [`receipt`]: proof that both sides hold the same;
+//! - [`objects`]: logins, jobs and whatever else does not follow a database;
 //! - [`action`]: statements and calls as data; [`plan`]: steps with their conditions;
 //! - [`script`]: plans as T-SQL, REST, PowerShell, az and Bicep.
 
@@ -27,6 +28,7 @@ pub mod fleet;
 pub mod lsn;
 pub mod moment;
 pub mod names;
+pub mod objects;
 pub mod observe;
 pub mod plan;
 pub mod receipt;
