@@ -10,5 +10,6 @@ pub mod driver;
 pub mod hooks;
 pub mod journal;
 pub mod look;
+pub mod objects;
 pub mod receipt;
 pub mod sides;
