@@ -13,6 +13,7 @@ mod session;
 mod sql;
 mod storage;
 mod tiberius_client;
+mod tool_objects;
 mod tool_sql;
 mod types;
 mod wire;
