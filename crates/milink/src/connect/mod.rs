@@ -41,8 +41,6 @@ pub(crate) struct Settings {
     pub(crate) managed: Option<SideSettings>,
     /// Azure's.
     pub(crate) azure: Option<AzureSettings>,
-    /// The context that was taken from.
-    pub(crate) context: Option<String>,
     /// What should be said on stderr.
     pub(crate) warnings: Vec<String>,
 }
@@ -96,7 +94,6 @@ impl Settings {
             sql_server: SideSettings::of(Side::SqlServer, sql_server, environment),
             managed: SideSettings::of(Side::Managed, managed, environment),
             azure: AzureSettings::of(above.over(own), environment)?,
-            context: name,
             warnings,
         })
     }

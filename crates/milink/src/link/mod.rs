@@ -9,8 +9,8 @@ mod create;
 mod doctor;
 mod failover;
 mod history;
-#[allow(dead_code, reason = "its body is complete; its arguments come with the ones of all verbs")]
 mod objects;
+mod outside;
 mod resume;
 mod session;
 mod spec;
@@ -42,6 +42,11 @@ pub(crate) enum Verb {
     Failover(failover::Arguments),
     /// End a state with two primaries.
     Repair(failover::RepairArguments),
+    /// What lives outside of the databases and does not follow them: compare, script, copy.
+    #[command(subcommand)]
+    Objects(outside::Objects),
+    /// Show or set the hybrid failover benefit: a passive replica without licence costs.
+    Benefit(outside::Benefit),
     /// Go on with what was interrupted, from what both sides show now.
     Resume(resume::Arguments),
     /// Show what was done, from the journal.
@@ -59,6 +64,8 @@ pub(crate) fn run(verb: Verb) -> ExitCode {
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Failover(arguments) => failover::run(&arguments),
         Verb::Repair(arguments) => failover::repair(&arguments),
+        Verb::Objects(verb) => outside::run(&verb),
+        Verb::Benefit(arguments) => outside::benefit(&arguments),
         Verb::Resume(arguments) => resume::run(&arguments),
         Verb::History(arguments) => history::run(&arguments),
     }
