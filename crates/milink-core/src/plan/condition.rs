@@ -512,9 +512,7 @@ impl Condition {
                     None => unknown("the side shows no copy of the database"),
                 }
             }),
-            Condition::DatabaseOnline { side, database } => on_database(seen, *side, database, |d| {
-                holds_if(d.state == "ONLINE", || format!("{database} is {} on {side}", d.state))
-            }),
+            Condition::DatabaseOnline { side, database } => database_online(seen, *side, database),
             Condition::DatabaseAbsent { side, database } => database_absent(seen, *side, database),
             Condition::TraceFlag { flag, on: wanted } => {
                 on(seen, Side::SqlServer, |i| match &i.trace_flags {
@@ -763,6 +761,20 @@ fn role(seen: &Observation, link: &str, side: Side, wanted: Role) -> Truth {
             holds_if(g.role == Some(wanted), || format!("{side} is {} in {link}", shown(g.role.as_ref())))
         }),
     }
+}
+
+/// Where the managed instance does not answer itself, Azure's list of its databases.
+fn database_online(seen: &Observation, side: Side, database: &str) -> Truth {
+    if side == Side::Managed
+        && seen.managed.known().is_none()
+        && let Some(azure) = seen.azure.known()
+    {
+        let status = azure.database(database).map_or("absent", |d| d.status.as_str());
+        return holds_if(same_name(status, "Online"), || format!("{database} is {status}, as Azure says"));
+    }
+    on_database(seen, side, database, |d| {
+        holds_if(d.state == "ONLINE", || format!("{database} is {} on {side}", d.state))
+    })
 }
 
 /// Where the managed instance does not answer itself, Azure's list of its databases.

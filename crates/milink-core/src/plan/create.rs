@@ -20,6 +20,7 @@ use crate::names::{CommitMode, FailoverMode, LinkMode, Role, Side};
 use crate::observe::{Observation, RecoveryModel};
 use crate::spec::Link;
 use ground::Ground;
+pub(crate) use trust::ENDPOINT;
 
 /// Keeps log that a seeding still needs, whatever is backed up meanwhile.
 pub(crate) const KEEP_LOG_FOR_SEEDING: u16 = 12381;

@@ -3,19 +3,25 @@
 //! A plan is a function of a link and an observation. It is run by [`crate::run`], which looks before each step and skips what is proved,
 //! and it is shown, rendered and kept in the journal as it is.
 
+mod adopt;
 mod condition;
 mod create;
 mod draft;
+mod drop;
 pub mod failover;
 pub mod forced;
 mod refusal;
 pub mod repair;
 mod sharing;
+mod undo;
 
+pub use adopt::{adopt, adoptable};
 pub(crate) use condition::hardened as hardened_lsn;
 pub use condition::{Condition, Shared, Truth};
 pub use create::create;
+pub use drop::{DropOptions, Leftover, Purge, drop, purge};
 pub use refusal::PlanError;
+pub use undo::{UndoOptions, undo};
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +46,8 @@ pub enum Verb {
     Undo,
     /// Mend what a check has found.
     Fix,
+    /// Remove what is left over of links.
+    Purge,
 }
 
 /// A plan.

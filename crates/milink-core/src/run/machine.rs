@@ -552,7 +552,13 @@ impl Verb {
     pub fn rolls_back(self) -> bool {
         match self {
             Verb::PlannedFailover => true,
-            Verb::Create | Verb::ForcedFailover | Verb::Repair | Verb::Drop | Verb::Undo | Verb::Fix => false,
+            Verb::Create
+            | Verb::ForcedFailover
+            | Verb::Repair
+            | Verb::Drop
+            | Verb::Undo
+            | Verb::Fix
+            | Verb::Purge => false,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What the user wants: a [`LinkSpec`], from a file or from flags, and the links that it means.
 
+pub mod read;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -45,7 +47,7 @@ pub struct LinkSpec {
 }
 
 /// What is particular on SQL Server. What is not given is taken from what is there, or from the documentation's conventions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SqlServerSpec {
     /// The availability group; `AG_<database>` by convention. `{database}` is put in.
@@ -66,6 +68,19 @@ pub struct SqlServerSpec {
     /// Where backups that a plan makes go to: a folder of the server, as it sees it. The server's default folder if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_folder: Option<String>,
+}
+
+impl Default for SqlServerSpec {
+    fn default() -> SqlServerSpec {
+        SqlServerSpec {
+            availability_group: None,
+            endpoint: None,
+            listener_port: None,
+            certificate: None,
+            certificate_days: default_certificate_days(),
+            backup_folder: None,
+        }
+    }
 }
 
 /// What is particular on the managed instance.
@@ -186,10 +201,7 @@ impl LinkSpec {
             commit_mode: CommitMode::default(),
             seeding_mode: SeedingMode::default(),
             link_mode: LinkMode::default(),
-            sql_server: SqlServerSpec {
-                certificate_days: default_certificate_days(),
-                ..SqlServerSpec::default()
-            },
+            sql_server: SqlServerSpec::default(),
             managed: ManagedSpec::default(),
         }
     }

@@ -10,7 +10,7 @@ use crate::names::Hex;
 use crate::observe::{Endpoint, TrustCertificate, same_name};
 
 /// The name of an endpoint that a plan makes, as the documents have it.
-const ENDPOINT: &str = "database_mirroring_endpoint";
+pub(crate) const ENDPOINT: &str = "database_mirroring_endpoint";
 
 pub(super) fn trust(ground: &Ground<'_>, draft: &mut Draft<'_>) {
     own(ground, draft);
