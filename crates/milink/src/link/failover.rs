@@ -8,6 +8,7 @@ use milink_core::check::GateOptions;
 use milink_core::moment::Moment;
 use milink_core::names;
 use milink_core::observe::Observation;
+use milink_core::plan::adopt;
 use milink_core::plan::failover::{FailoverOptions, planned, primary};
 use milink_core::plan::forced::forced;
 use milink_core::plan::{PlanError, repair as repairs};
@@ -335,19 +336,14 @@ pub(crate) fn cannot(link: &str, e: &PlanError) -> Failure {
     }
 }
 
-/// The link as it is, with the names that both sides use.
+/// The link as it is: as the journal knows it, or as both sides and Azure show it.
 ///
 /// # Errors
 /// It cannot be told from what is seen.
 pub(crate) fn link_of(session: &Session, name: &str, seen: &Observation) -> Result<Link, Failure> {
     let runs = session.journal()?.runs(Some(name)).map_err(|e| journal_failure(&e))?;
-    if let Some(run) = runs.into_iter().next() {
-        return Ok(run.plan.link);
+    match runs.into_iter().next() {
+        Some(run) => Ok(run.plan.link),
+        None => adopt(name, seen).map_err(|e| cannot(name, &e)),
     }
-    let _ = seen;
-    Err(Failure::not_found(
-        format!("the journal knows no link {name}"),
-        "the journal",
-        "give the journal of whoever made it with --journal",
-    ))
 }

@@ -141,6 +141,7 @@ fn verb(verb: Verb) -> String {
         Verb::Drop => "drop",
         Verb::Undo => "undo",
         Verb::Fix => "fix",
+        Verb::Purge => "purge",
     }
     .to_owned()
 }

@@ -11,7 +11,9 @@ mod failover;
 mod history;
 mod objects;
 mod outside;
+mod removing;
 mod resume;
+mod script;
 mod session;
 mod spec;
 mod status;
@@ -31,6 +33,8 @@ pub(crate) enum Verb {
     Create(create::Arguments),
     /// Show what create would do: every statement and call, and what it waits for.
     Plan(create::Arguments),
+    /// Print what create would do as scripts: T-SQL, PowerShell, az, Bicep.
+    Script(script::Arguments),
     /// Show how links are.
     #[command(visible_alias = "list")]
     Status(status::Arguments),
@@ -49,6 +53,14 @@ pub(crate) enum Verb {
     Benefit(outside::Benefit),
     /// Go on with what was interrupted, from what both sides show now.
     Resume(resume::Arguments),
+    /// Take back what a run has done.
+    Undo(removing::UndoArguments),
+    /// Remove a link, and what only it uses.
+    Drop(removing::DropArguments),
+    /// Take a link that somebody else made into the journal.
+    Adopt(removing::AdoptArguments),
+    /// Remove what is left over of links.
+    Purge(removing::PurgeArguments),
     /// Show what was done, from the journal.
     History(history::Arguments),
 }
@@ -67,6 +79,11 @@ pub(crate) fn run(verb: Verb) -> ExitCode {
         Verb::Objects(verb) => outside::run(&verb),
         Verb::Benefit(arguments) => outside::benefit(&arguments),
         Verb::Resume(arguments) => resume::run(&arguments),
+        Verb::Script(arguments) => script::run(&arguments),
+        Verb::Undo(arguments) => removing::run_undo(&arguments),
+        Verb::Drop(arguments) => removing::run_drop(&arguments),
+        Verb::Adopt(arguments) => removing::run_adopt(&arguments),
+        Verb::Purge(arguments) => removing::run_purge(&arguments),
         Verb::History(arguments) => history::run(&arguments),
     }
 }

@@ -188,11 +188,7 @@ fn read(path: &std::path::Path) -> Result<Vec<LinkSpec>, Failure> {
             "see its name",
         )
     })?;
-    serde_json::from_str(&text).map(|spec| vec![spec]).map_err(|e| {
-        Failure::arguments(
-            format!("the file is no spec: {e}"),
-            path.display().to_string(),
-            "see milink create --help",
-        )
+    milink_core::spec::read::read(&path.display().to_string(), &text).map_err(|e| {
+        Failure::arguments(e.to_string(), path.display().to_string(), "see milink create --help")
     })
 }
