@@ -304,7 +304,11 @@ impl Planner<'_> {
             Step {
                 requires: Condition::All { of: vec![self.role(to, Role::Secondary), self.synchronized()] },
                 timeout_ms: SETTING_TIMEOUT_MS,
-                undo: Undo::By { action: Box::new(promote(from)), proved_by: self.role(from, Role::Primary) },
+                undo: Undo::By {
+                    action: Box::new(promote(from)),
+                    // Where somebody else has made the other side primary meanwhile, there is nothing left to take back.
+                    proved_by: Condition::Any { of: vec![self.role(from, Role::Primary), self.changed()] },
+                },
                 repeat: Repeat::Safe,
                 ..step(
                     "demote",

@@ -41,6 +41,10 @@ pub fn repair(link: &Link, winner: Side, seen: &Observation) -> Result<Plan, Pla
         "The {winner} stays primary. What the {loser} has committed alone is given up, once it is saved."
     )];
     match loser {
+        // A secondary takes no such backup, and gives up what it has alone as soon as it follows.
+        Side::SqlServer if seen.role(loser, &link.name) == Ok(Some(Role::Secondary)) => notes.push(
+            "SQL Server is secondary already: what it had alone cannot be backed up any more.".to_owned(),
+        ),
         Side::SqlServer => steps.extend(link.databases.iter().map(|d| save(link, d, seen))),
         Side::Managed => notes.push(
             "The managed instance's own backups keep what it has alone: a point in time before now can be restored to another name."

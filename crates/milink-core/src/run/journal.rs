@@ -103,6 +103,10 @@ pub struct Past {
     pub last: Last,
     /// How often it was given.
     pub given: u32,
+    /// How often since the run was begun or resumed: whoever resumes wants it to be tried again.
+    pub given_here: u32,
+    /// Whether an operation ended without success after it was taken: it may have done a part of its work.
+    pub left_behind: bool,
     /// Whether it may have been carried out. A refusal does not take that back: the second of two is refused because of the first.
     pub maybe_applied: bool,
     /// Whether the step is proved.
@@ -115,7 +119,13 @@ impl Past {
     pub(super) fn intend(&mut self) {
         self.last = Last::Intended;
         self.given += 1;
+        self.given_here += 1;
         self.earlier = false;
+    }
+
+    /// Whether something may be otherwise than before it was given.
+    pub fn may_have_changed(&self) -> bool {
+        self.maybe_applied || self.left_behind
     }
 
     pub(super) fn outcome(&mut self, outcome: &Outcome) {
@@ -126,6 +136,7 @@ impl Past {
                 let ended = matches!(self.last, Last::Started { .. });
                 // An operation that ended without success is over, so what it has left behind can be seen.
                 self.maybe_applied &= !(ended && self.given == 1);
+                self.left_behind |= ended;
                 (Last::Refused { code: code.clone(), text: text.clone() }, false)
             }
             Outcome::Uncertain { why } => (Last::Uncertain { why: why.clone() }, true),
@@ -164,6 +175,7 @@ impl Recovered {
         }
         for (_, past) in found.steps.iter_mut().chain(&mut found.back) {
             past.earlier = true;
+            past.given_here = 0;
             // Killed between the intent and the outcome.
             if past.last == Last::Intended {
                 past.last = Last::Uncertain { why: "milink was stopped before the answer came".to_owned() };
@@ -220,7 +232,7 @@ impl Recovered {
             step: first.map(|s| s.id.clone()),
             done: plan.steps.iter().filter(|s| proved(&s.id)).count(),
             of: plan.steps.len(),
-            changed: self.steps.iter().any(|(_, p)| p.maybe_applied),
+            changed: self.steps.iter().any(|(_, p)| p.may_have_changed()),
             uncertain,
             rolling_back: self.rolling_back.is_some(),
             ended: self.ended.clone(),

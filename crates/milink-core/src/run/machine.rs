@@ -8,7 +8,7 @@ use super::{
 use crate::action::Action;
 use crate::moment::Moment;
 use crate::observe::Observation;
-use crate::plan::{Phase, Plan, Repeat, Truth, Undo, Verb};
+use crate::plan::{Phase, Plan, Repeat, Step, Truth, Undo, Verb};
 
 /// A plan that is being run.
 ///
@@ -70,6 +70,8 @@ struct Clock {
     acted: Option<Moment>,
     /// Since when its proof holds without a gap.
     held: Option<Moment>,
+    /// Since when what must hold before its action does not.
+    lacking: Option<Moment>,
 }
 
 impl Run {
@@ -257,7 +259,7 @@ impl Run {
         loop {
             if self.is_back() {
                 // Only what this run may have changed is taken back.
-                let open = self.steps[self.at].maybe_applied && !self.back[self.at].proved;
+                let open = self.steps[self.at].may_have_changed() && !self.back[self.at].proved;
                 if !open || Task::back(&self.plan, self.at).is_none() {
                     match self.at.checked_sub(1) {
                         Some(before) => self.turn_to(before),
@@ -294,7 +296,7 @@ impl Run {
             if matches!(past.last, Last::Started { .. }) { None } else { Some(task.proof(&past, seen)) };
         let mut effects = if begins { vec![self.begins()] } else { Vec::new() };
         let Some(truth) = truth else {
-            effects.extend(self.under_way(past, waited, over, timeout_ms));
+            effects.extend(self.under_way(seen, past, waited, over, timeout_ms));
             return effects;
         };
         if truth.holds() {
@@ -325,7 +327,14 @@ impl Run {
 
     /// An operation that was started is asked for until it ends or the time is up. What an observation shows meanwhile proves nothing: the
     /// next action would be refused while it runs.
-    fn under_way(&mut self, past: Past, waited: u64, over: bool, timeout_ms: u64) -> Vec<Effect> {
+    fn under_way(
+        &mut self,
+        seen: &Observation,
+        past: Past,
+        waited: u64,
+        over: bool,
+        timeout_ms: u64,
+    ) -> Vec<Effect> {
         let Last::Started { operation } = past.last else { return Vec::new() };
         if over {
             let why = format!(
@@ -333,7 +342,7 @@ impl Run {
                 waited / 1_000,
                 timeout_ms / 1_000
             );
-            return self.uncertain(why);
+            return self.uncertain(seen, why);
         }
         self.poll(operation, 0)
     }
@@ -372,17 +381,29 @@ impl Run {
             Last::Never if acts => self.give(seen, None),
             Last::Never if over => self.fail(seen, format!("{shown}, after {} s", waited / 1_000)),
             Last::Never => self.wait(shown, waited, timeout_ms, look_ms),
-            // The first of two may have been carried out, which is why the second was refused.
+            // The first of two may have been carried out, which is why the second was refused; or it was refused for a reason that passes.
             Last::Refused { code, text } if past.maybe_applied => {
+                let passes = past.earlier || is_transient(&code) && waited >= pause(&past);
+                let again = match repeat {
+                    Repeat::Safe => passes && (certain || hangs),
+                    Repeat::AfterWaiting => passes && over && (certain || hangs),
+                    Repeat::Never => false,
+                };
                 let why = format!("{shown}, and the action, given again, was refused: {code}, {text}");
-                if over { self.uncertain(why) } else { self.wait(shown, waited, timeout_ms, look_ms) }
+                if again && past.given_here < GIVEN_MAX {
+                    self.give(seen, Some(why))
+                } else if over {
+                    self.uncertain(seen, why)
+                } else {
+                    self.wait(shown, waited, timeout_ms, look_ms)
+                }
             }
             Last::Refused { code, text } => {
                 let in_time = seen.at.ms_since(begun) < timeout_ms;
                 if past.earlier {
                     self.give(seen, None)
                 } else if is_transient(&code) && in_time {
-                    let pause = 500 * u64::from(past.given.min(10));
+                    let pause = pause(&past);
                     if waited < pause {
                         self.wait(
                             format!("refused for now: {code}, {text}"),
@@ -398,7 +419,11 @@ impl Run {
                 }
             }
             // Somebody, or another run, may have taken it back since: then it is given again, where that does no harm.
-            Last::Done if past.earlier && repeat == Repeat::Safe && certain => {
+            Last::Done
+                if past.earlier
+                    && certain
+                    && (repeat == Repeat::Safe || over && repeat == Repeat::AfterWaiting) =>
+            {
                 self.give(seen, Some(format!("it was done before, but {shown}")))
             }
             Last::Done if over => {
@@ -417,10 +442,10 @@ impl Run {
                     Repeat::AfterWaiting => over && (certain || hangs),
                     Repeat::Never => false,
                 };
-                if again && past.given < GIVEN_MAX {
+                if again && past.given_here < GIVEN_MAX {
                     self.give(seen, Some(format!("{why}, and {shown}")))
                 } else if over || (repeat == Repeat::Never && hangs) {
-                    self.uncertain(format!("{why}, and {shown}"))
+                    self.uncertain(seen, format!("{why}, and {shown}"))
                 } else {
                     self.wait(shown, waited, timeout_ms, look_ms)
                 }
@@ -435,9 +460,10 @@ impl Run {
         let Some(action) = task.action else { return Vec::new() };
         let allowed = task.requires.judge(seen).and(guard(self.plan.verb, action, seen));
         let (timeout_ms, look_ms) = (task.timeout_ms, task.look_after_ms());
-        let waited = seen.at.ms_since(self.clock.begun.unwrap_or(seen.at));
+        let maybe_applied = self.past().maybe_applied;
         let (shown, patience) = match allowed {
             Truth::Holds => {
+                self.clock.lacking = None;
                 self.clock.acted = Some(seen.at);
                 self.past().intend();
                 let id = self.id();
@@ -448,14 +474,23 @@ impl Run {
                 effects.extend(self.journal(Entry::Intent { step: id, back: self.is_back() }, Then::Act));
                 return effects;
             }
-            Truth::Not { seen } => (seen, timeout_ms.min(PATIENCE_MS)),
-            Truth::Unknown { why } => (why, timeout_ms),
+            // An action that was carried out may be why it does not hold: then its own time counts.
+            Truth::Not { seen } if !maybe_applied => (seen, timeout_ms.min(PATIENCE_MS)),
+            Truth::Not { seen: why } | Truth::Unknown { why } => (why, timeout_ms),
         };
+        // NB: not since the step began, which may have been long before for other reasons.
+        let waited = seen.at.ms_since(*self.clock.lacking.get_or_insert(seen.at));
         if waited < patience {
             return self.wait(shown, waited, patience, look_ms);
         }
         let why = format!("what must hold before it does not: {shown}");
-        if self.past().maybe_applied { self.uncertain(why) } else { self.fail(seen, why) }
+        if !maybe_applied {
+            return self.fail(seen, why);
+        }
+        if self.has_former_roles(seen) && self.plan.verb.rolls_back() && !self.is_back() {
+            return self.roll_back(why);
+        }
+        self.uncertain(seen, why)
     }
 
     // ---- ends
@@ -475,7 +510,7 @@ impl Run {
     /// Whether a demotion was, or may have been, carried out, and what promotes is not proved yet.
     fn is_between_roles(&self) -> bool {
         let with = |phase| self.plan.steps.iter().zip(&self.steps).filter(move |(s, _)| s.phase == phase);
-        let demoted = with(Phase::Demote).any(|(_, past)| past.maybe_applied);
+        let demoted = with(Phase::Demote).any(|(_, past)| past.may_have_changed());
         demoted && with(Phase::Promote).any(|(_, past)| !past.proved)
     }
 
@@ -485,19 +520,37 @@ impl Run {
         self.plan.steps.iter().zip(&self.steps).any(|(step, past)| step.irreversible && done(past))
     }
 
+    /// Whether the demotion is undone, whoever has done that: then a promotion of which nobody knows was not carried out, and somebody has
+    /// settled the roles as they were before.
+    fn has_former_roles(&self, seen: &Observation) -> bool {
+        let undone = |step: &Step| match &step.undo {
+            Undo::By { proved_by, .. } => proved_by.judge(seen).holds(),
+            Undo::Nothing | Undo::Impossible { .. } => false,
+        };
+        let demotion = self.plan.steps.iter().find(|s| s.phase == Phase::Demote && s.action.is_some());
+        demotion.is_some_and(undone)
+    }
+
+    fn roll_back(&mut self, why: String) -> Vec<Effect> {
+        let (step, id) = (self.at, self.id());
+        self.way = Way::Back { failed: step, why: why.clone() };
+        self.clock = Clock::default();
+        let tell = Progress::RollingBack { step, id: id.clone(), why: why.clone() };
+        let mut effects = vec![Effect::Tell(tell)];
+        effects.extend(self.journal(Entry::RollingBack { step: id, why }, Then::Decide));
+        effects
+    }
+
     fn fail(&mut self, seen: &Observation, why: String) -> Vec<Effect> {
-        let changed: Vec<usize> = (0..self.steps.len()).filter(|i| self.steps[*i].maybe_applied).collect();
+        let all = 0..self.steps.len();
+        let changed: Vec<usize> = all.filter(|i| self.steps[*i].may_have_changed()).collect();
         let takes_back = |i: &usize| matches!(self.plan.steps[*i].undo, Undo::By { .. });
-        let stuck = changed.iter().any(|i| matches!(self.plan.steps[*i].undo, Undo::Impossible { .. }));
+        let stuck = changed.iter().any(|i| {
+            self.steps[*i].maybe_applied && matches!(self.plan.steps[*i].undo, Undo::Impossible { .. })
+        });
         let worth = changed.iter().any(takes_back) && !stuck;
         if self.plan.verb.rolls_back() && worth && !self.is_back() && !self.is_past_return() {
-            let (step, id) = (self.at, self.id());
-            self.way = Way::Back { failed: step, why: why.clone() };
-            self.clock = Clock::default();
-            let tell = Progress::RollingBack { step, id: id.clone(), why: why.clone() };
-            let mut effects = vec![Effect::Tell(tell)];
-            effects.extend(self.journal(Entry::RollingBack { step: id, why }, Then::Decide));
-            return effects;
+            return self.roll_back(why);
         }
         let now_true = now_true(&self.plan.link, seen);
         let name = &self.plan.link.name;
@@ -517,9 +570,9 @@ impl Run {
         self.end(Verdict::Stopped { step: self.id(), why, now_true, next })
     }
 
-    fn uncertain(&mut self, why: String) -> Vec<Effect> {
+    fn uncertain(&mut self, seen: &Observation, why: String) -> Vec<Effect> {
         let name = self.plan.link.name.clone();
-        let now_true = self.seen.as_ref().map_or_else(Vec::new, |seen| now_true(&self.plan.link, seen));
+        let now_true = now_true(&self.plan.link, seen);
         let next = Next::new(
             format!("milink resume {name}"),
             "this looks at both sides again before it does anything",
@@ -545,6 +598,11 @@ impl Run {
         let verdict = Box::new(verdict);
         self.journal(Entry::Ended { verdict: verdict.clone() }, Then::End(verdict))
     }
+}
+
+/// How long to wait after a refusal that passes, in milliseconds.
+fn pause(past: &Past) -> u64 {
+    500 * u64::from(past.given_here.min(10))
 }
 
 impl Verb {
