@@ -8,8 +8,9 @@ use serde::Serialize;
 use crate::facts::errors;
 use crate::names::{Role, Side};
 use crate::observe::Observation;
+use crate::plan::Verb;
 use crate::run::{Next, RunSummary};
-use crate::status::{self, DatabaseStatus, LinkState, LinkStatus, Primary, SeedingStatus};
+use crate::status::{self, CertificateStatus, DatabaseStatus, LinkState, LinkStatus, Primary, SeedingStatus};
 
 /// Fewer days than this, and a certificate is a cause.
 const CERTIFICATE_DAYS_FEW: i64 = 14;
@@ -120,7 +121,10 @@ fn headline(link: &LinkStatus, known: bool) -> String {
         (LinkState::Broken, None) => format!("nothing is copied by {name}"),
         (LinkState::Degraded, Some(side)) => format!("{}, but not as it should be", safe(side)),
         (LinkState::Degraded | LinkState::Healthy, None) => format!("{name} works, but not as it should"),
-        (LinkState::Unknown, _) => {
+        (LinkState::Unknown, Some(side)) => {
+            format!("{side} is primary in {name}, and how the copy on the {} is cannot be seen", side.other())
+        }
+        (LinkState::Unknown, None) => {
             let word = |role: Option<Role>| role.map_or_else(|| "unknown".to_owned(), |r| r.to_string());
             format!(
                 "who is primary in {name} cannot be told for certain: SQL Server is {}, the managed instance {}",
@@ -209,7 +213,7 @@ fn next(
     run: Option<&RunSummary>,
 ) -> Next {
     let name = &link.name;
-    if let Some(run) = run.filter(|r| r.is_open()) {
+    if let Some(run) = run.filter(|r| owns(r, link, seen)) {
         let step = run.step.as_deref().unwrap_or("the last look");
         return Next::new(
             format!("milink resume {name}"),
@@ -224,11 +228,15 @@ fn next(
             format!("milink repair {name} --winner {}", newest(link)),
             "it stays primary, the other side is saved, and follows it; say --winner otherwise if you know better",
         ),
+        LinkState::NoPrimary if is_resolving(link) => Next::new(
+            format!("milink status {name} -w"),
+            "a side is RESOLVING, and may be primary again in a moment",
+        ),
         LinkState::NoPrimary => Next::new(
             format!("milink failover {name} --to {} --forced --allow-data-loss", newest(link)),
             "it has hardened the most; nothing is lost if both sides have hardened the same",
         ),
-        LinkState::Unknown => unknown(link, seen, known),
+        LinkState::Unknown => unknown(link, seen, known, causes),
         LinkState::HalfMade if !known => Next::new(
             format!("milink create --name {name} --database DATABASE"),
             "there is no such link; `milink list` shows those that there are",
@@ -249,37 +257,82 @@ fn next(
             format!("milink status {name} -w"),
             "nothing is reported: see whether it recovers by itself",
         ),
+        LinkState::Healthy if link.certificates.iter().any(is_short_lived) => Next::new(
+            format!("milink check {name}"),
+            "it works until the next connection is made: a certificate has to be replaced, and this has the statements",
+        ),
         LinkState::Healthy => Next::new(format!("milink status {name}"), "nothing has to be done"),
     }
 }
 
-fn unknown(link: &LinkStatus, seen: &Observation, known: bool) -> Next {
+/// Whether a run that was begun is what has to go on. It is not where it cannot lead out of what is: of two primaries only a repair leads,
+/// and what has given up since a side is gone would give up again.
+fn owns(run: &RunSummary, link: &LinkStatus, seen: &Observation) -> bool {
+    let step = run.step.as_deref().unwrap_or_default();
+    let before_demotion = step == "demote" || step.starts_with("save-");
+    let drains = ["synchronous-", "drain", "fence"].iter().any(|id| step.starts_with(id));
+    let gave_up = run.ended.is_some();
+    let is_silent = |side: &Side| seen.side(*side).known().is_none();
+    match link.state {
+        // One that has demoted the loser already does not do that again.
+        LinkState::TwoPrimaries => {
+            run.verb == Verb::Drop || run.verb == Verb::Repair && before_demotion && run.is_open()
+        }
+        // A repair needs its winner to be primary, and demotes nobody else.
+        LinkState::NoPrimary if run.verb == Verb::Repair => false,
+        // Somebody else has ended the state with two primaries, or the link.
+        _ if gave_up && run.verb == Verb::Repair && before_demotion && link.primary.side().is_some() => false,
+        LinkState::HalfMade if gave_up && run.verb == Verb::PlannedFailover && drains => false,
+        LinkState::Unknown if gave_up && Side::BOTH.iter().any(is_silent) => false,
+        _ => run.is_open(),
+    }
+}
+
+fn is_resolving(link: &LinkStatus) -> bool {
+    [&link.sql_server, &link.managed].into_iter().any(|half| half.role == Some(Role::Resolving))
+}
+
+fn is_short_lived(certificate: &CertificateStatus) -> bool {
+    certificate.days_left.is_some_and(|days| days < CERTIFICATE_DAYS_FEW)
+}
+
+fn unknown(link: &LinkStatus, seen: &Observation, known: bool, causes: &[Cause]) -> Next {
     let name = &link.name;
     let silent = Side::BOTH.into_iter().find(|s| seen.side(*s).known().is_none());
     let alive = silent.map(Side::other).filter(|s| seen.side(*s).known().is_some());
     match (silent, alive) {
         (Some(silent), Some(alive)) if known => {
-            let role = seen.role(alive, name).ok().flatten();
-            if role == Some(Role::Secondary) {
-                let to = word(alive);
-                Next::new(
+            let to = word(alive);
+            match seen.role(alive, name).ok().flatten() {
+                Some(Role::Secondary) => Next::new(
                     format!("milink failover {name} --to {to} --forced --allow-data-loss"),
                     format!(
                         "only if the {silent} is lost for good: it may still be primary, and what it has alone is lost"
                     ),
-                )
-            } else {
-                Next::new(
+                ),
+                Some(Role::Primary) => Next::new(
                     format!("milink status {name} -w"),
                     format!(
                         "the {alive} is primary and goes on; bring the {silent} back, and the link goes on by itself"
                     ),
-                )
+                ),
+                Some(Role::Resolving) => Next::new(
+                    format!("milink status {name} -w"),
+                    format!("the {alive} is RESOLVING, and may be primary again in a moment"),
+                ),
+                None => Next::new(
+                    format!("milink check {name}"),
+                    format!("the {alive} has no half of the link: this says how the {silent} can be reached"),
+                ),
             }
         }
         (Some(_), _) => Next::new(
             format!("milink check {name}"),
             "it says which connection is missing, and how to give it",
+        ),
+        (None, _) if !causes.is_empty() => Next::new(
+            format!("milink check {name}"),
+            "it names what is in the way, with the statements that mend it",
         ),
         (None, _) => {
             Next::new(format!("milink status {name} -w"), "the two sides do not agree yet: look again")
