@@ -1,0 +1,14 @@
+//! The machine, the doctor and the plans against a model of two instances and Azure, under faults.
+
+#![expect(clippy::unwrap_used, reason = "what is not as a test assumes ends the test")]
+
+mod command;
+mod dice;
+mod doctor;
+mod driver;
+mod kills;
+mod look;
+mod machine;
+mod schedules;
+mod server;
+mod world;
