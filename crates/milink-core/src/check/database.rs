@@ -151,47 +151,50 @@ fn linked(case: &Case<'_>) -> Finding {
 
 fn name_free(case: &Case<'_>) -> Finding {
     let other = case.link.initial_primary.other();
-    let scene = case.scene;
-    let judge =
-        case.begin(DATABASE_NAME_FREE, format!("no database of that name on {other}, or this link's copy"));
-    // What is there of this link is its own copy.
-    let own = match other {
-        Side::Managed => {
-            scene.azure_link(&case.link.name).filter(|_| scene.is_in_azure(case.link)).is_some_and(|l| {
-                l.databases.iter().any(|d| same_name(&d.name, case.name)) || l.databases.is_empty()
-            })
-        }
-        Side::SqlServer => scene
-            .database(other, case.name)
-            .ok()
-            .flatten()
-            .and_then(|d| d.group.as_deref())
-            .is_some_and(|g| key(g) == key(&case.link.sql_group) && scene.is_on_sql_server(case.link)),
-    };
-    if own {
-        return judge.pass("this link's copy is there");
+    let wanted = format!("no database of that name on {other}, or this link's copy");
+    let judge = case.begin(DATABASE_NAME_FREE, wanted);
+    match other {
+        Side::Managed => free_on_managed(case, judge),
+        Side::SqlServer => free_on_sql_server(case, judge),
     }
-    let there = match other {
-        Side::Managed => {
-            let state = scene.azure_database(case.name).map(|d| d.status.clone());
-            let over_tds = scene.database(other, case.name).ok().flatten().map(|d| d.state.clone());
-            state.or(over_tds)
-        }
-        Side::SqlServer => scene.database(other, case.name).ok().flatten().map(|d| d.state.clone()),
-    };
-    if let Some(state) = there {
-        return judge
-            .fail(format!("{other} has a database {} ({state})", case.name))
-            .advise(format!("drop or rename the one on {other}, after looking what it is"));
+    .advise(format!("drop or rename the one on {other}, after looking what it is"))
+}
+
+const OWN_COPY: &str = "this link's copy is there";
+
+/// Azure lists all databases, whoever asks; what the managed instance shows itself counts too.
+fn free_on_managed(case: &Case<'_>, judge: Judge) -> Finding {
+    let (scene, name) = (case.scene, case.name);
+    let half = scene.managed().ok().and_then(|i| i.distributed(&case.link.name));
+    let described = scene.azure_link(&case.link.name).filter(|_| scene.is_in_azure(case.link));
+    let in_azure = described.is_some_and(|l| l.databases.is_empty() || l.database(name).is_some());
+    if in_azure || half.is_some_and(|g| g.local_database(name).is_some()) {
+        return judge.pass(OWN_COPY);
     }
-    let answered = match other {
-        // Azure lists all databases, whoever asks.
-        Side::Managed => scene.azure().map(|_| ()),
-        Side::SqlServer => scene.sql_server().and_then(|i| {
-            if sees_databases(i) { Ok(()) } else { Err("this login lacks VIEW ANY DATABASE".to_owned()) }
-        }),
-    };
-    judge.look(answered, |judge, ()| judge.pass("free"))
+    let over_tds = scene.database(Side::Managed, name).ok().flatten().map(|d| d.state.clone());
+    match (scene.azure(), scene.azure_database(name).map(|d| d.status.clone()).or(over_tds)) {
+        // What is there may be this link's copy, which nobody shows as such.
+        (Err(why), Some(_)) if half.is_some() => judge.unknown(why),
+        (_, Some(state)) => judge.fail(format!("the managed instance has a database {name} ({state})")),
+        (Ok(_), None) => judge.pass("free"),
+        (Err(why), None) => judge.unknown(why),
+    }
+}
+
+fn free_on_sql_server(case: &Case<'_>, judge: Judge) -> Finding {
+    let (scene, name) = (case.scene, case.name);
+    judge.look(scene.sql_server(), |judge, i| match i.database(name) {
+        Some(there) => {
+            let group = there.group.as_deref().is_some_and(|g| key(g) == key(&case.link.sql_group));
+            if group && scene.is_on_sql_server(case.link) {
+                judge.pass(OWN_COPY)
+            } else {
+                judge.fail(format!("SQL Server has a database {name} ({})", there.state))
+            }
+        }
+        None if sees_databases(i) => judge.pass("free"),
+        None => judge.unknown(format!("no database {name} is seen, and this login lacks VIEW ANY DATABASE")),
+    })
 }
 
 fn recovery(case: &Case<'_>) -> Finding {

@@ -114,42 +114,32 @@ fn started(scene: &Scene<'_>) -> Finding {
 }
 
 fn certificate(scene: &Scene<'_>) -> Finding {
-    of_endpoint(
-        scene,
-        ENDPOINT_CERTIFICATE,
-        "a certificate with its private key, encrypted by the master key",
-        |judge, i, e| {
-            let own = scene.own_certificate(i);
-            let Some(shown) = &e.certificate else {
-                // Its row names a certificate that is hidden from this login, or none.
-                return if e.authentication.contains("CERTIFICATE") {
-                    judge.unknown("it shows a certificate that this login may not see (VIEW DEFINITION)")
-                } else {
-                    judge.fail("it shows none")
-                };
-            };
-            if !same_name(shown, &own) {
-                return judge
-                    .fail(format!("it shows {shown}, and {own} is asked for (sqlServer.certificate)"));
-            }
-            match i.certificate(shown) {
-                Some(c) => judge.judge(
-                    c.private_key,
-                    format!(
-                        "{shown} ({}), {} private key",
-                        c.thumbprint,
-                        if c.private_key { "with its" } else { "without a" }
-                    ),
-                ),
-                None => judge.unknown(format!("it shows {shown}, which this login may not see")),
-            }
-            .mend(
-                "let it show the right certificate: partners reconnect",
-                vec![alter(scene, i, e)],
-                false,
-            )
-        },
-    )
+    let wanted = "a certificate with its private key, encrypted by the master key";
+    of_endpoint(scene, ENDPOINT_CERTIFICATE, wanted, |judge, i, e| {
+        let found = shows(judge, &scene.own_certificate(i), i, e);
+        found.mend("let it show the right certificate: partners reconnect", vec![alter(scene, i, e)], false)
+    })
+}
+
+fn shows(judge: Judge, own: &str, instance: &Instance, endpoint: &Endpoint) -> Finding {
+    let Some(shown) = &endpoint.certificate else {
+        // It takes certificates, so it shows one: its name is hidden from this login.
+        return if endpoint.authentication.contains("CERTIFICATE") {
+            judge.unknown("it shows a certificate that this login may not see (VIEW DEFINITION)")
+        } else {
+            judge.fail("it shows none")
+        };
+    };
+    if !same_name(shown, own) {
+        return judge.fail(format!("it shows {shown}, and {own} is asked for (sqlServer.certificate)"));
+    }
+    match instance.certificate(shown) {
+        Some(c) => {
+            let has = if c.private_key { "with its" } else { "without a" };
+            judge.judge(c.private_key, format!("{shown} ({}), {has} private key", c.thumbprint))
+        }
+        None => judge.unknown(format!("it shows {shown}, which this login may not see")),
+    }
 }
 
 fn port(scene: &Scene<'_>) -> Finding {

@@ -308,7 +308,10 @@ fn synchronization(gate: &Gate<'_>, name: &str) -> Finding {
             .fail(format!("suspended: {why}"))
             .advise("ALTER DATABASE ... SET HADR RESUME, once the reason is gone");
     }
-    judge.look(gate.told(database.state, "the synchronization state"), |judge, state| match state {
+    // While its primary is lost, the copy speaks for itself.
+    let half = gate.seen.distributed(gate.options.to, &gate.link.name).ok().flatten();
+    let state = database.state.or_else(|| half.and_then(|g| g.local_database(name)?.state));
+    judge.look(gate.told(state, "the synchronization state"), |judge, state| match state {
         SyncState::Synchronizing | SyncState::Synchronized => judge.pass(state.to_string()),
         // Without its primary a copy does not synchronize; it is what it has.
         SyncState::NotSynchronizing if gate.options.forced => judge.pass(state.to_string()),

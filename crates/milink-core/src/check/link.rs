@@ -194,22 +194,40 @@ fn managed_group(scene: &Scene<'_>, link: &Link) -> Finding {
     })
 }
 
+/// All links on a server are of the mode that it has opted into: it cannot be switched while there is one.
 fn mode(scene: &Scene<'_>, link: &Link) -> Finding {
     of(LINK_MODE, link, link.link_mode.rest()).look(scene.sql_server(), |judge, i| {
-        // Only links that stand on this server are in the way: the managed instance may have others with other servers.
-        let other =
-            i.groups.iter().filter(|g| g.distributed && !same_name(&g.name, &link.name)).find_map(|g| {
-                let there = scene.azure_link(&g.name)?;
-                there.link_mode.filter(|m| *m != link.link_mode).map(|m| (&there.name, m))
-            });
-        match (other, link.link_mode, i.multi_database) {
-            (Some((name, mode)), _, _) => judge
-                .fail(format!("link {name} is {}", mode.rest()))
-                .advise("remove the links of the other mode, or make this one of the same mode"),
-            (None, LinkMode::SingleDatabase, Some(true)) => judge
+        let others: Vec<&str> = i
+            .groups
+            .iter()
+            .filter(|g| g.distributed && !same_name(&g.name, &link.name))
+            .map(|g| g.name.as_str())
+            .collect();
+        let of_other_mode = others.iter().find_map(|name| {
+            let there = scene.azure_link(name)?.link_mode?;
+            (there != link.link_mode).then(|| format!("link {name} is {}", there.rest()))
+        });
+        if let Some(seen) = of_other_mode {
+            return judge
+                .fail(seen)
+                .advise("remove the links of the other mode, or make this one of the same mode");
+        }
+        match (link.link_mode, i.multi_database) {
+            (LinkMode::SingleDatabase, Some(true)) => judge
                 .fail("links of several databases are opted in, which excludes links of one")
                 .advise("EXEC sys.sp_multidb_milink 0, while there is no link on the server"),
-            (None, _, _) => judge.pass("no link of the other mode"),
+            (LinkMode::MultiDatabase, Some(false)) if !others.is_empty() => judge
+                .fail(format!(
+                    "{} links are there, and several databases are opted in only without any",
+                    others.len()
+                ))
+                .advise("remove the links of one database first"),
+            (LinkMode::MultiDatabase, None) => {
+                judge.unknown("whether links of several databases are opted in could not be read")
+            }
+            (LinkMode::SingleDatabase, Some(false) | None) | (LinkMode::MultiDatabase, Some(_)) => {
+                judge.pass("no link of the other mode")
+            }
         }
     })
 }

@@ -35,6 +35,8 @@ pub mod report;
 mod scene;
 mod seeding;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use catalogue::{CHECKS, Check, Severity, check};
 pub use failover::{GateOptions, failover_gates};

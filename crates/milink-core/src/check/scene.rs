@@ -123,8 +123,19 @@ impl<'a> Scene<'a> {
     }
 
     /// Links whose first copy is still to be made.
-    pub(super) fn to_seed(&self, from: Side) -> impl Iterator<Item = &'a Link> + '_ {
-        self.links.iter().filter(move |l| l.initial_primary == from && !self.is_in_azure(l))
+    ///
+    /// # Errors
+    /// Azure does not answer, and SQL Server has a half of one: nobody can tell whether its copy is made.
+    pub(super) fn to_seed(&self, from: Side) -> Result<Vec<&'a Link>, String> {
+        let of_side = self.links.iter().filter(|l| l.initial_primary == from);
+        match self.azure() {
+            Ok(_) => Ok(of_side.filter(|l| !self.is_in_azure(l)).collect()),
+            Err(why) => {
+                self.sql_server()?;
+                let links: Vec<&Link> = of_side.collect();
+                if links.iter().any(|l| self.is_on_sql_server(l)) { Err(why) } else { Ok(links) }
+            }
+        }
     }
 
     pub(super) fn any_from(&self, side: Side) -> bool {

@@ -25,7 +25,7 @@ pub(super) struct Forecast {
 pub(super) fn forecast(scene: &Scene<'_>) -> Result<Option<Forecast>, String> {
     let mut bytes = None;
     for side in Side::BOTH {
-        for link in scene.to_seed(side) {
+        for link in scene.to_seed(side)? {
             for name in &link.databases {
                 let found = scene.database(side, name)?;
                 let database = found.ok_or_else(|| format!("no database {name} is seen on {side}"))?;
@@ -72,8 +72,10 @@ fn duration(forecast: &Result<Option<Forecast>, String>) -> Finding {
 fn log_backups(scene: &Scene<'_>, forecast: &Result<Option<Forecast>, String>) -> Finding {
     let wanted = format!("no log backup while a copy is made, or trace flag {KEEP_LOG}");
     begin(SEEDING_LOG_BACKUPS, wanted, forecast, |judge, f| {
-        if scene.to_seed(Side::SqlServer).next().is_none() {
-            return judge.skip("nothing is seeded from SQL Server");
+        match scene.to_seed(Side::SqlServer) {
+            Ok(links) if links.is_empty() => return judge.skip("nothing is seeded from SQL Server"),
+            Ok(_) => {}
+            Err(why) => return judge.unknown(why),
         }
         judge.look(scene.sql_server(), |judge, i| {
             if i.trace_flags.as_ref().is_some_and(|f| f.contains(&KEEP_LOG)) {

@@ -226,7 +226,11 @@ fn seeding_flag(scene: &Scene<'_>) -> Finding {
             Ok(on) => on,
             Err(why) => return judge.unknown(why),
         };
-        let (at_work, to_come) = (seeding(i), scene.to_seed(HERE).next().is_some());
+        let at_work = seeding(i);
+        let to_come = match scene.to_seed(HERE) {
+            Ok(links) => !links.is_empty(),
+            Err(why) => return judge.unknown(why),
+        };
         let seen = format!(
             "{}, and {}",
             word(on),
