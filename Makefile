@@ -3,7 +3,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: demo test lint bench fuzz build-tools
 
-# The main job as far as it exists: Chinook on one instance, a live copy on another, a failover there and back.
+# The main job: a lab, a link that is checked, made, failed over there and back, torn in two and repaired, and the verdict of a ledger.
 demo: build-tools
 	cargo xtask demo
 

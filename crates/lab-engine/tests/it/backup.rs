@@ -520,7 +520,8 @@ fn the_agents_tables_can_be_read_by_maintenance_tools() {
 #[test]
 fn the_default_folder_is_there_by_its_full_name() {
     let (_lab, mut s) = lab();
-    let folder = rows(&mut s, "SELECT CONVERT(nvarchar(4000), SERVERPROPERTY('InstanceDefaultBackupPath'))").remove(0);
+    let folder =
+        rows(&mut s, "SELECT CONVERT(nvarchar(4000), SERVERPROPERTY('InstanceDefaultBackupPath'))").remove(0);
     infos(&mut s, &format!("BACKUP DATABASE d TO DISK = N'{folder}/first.bak'"));
 }
 

@@ -101,7 +101,7 @@ fn links(scene: &Scene<'_>) -> Finding {
 }
 
 /// Databases that come with the links that are wanted.
-fn new_databases<'a>(scene: &'a Scene<'_>) -> BTreeSet<String> {
+fn new_databases(scene: &Scene<'_>) -> BTreeSet<String> {
     let names =
         scene.links.iter().filter(|l| l.initial_primary == Side::SqlServer).flat_map(|l| &l.databases);
     names.filter(|d| scene.azure_database(d).is_none()).map(|d| key(d)).collect()

@@ -33,12 +33,7 @@ pub async fn azure(client: &ArmClient, id: &InstanceId) -> Result<AzureInstance,
                 readable(client.trust_certificates(id))
             )
         },
-        async {
-            tokio::try_join!(
-                readable(client.permissions(&scope)),
-                readable(client.operations(id))
-            )
-        },
+        async { tokio::try_join!(readable(client.permissions(&scope)), readable(client.operations(id))) },
     )?;
     let groups = match client.failover_groups(&id.group(), &instance.location).await {
         // A cloud that does not know such groups has none.
