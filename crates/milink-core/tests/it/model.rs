@@ -144,8 +144,13 @@ impl World {
                 }
             }
         }
-        let seen =
-            Observation { at: now(), sql_server: at(sql_server), managed: at(managed), azure: at(azure) };
+        let seen = Observation {
+            at: now(),
+            sql_server: at(sql_server),
+            managed: at(managed),
+            azure: at(azure),
+            probes: Vec::new(),
+        };
         World { seen, next: 300, shows_issuers: true }
     }
 

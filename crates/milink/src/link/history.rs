@@ -8,9 +8,9 @@ use milink_core::run::{Entry, Outcome, Verdict};
 use milink_ops::journal::{Recorded, RunId, RunRecord};
 use serde::Serialize;
 
-use super::session::{Common, Session, journal_failure, with};
+use super::session::{Common, journal_at, journal_failure};
 use crate::exit::Failure;
-use crate::output::{Cell, Document, Table, Tone};
+use crate::output::{Cell, Document, Output, Table, Tone};
 
 /// Flags of history.
 #[derive(Debug, Args)]
@@ -110,26 +110,28 @@ impl Document for Whole {
 
 /// Runs it.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    with(&arguments.common, |session| history(session, arguments))
+    let output = Output::of(&arguments.common.output);
+    output.end(history(&output, arguments))
 }
 
-async fn history(session: Session, arguments: &Arguments) -> Result<(), Failure> {
-    let journal = session.journal()?;
+/// NB: no connection is made. The journal is all that an auditor may have.
+fn history(output: &Output, arguments: &Arguments) -> Result<(), Failure> {
+    let journal = journal_at(arguments.common.journal.as_deref())?;
     let failed = |e| journal_failure(&e);
     if arguments.verify {
-        return session.output.show(&Whole { entries: journal.verify().map_err(failed)? });
+        return output.show(&Whole { entries: journal.verify().map_err(failed)? });
     }
     if let Some(run) = arguments.run {
         let record = journal.run(RunId(run)).map_err(failed)?;
         let entries = journal.entries(record.id).map_err(failed)?;
-        return session.output.show(&Entries { record, entries });
+        return output.show(&Entries { record, entries });
     }
     let mut runs = Vec::new();
     for record in journal.runs(arguments.link.as_deref()).map_err(failed)? {
         let verdict = journal.recovered(record.id).map_err(failed)?.ended().cloned();
         runs.push(Line { record, verdict });
     }
-    session.output.show(&Runs { runs })
+    output.show(&Runs { runs })
 }
 
 fn verb(verb: Verb) -> String {

@@ -1,7 +1,7 @@
 //! What every verb of the link needs: connections to both sides and Azure, the journal, and where its answer goes.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -112,18 +112,26 @@ impl Session {
     /// # Errors
     /// It cannot be used, or nobody knows where it should be.
     pub(crate) fn journal(&self) -> Result<Journal, Failure> {
-        let path = match &self.journal {
-            Some(path) => path.clone(),
-            None => default_journal().ok_or_else(|| {
-                Failure::arguments(
-                    "nobody has said where the journal is, and this user has no home folder",
-                    "--journal or MILINK_JOURNAL",
-                    "say where it should be",
-                )
-            })?,
-        };
-        Journal::open(&path).map_err(|e| journal_failure(&e))
+        journal_at(self.journal.as_deref())
     }
+}
+
+/// The journal at a place, or where journals are by default. No connection is needed for it.
+///
+/// # Errors
+/// It cannot be used, or nobody knows where it should be.
+pub(crate) fn journal_at(place: Option<&Path>) -> Result<Journal, Failure> {
+    let path = match place {
+        Some(path) => path.to_owned(),
+        None => default_journal().ok_or_else(|| {
+            Failure::arguments(
+                "nobody has said where the journal is, and this user has no home folder",
+                "--journal or MILINK_JOURNAL",
+                "say where it should be",
+            )
+        })?,
+    };
+    Journal::open(&path).map_err(|e| journal_failure(&e))
 }
 
 /// Where journals are by default: the platform's place for what programs keep.
