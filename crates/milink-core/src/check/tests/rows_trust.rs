@@ -108,7 +108,7 @@ pub(super) fn rows() -> Vec<Row> {
             |w| {
                 w.azure()
                     .trust_certificates
-                    .push(TrustCertificate { name: "x".to_owned(), thumbprint: thumb(9) })
+                    .push(TrustCertificate { name: "x".to_owned(), thumbprint: thumb(9) });
             },
             Pass,
             "2 certificates",
