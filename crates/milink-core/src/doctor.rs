@@ -276,7 +276,8 @@ fn owns(run: &RunSummary, link: &LinkStatus, seen: &Observation) -> bool {
     match link.state {
         // One that has demoted the loser already does not do that again.
         LinkState::TwoPrimaries => {
-            run.verb == Verb::Drop || run.verb == Verb::Repair && before_demotion && run.is_open()
+            let removes = matches!(run.verb, Verb::Drop | Verb::Purge);
+            run.is_open() && (removes || run.verb == Verb::Repair && before_demotion)
         }
         // A repair needs its winner to be primary, and demotes nobody else.
         LinkState::NoPrimary if run.verb == Verb::Repair => false,

@@ -382,6 +382,20 @@ fn rows() -> Vec<Row> {
         )
         .run(summary(Some(stopped()), true, false)),
         row(
+            "a removal that reached its goal, and two primaries of a new link",
+            "BOTH sides of sales are primary",
+            "milink repair sales --winner managed",
+            seen(|w| w.node_mut(Side::Managed).role = Some(Role::Primary)),
+        )
+        .run(RunSummary { verb: Verb::Drop, ..summary(Some(Verdict::Reached), true, false) }),
+        row(
+            "a purge that stopped, and two primaries",
+            "BOTH sides of sales are primary",
+            "milink resume sales",
+            seen(|w| w.node_mut(Side::Managed).role = Some(Role::Primary)),
+        )
+        .run(RunSummary { verb: Verb::Purge, ..summary(Some(stopped()), true, false) }),
+        row(
             "a repair that stopped, and nobody is primary",
             "nobody is primary in sales",
             "milink failover sales --to managed --forced --allow-data-loss",
