@@ -2,7 +2,7 @@
 //! none of.
 
 use super::rest::{API_VERSION, MULTI_DATABASE_API_VERSION, role_word};
-use super::{Script, Target, base_name, heading, known_key, one_line};
+use super::{Script, Target, base_name, heading, known_key, one_line, side_of};
 use crate::action::{Action, ArmCall, LinkBody, PublicKey};
 use crate::names::LinkMode;
 use crate::observe::Observation;
@@ -28,7 +28,13 @@ pub(super) fn script(plan: &Plan, seen: &Observation) -> Option<Script> {
                 resources.push_str(&trust(name, &blob));
             }
             Some(Action::Arm { call: ArmCall::PutLink { name, body } }) => {
-                before = plan.steps.iter().take(at).map(|s| s.title.clone()).collect();
+                before = plan
+                    .steps
+                    .iter()
+                    .take(at)
+                    .filter(|s| side_of(s).is_some())
+                    .map(|s| s.title.clone())
+                    .collect();
                 resources.push_str(&link(name, body, certificate));
             }
             Some(Action::Arm { .. } | Action::Sql { .. }) | None => {}

@@ -220,10 +220,10 @@ impl Target {
     }
 }
 
-/// The query that gives a certificate's public key as text.
+/// The query that gives a certificate's public key as text; not as `varchar(max)`, of which sqlcmd shows 256 characters.
 fn public_key_query(certificate: &str) -> String {
     format!(
-        "SELECT CONVERT(varchar(max), CERTENCODED(certificate_id), 1) AS public_key FROM sys.certificates WHERE name = {}",
+        "SELECT CONVERT(varchar(8000), CERTENCODED(certificate_id), 1) AS public_key FROM sys.certificates WHERE name = {}",
         tsql::text(certificate)
     )
 }

@@ -23,16 +23,6 @@ pub(super) enum Check {
     },
 }
 
-impl Check {
-    /// Whether a side alone can answer it.
-    pub(super) fn is_on(&self, side: Side) -> bool {
-        match self {
-            Check::Sql { side: on, .. } => *on == side,
-            Check::Equal { .. } => false,
-        }
-    }
-}
-
 /// What a script can see of a condition. What is in Azure only, and what a statement's own success says, is left out.
 pub(super) fn checks(condition: &Condition) -> Vec<Check> {
     let sql = |side: Side, predicate: String| vec![Check::Sql { side, predicate }];

@@ -14,6 +14,7 @@ mod sql;
 mod storage;
 mod tiberius_client;
 mod tool_objects;
+mod tool_scripts;
 mod tool_sql;
 mod types;
 mod wire;

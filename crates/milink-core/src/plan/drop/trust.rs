@@ -11,11 +11,11 @@ use crate::spec::Link;
 
 /// Certificates and the endpoint, where nothing else uses them.
 pub(super) fn clean(link: &Link, seen: &Observation, draft: &mut Draft<'_>) {
-    if let Some(azure) = seen.azure.known() {
-        in_azure(link, seen, azure, draft);
-    }
     if let Some(server) = seen.sql_server.known() {
         on_sql_server(link, seen, server, draft);
+    }
+    if let Some(azure) = seen.azure.known() {
+        in_azure(link, seen, azure, draft);
     }
 }
 

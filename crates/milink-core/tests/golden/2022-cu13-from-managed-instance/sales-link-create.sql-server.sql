@@ -1,8 +1,8 @@
 -- Creates link sales-link: Sales.
 -- Made by milink from a plan.
 -- Note: certificate Cert_SQL01_endpoint has to be replaced before it expires on 2029-11-24
--- This is what is done on the SQL Server, in master, by a member of sysadmin. What is done
--- elsewhere stands here as a comment, at its place; it has to be done there before the script goes on.
+-- This is what is done on the SQL Server, in master, by a member of sysadmin.
+-- What is done elsewhere stands here as a comment: it has to be done there, and at its place.
 -- Run it with: sqlcmd -b -i FILE -v MasterKeyPassword=...    (-b ends it at the first error)
 
 USE [master];
@@ -20,7 +20,7 @@ GO
 
 -- In Azure: 3/13 Give Azure the certificate Cert_SQL01_endpoint
 -- The public key that is given to Azure:
-SELECT CONVERT(varchar(max), CERTENCODED(certificate_id), 1) AS public_key FROM sys.certificates WHERE name = N'Cert_SQL01_endpoint';
+SELECT CONVERT(varchar(8000), CERTENCODED(certificate_id), 1) AS public_key FROM sys.certificates WHERE name = N'Cert_SQL01_endpoint';
 GO
 
 -- 4/13 Trust the managed instance's certificate, as mi-one.a1b2c3d4.database.windows.net

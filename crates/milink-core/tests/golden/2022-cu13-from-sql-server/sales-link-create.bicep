@@ -6,7 +6,6 @@
 // The link can be deployed when these are done on SQL Server:
 // - Create the master key of master
 // - Create certificate Cert_SQL01_endpoint for SQL Server's endpoint
-// - Give Azure the certificate Cert_SQL01_endpoint
 // - Trust the managed instance's certificate, as mi-one.a1b2c3d4.database.windows.net
 // - Import the certificate of DigiCert Global Root CA
 // - Let DigiCert Global Root CA vouch for *.database.windows.net

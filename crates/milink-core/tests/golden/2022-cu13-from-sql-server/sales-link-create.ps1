@@ -58,7 +58,7 @@ CREATE CERTIFICATE [Cert_SQL01_endpoint]
 
 # 3/29 Give Azure the certificate Cert_SQL01_endpoint
 $key = (Invoke-Sqlcmd -ServerInstance $SqlServer -Database master -Query @'
-SELECT CONVERT(varchar(max), CERTENCODED(certificate_id), 1) AS public_key FROM sys.certificates WHERE name = N'Cert_SQL01_endpoint'
+SELECT CONVERT(varchar(8000), CERTENCODED(certificate_id), 1) AS public_key FROM sys.certificates WHERE name = N'Cert_SQL01_endpoint'
 '@ -MaxCharLength 65535).public_key
 New-AzSqlInstanceServerTrustCertificate -ResourceGroupName $ResourceGroup -InstanceName $Instance -Name 'Cert_SQL01_endpoint' -PublicKey $key | Out-Null
 

@@ -24,7 +24,7 @@ run() { sqlcmd -S "$1" -d master -b -i /dev/stdin; }
 # The same, without any variables.
 run_plain() { sqlcmd -S "$1" -d master -b -x -i /dev/stdin; }
 # The one value that a query on standard input gives.
-value() { sqlcmd -S "$1" -d master -b -x -h -1 -W -y 0 -i /dev/stdin; }
+value() { sqlcmd -S "$1" -d master -b -x -h -1 -W -i /dev/stdin; }
 
 # wait_until WHAT SECONDS COMMAND...: until the command succeeds.
 wait_until() {
@@ -64,55 +64,55 @@ run_plain "$sql_server" <<'SQL'
 DROP AVAILABILITY GROUP [AG_Sales]
 SQL
 
-# 5/15 Delete SQL Server's certificate Cert_SQL01_endpoint in Azure
-az sql mi partner-cert delete "${at[@]}" --name 'Cert_SQL01_endpoint' --yes
-
-# 6/15 Drop certificate mi-one.a1b2c3d4.database.windows.net
+# 5/15 Drop certificate mi-one.a1b2c3d4.database.windows.net
 run_plain "$sql_server" <<'SQL'
 DROP CERTIFICATE [mi-one.a1b2c3d4.database.windows.net]
 SQL
 
-# 7/15 Drop certificate DigiCert Global Root CA
+# 6/15 Drop certificate DigiCert Global Root CA
 run_plain "$sql_server" <<'SQL'
 DROP CERTIFICATE [DigiCert Global Root CA]
 SQL
 
-# 8/15 Drop certificate DigiCert Global Root G2
+# 7/15 Drop certificate DigiCert Global Root G2
 run_plain "$sql_server" <<'SQL'
 DROP CERTIFICATE [DigiCert Global Root G2]
 SQL
 
-# 9/15 Drop certificate DigiCert Global Root G3
+# 8/15 Drop certificate DigiCert Global Root G3
 run_plain "$sql_server" <<'SQL'
 DROP CERTIFICATE [DigiCert Global Root G3]
 SQL
 
-# 10/15 Drop certificate DigiCert TLS ECC P384 Root G5
+# 9/15 Drop certificate DigiCert TLS ECC P384 Root G5
 run_plain "$sql_server" <<'SQL'
 DROP CERTIFICATE [DigiCert TLS ECC P384 Root G5]
 SQL
 
-# 11/15 Drop certificate DigiCert TLS RSA4096 Root G5
+# 10/15 Drop certificate DigiCert TLS RSA4096 Root G5
 run_plain "$sql_server" <<'SQL'
 DROP CERTIFICATE [DigiCert TLS RSA4096 Root G5]
 SQL
 
-# 12/15 Drop certificate Microsoft ECC Root Certificate Authority 2017
+# 11/15 Drop certificate Microsoft ECC Root Certificate Authority 2017
 run_plain "$sql_server" <<'SQL'
 DROP CERTIFICATE [Microsoft ECC Root Certificate Authority 2017]
 SQL
 
-# 13/15 Drop certificate Microsoft RSA Root Certificate Authority 2017
+# 12/15 Drop certificate Microsoft RSA Root Certificate Authority 2017
 run_plain "$sql_server" <<'SQL'
 DROP CERTIFICATE [Microsoft RSA Root Certificate Authority 2017]
 SQL
 
-# 14/15 Drop endpoint database_mirroring_endpoint
+# 13/15 Drop endpoint database_mirroring_endpoint
 run_plain "$sql_server" <<'SQL'
 DROP ENDPOINT [database_mirroring_endpoint]
 SQL
 
-# 15/15 Drop certificate Cert_SQL01_endpoint
+# 14/15 Drop certificate Cert_SQL01_endpoint
 run_plain "$sql_server" <<'SQL'
 DROP CERTIFICATE [Cert_SQL01_endpoint]
 SQL
+
+# 15/15 Delete SQL Server's certificate Cert_SQL01_endpoint in Azure
+az sql mi partner-cert delete "${at[@]}" --name 'Cert_SQL01_endpoint' --yes

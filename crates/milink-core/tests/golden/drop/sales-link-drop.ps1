@@ -74,55 +74,55 @@ Invoke-Statement $SqlServer @'
 DROP AVAILABILITY GROUP [AG_Sales]
 '@
 
-# 5/15 Delete SQL Server's certificate Cert_SQL01_endpoint in Azure
-Remove-AzSqlInstanceServerTrustCertificate -ResourceGroupName $ResourceGroup -InstanceName $Instance -Name 'Cert_SQL01_endpoint' -Force
-
-# 6/15 Drop certificate mi-one.a1b2c3d4.database.windows.net
+# 5/15 Drop certificate mi-one.a1b2c3d4.database.windows.net
 Invoke-Statement $SqlServer @'
 DROP CERTIFICATE [mi-one.a1b2c3d4.database.windows.net]
 '@
 
-# 7/15 Drop certificate DigiCert Global Root CA
+# 6/15 Drop certificate DigiCert Global Root CA
 Invoke-Statement $SqlServer @'
 DROP CERTIFICATE [DigiCert Global Root CA]
 '@
 
-# 8/15 Drop certificate DigiCert Global Root G2
+# 7/15 Drop certificate DigiCert Global Root G2
 Invoke-Statement $SqlServer @'
 DROP CERTIFICATE [DigiCert Global Root G2]
 '@
 
-# 9/15 Drop certificate DigiCert Global Root G3
+# 8/15 Drop certificate DigiCert Global Root G3
 Invoke-Statement $SqlServer @'
 DROP CERTIFICATE [DigiCert Global Root G3]
 '@
 
-# 10/15 Drop certificate DigiCert TLS ECC P384 Root G5
+# 9/15 Drop certificate DigiCert TLS ECC P384 Root G5
 Invoke-Statement $SqlServer @'
 DROP CERTIFICATE [DigiCert TLS ECC P384 Root G5]
 '@
 
-# 11/15 Drop certificate DigiCert TLS RSA4096 Root G5
+# 10/15 Drop certificate DigiCert TLS RSA4096 Root G5
 Invoke-Statement $SqlServer @'
 DROP CERTIFICATE [DigiCert TLS RSA4096 Root G5]
 '@
 
-# 12/15 Drop certificate Microsoft ECC Root Certificate Authority 2017
+# 11/15 Drop certificate Microsoft ECC Root Certificate Authority 2017
 Invoke-Statement $SqlServer @'
 DROP CERTIFICATE [Microsoft ECC Root Certificate Authority 2017]
 '@
 
-# 13/15 Drop certificate Microsoft RSA Root Certificate Authority 2017
+# 12/15 Drop certificate Microsoft RSA Root Certificate Authority 2017
 Invoke-Statement $SqlServer @'
 DROP CERTIFICATE [Microsoft RSA Root Certificate Authority 2017]
 '@
 
-# 14/15 Drop endpoint database_mirroring_endpoint
+# 13/15 Drop endpoint database_mirroring_endpoint
 Invoke-Statement $SqlServer @'
 DROP ENDPOINT [database_mirroring_endpoint]
 '@
 
-# 15/15 Drop certificate Cert_SQL01_endpoint
+# 14/15 Drop certificate Cert_SQL01_endpoint
 Invoke-Statement $SqlServer @'
 DROP CERTIFICATE [Cert_SQL01_endpoint]
 '@
+
+# 15/15 Delete SQL Server's certificate Cert_SQL01_endpoint in Azure
+Remove-AzSqlInstanceServerTrustCertificate -ResourceGroupName $ResourceGroup -InstanceName $Instance -Name 'Cert_SQL01_endpoint' -Force

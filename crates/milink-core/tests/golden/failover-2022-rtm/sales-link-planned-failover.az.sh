@@ -26,7 +26,7 @@ run() { sqlcmd -S "$1" -d master -b -i /dev/stdin; }
 # The same, without any variables.
 run_plain() { sqlcmd -S "$1" -d master -b -x -i /dev/stdin; }
 # The one value that a query on standard input gives.
-value() { sqlcmd -S "$1" -d master -b -x -h -1 -W -y 0 -i /dev/stdin; }
+value() { sqlcmd -S "$1" -d master -b -x -h -1 -W -i /dev/stdin; }
 
 # wait_until WHAT SECONDS COMMAND...: until the command succeeds.
 wait_until() {

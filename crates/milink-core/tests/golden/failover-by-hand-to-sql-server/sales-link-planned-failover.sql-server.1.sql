@@ -2,8 +2,8 @@
 -- Made by milink from a plan.
 -- Note: managed instance gives the primary role to SQL Server. Writes that are under way at the change fail and have to be repeated there.
 -- Note: From the demotion to the promotion nobody is primary, and nothing can be written.
--- This is what is done on the SQL Server, part 1, in master, by a member of sysadmin. What is done
--- elsewhere stands here as a comment, at its place; it has to be done there before the script goes on.
+-- This is what is done on the SQL Server, part 1 of 2, in master, by a member of sysadmin.
+-- What is done elsewhere stands here as a comment: it has to be done there, and at its place.
 -- Run it with: sqlcmd -b -i FILE    (-b ends it at the first error)
 
 USE [master];

@@ -2,12 +2,14 @@
 -- Made by milink from a plan.
 -- Note: managed instance gives the primary role to SQL Server. Writes that are under way at the change fail and have to be repeated there.
 -- Note: From the demotion to the promotion nobody is primary, and nothing can be written.
--- This is what is done on the SQL Server, part 2, in master, by a member of sysadmin. What is done
--- elsewhere stands here as a comment, at its place; it has to be done there before the script goes on.
+-- This is what is done on the SQL Server, part 2 of 2, in master, by a member of sysadmin.
+-- What is done elsewhere stands here as a comment: it has to be done there, and at its place.
 -- Run it with: sqlcmd -b -i FILE    (-b ends it at the first error)
 
 USE [master];
 GO
+
+-- NB: this file is to be run when all that comes before this place is done elsewhere.
 
 -- 6/8 Make the SQL Server primary
 ALTER AVAILABILITY GROUP [sales-link] FORCE_FAILOVER_ALLOW_DATA_LOSS;

@@ -27,7 +27,7 @@ run() { sqlcmd -S "$1" -d master -b -i /dev/stdin; }
 # The same, without any variables.
 run_plain() { sqlcmd -S "$1" -d master -b -x -i /dev/stdin; }
 # The one value that a query on standard input gives.
-value() { sqlcmd -S "$1" -d master -b -x -h -1 -W -y 0 -i /dev/stdin; }
+value() { sqlcmd -S "$1" -d master -b -x -h -1 -W -i /dev/stdin; }
 
 # wait_until WHAT SECONDS COMMAND...: until the command succeeds.
 wait_until() {
@@ -61,7 +61,7 @@ CREATE CERTIFICATE [Cert_SQL01_endpoint]
 SQL
 
 # 3/24 Give Azure the certificate Cert_SQL01_endpoint
-key=$(value "$sql_server" <<<'SET NOCOUNT ON; SELECT CONVERT(varchar(max), CERTENCODED(certificate_id), 1) AS public_key FROM sys.certificates WHERE name = N'\''Cert_SQL01_endpoint'\''')
+key=$(value "$sql_server" <<<'SET NOCOUNT ON; SELECT CONVERT(varchar(8000), CERTENCODED(certificate_id), 1) AS public_key FROM sys.certificates WHERE name = N'\''Cert_SQL01_endpoint'\''')
 az sql mi partner-cert create "${at[@]}" --name 'Cert_SQL01_endpoint' --public-blob "$key"
 
 # 4/24 Trust the managed instance's certificate, as mi-one.a1b2c3d4.database.windows.net

@@ -3,8 +3,8 @@
 -- Note: certificate Cert_SQL01_endpoint has to be replaced before it expires on 2029-11-24
 -- Note: the documents advise against synchronous commit at rest: every commit waits for the other side, and a planned failover leaves the link asynchronous
 -- Note: trace flag 12381 keeps log backups from truncating what seeding needs; a build that does not know it ignores it, and then log backups have to be paused until seeding has ended (errors 1408, 1412)
--- This is what is done on the SQL Server, in master, by a member of sysadmin. What is done
--- elsewhere stands here as a comment, at its place; it has to be done there before the script goes on.
+-- This is what is done on the SQL Server, in master, by a member of sysadmin.
+-- What is done elsewhere stands here as a comment: it has to be done there, and at its place.
 -- Run it with: sqlcmd -b -i FILE -v MasterKeyPassword=...    (-b ends it at the first error)
 
 USE [master];
@@ -22,7 +22,7 @@ GO
 
 -- In Azure: 3/24 Give Azure the certificate Cert_SQL01_endpoint
 -- The public key that is given to Azure:
-SELECT CONVERT(varchar(max), CERTENCODED(certificate_id), 1) AS public_key FROM sys.certificates WHERE name = N'Cert_SQL01_endpoint';
+SELECT CONVERT(varchar(8000), CERTENCODED(certificate_id), 1) AS public_key FROM sys.certificates WHERE name = N'Cert_SQL01_endpoint';
 GO
 
 -- 4/24 Trust the managed instance's certificate, as mi-one.a1b2c3d4.database.windows.net
@@ -108,10 +108,10 @@ GO
 -- In Azure: 16/24 Create the managed instance's half of erp
 
 -- 17/24 Wait until the two halves are connected
-DECLARE @until datetime2 = DATEADD(second, 300, SYSUTCDATETIME());
+DECLARE @until datetime2 = DATEADD(second, 3600, SYSUTCDATETIME());
 WHILE NOT EXISTS (SELECT 1 FROM sys.availability_groups AS g JOIN sys.dm_hadr_availability_replica_states AS r ON r.group_id = g.group_id WHERE g.name = N'erp' AND r.is_local = 0 AND r.connected_state_desc = N'CONNECTED')
 BEGIN
-    IF SYSUTCDATETIME() > @until THROW 50000, N'not so after 300 seconds', 1;
+    IF SYSUTCDATETIME() > @until THROW 50000, N'not so after 3600 seconds', 1;
     WAITFOR DELAY '00:00:02';
 END;
 GO
@@ -146,17 +146,17 @@ GO
 -- In Azure: 23/24 Set the managed instance's half to synchronous commit
 
 -- 24/24 Wait until the primary shows the copy as SYNCHRONIZED
-DECLARE @until datetime2 = DATEADD(second, 900, SYSUTCDATETIME());
+DECLARE @until datetime2 = DATEADD(second, 3600, SYSUTCDATETIME());
 WHILE NOT EXISTS (SELECT 1 FROM sys.availability_groups AS g JOIN sys.dm_hadr_database_replica_states AS r ON r.group_id = g.group_id WHERE g.name = N'erp' AND r.database_id = DB_ID(N'O''Brien]s') AND r.is_local = 0 AND r.synchronization_state_desc = N'SYNCHRONIZED')
 BEGIN
-    IF SYSUTCDATETIME() > @until THROW 50000, N'not so after 900 seconds', 1;
+    IF SYSUTCDATETIME() > @until THROW 50000, N'not so after 3600 seconds', 1;
     WAITFOR DELAY '00:00:02';
 END;
 GO
-DECLARE @until datetime2 = DATEADD(second, 900, SYSUTCDATETIME());
+DECLARE @until datetime2 = DATEADD(second, 3600, SYSUTCDATETIME());
 WHILE NOT EXISTS (SELECT 1 FROM sys.availability_groups AS g JOIN sys.dm_hadr_database_replica_states AS r ON r.group_id = g.group_id WHERE g.name = N'erp' AND r.database_id = DB_ID(N'Stock') AND r.is_local = 0 AND r.synchronization_state_desc = N'SYNCHRONIZED')
 BEGIN
-    IF SYSUTCDATETIME() > @until THROW 50000, N'not so after 900 seconds', 1;
+    IF SYSUTCDATETIME() > @until THROW 50000, N'not so after 3600 seconds', 1;
     WAITFOR DELAY '00:00:02';
 END;
 GO
