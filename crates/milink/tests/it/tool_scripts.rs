@@ -52,7 +52,9 @@ fn the_lab_s_parser_reads_every_t_sql_script() {
         let text = std::fs::read_to_string(&file).unwrap();
         assert_eq!(fault(&text), None, "{}", file.display());
     }
-    for wrong in ["CREATE AVAILABILITY GROUP [a] WITH (;", "BACKUP DATABASE [a TO DISK = N'x';", "SELECT 'open"] {
+    for wrong in
+        ["CREATE AVAILABILITY GROUP [a] WITH (;", "BACKUP DATABASE [a TO DISK = N'x';", "SELECT 'open"]
+    {
         assert!(fault(wrong).is_some(), "{wrong}");
     }
 }
@@ -60,7 +62,11 @@ fn the_lab_s_parser_reads_every_t_sql_script() {
 #[test]
 fn a_public_parser_reads_every_t_sql_script() {
     let python = root().join(".venv/bin/python");
-    assert!(python.exists(), "sqlglot is not installed ({} is missing): run tests/clients/install", python.display());
+    assert!(
+        python.exists(),
+        "sqlglot is not installed ({} is missing): run tests/clients/install",
+        python.display()
+    );
     let out = Command::new(python)
         .arg(root().join("tests/clients/scripts.py"))
         .arg(golden())
