@@ -110,6 +110,8 @@ impl Call {
 pub(crate) struct Answered {
     pub(crate) good: Good,
     pub(crate) attempts: u32,
+    /// An earlier one of them may have been carried out as well.
+    pub(crate) after_lost_try: bool,
 }
 
 fn wire(endpoint: &Url, options: &Options) -> Result<Wire, ArmError> {
@@ -232,7 +234,7 @@ async fn send(
         let request = fill(wire, call, token.as_ref(), &client_request_id)?;
         let (error, again) = match wire.send(request).await {
             Ok(answer) => match judge(answer, &client_request_id) {
-                Ok(good) => return Ok(Answered { good, attempts }),
+                Ok(good) => return Ok(Answered { good, attempts, after_lost_try: doubt.is_some() }),
                 Err(Bad { error, again }) => (scrubbed(error, token.as_ref()), again),
             },
             Err(NoAnswer::NotSent { why, passing }) => {

@@ -21,6 +21,10 @@ pub struct OperationRef {
     /// The names of the request that began it.
     #[serde(default)]
     pub ids: RequestIds,
+    /// Before the request that began it there was one whose answer was lost, and which may have been carried out. Then this
+    /// operation may fail because its work is done already: a failure proves nothing, and the resource must be looked at.
+    #[serde(default)]
+    pub after_lost_try: bool,
 }
 
 impl OperationRef {
@@ -36,6 +40,7 @@ impl fmt::Debug for OperationRef {
             .field("status_url", &self.status_url.as_deref().map(redacted))
             .field("location_url", &self.location_url.as_deref().map(redacted))
             .field("ids", &self.ids)
+            .field("after_lost_try", &self.after_lost_try)
             .finish()
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::address::{self, Address};
 use crate::answer::{self, header};
-use crate::client::{ArmClient, Call, LinkView};
+use crate::client::{Answered, ArmClient, Call, LinkView};
 use crate::error::ArmError;
 use crate::ids::{DatabaseId, InstanceId, LinkId};
 use crate::models::certificates::to_hex;
@@ -107,12 +107,13 @@ impl ArmClient {
         repeat: Repeat,
     ) -> Result<Accepted, ArmError> {
         let answered = self.call(&Call { method, url, body, repeat }).await?;
-        Ok(accepted(&self.inner.endpoint, answered.good, answered.attempts))
+        Ok(accepted(&self.inner.endpoint, answered))
     }
 }
 
 /// What an accepted call is followed by. It stays accepted even if its operation cannot be followed: the note then says why.
-fn accepted(endpoint: &Url, good: answer::Good, attempts: u32) -> Accepted {
+fn accepted(endpoint: &Url, answered: Answered) -> Accepted {
+    let Answered { good, attempts, after_lost_try } = answered;
     let mut note = None;
     let mut address = |name: &str| {
         let text = header(&good.headers, name)?;
@@ -130,6 +131,7 @@ fn accepted(endpoint: &Url, good: answer::Good, attempts: u32) -> Accepted {
         status_url,
         location_url,
         ids: good.ids.clone(),
+        after_lost_try,
     });
     if operation.is_some() {
         note = None;

@@ -98,6 +98,18 @@ async fn a_refusal_after_a_lost_answer_proves_nothing() {
     );
 }
 
+#[tokio::test]
+async fn an_operation_says_that_an_earlier_try_was_lost() {
+    let accepted = with(202, &[("Azure-AsyncOperation", "/status")], "{}");
+    for (first, lost) in [(Reply::HangUp, true), (json(500, ""), true), (json(429, ""), false)] {
+        let server = Server::in_turn(vec![first, accepted.clone()]).await;
+        let operation = server.client().put_link(&link(), &body()).await.unwrap().operation.unwrap();
+        assert_eq!(operation.after_lost_try, lost);
+        let kept = serde_json::to_string(&operation).unwrap();
+        assert_eq!(serde_json::from_str::<milink_arm::OperationRef>(&kept).unwrap(), operation);
+    }
+}
+
 /// The calls that are never sent twice.
 async fn each_never_call(client: &ArmClient) -> Vec<ArmError> {
     let id = link();
