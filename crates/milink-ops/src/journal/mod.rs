@@ -5,6 +5,8 @@
 //! was changed or taken out later is found ([`Journal::verify`]). Secrets are in no plan and in no entry.
 
 mod schema;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::fs::{self, File, TryLockError};
