@@ -322,12 +322,14 @@ fn a_secondary_of_several_databases_follows_its_primary() {
     let healths = || {
         let link = client.get(path).body["properties"].clone();
         let databases = link["databases"].as_array().cloned().unwrap_or_default();
-        databases
-            .iter()
-            .map(|d| d["synchronizationHealth"].as_str().unwrap_or("none").to_owned())
-            .collect::<Vec<_>>()
+        // Their order is that in which their copies were there first.
+        let said = |d: &serde_json::Value, name: &str| d[name].as_str().unwrap_or("none").to_owned();
+        let healths = databases.iter().map(|d| (said(d, "databaseName"), said(d, "synchronizationHealth")));
+        healths.collect::<std::collections::BTreeMap<_, _>>()
     };
-    until("db2 is not followed", &["HEALTHY", "NOT_HEALTHY", "HEALTHY"].map(str::to_owned).to_vec(), healths);
+    let wanted = [("db1", "HEALTHY"), ("db2", "NOT_HEALTHY"), ("db3", "HEALTHY")];
+    let wanted = wanted.into_iter().map(|(name, health)| (name.to_owned(), health.to_owned())).collect();
+    until("db2 is not followed", &wanted, healths);
     let view = "SELECT synchronization_state_desc FROM sys.dm_hadr_database_replica_states s JOIN sys.availability_groups g \
                 ON g.group_id = s.group_id WHERE g.is_distributed = 1 AND s.is_local = 1 AND s.database_id = DB_ID('db2')";
     assert_eq!(cloud.managed.one(view), "NOT SYNCHRONIZING");
