@@ -413,10 +413,12 @@ impl Condition {
                 })
             }
             Condition::FullBackup { side, database } => on_database(seen, *side, database, |d| {
-                let begun = d.log_chain.unwrap_or(d.last_full_backup.is_some());
-                holds_if(begun && (d.last_full_backup.is_some() || d.log_chain == Some(true)), || {
-                    format!("no full backup of {database} is on record")
-                })
+                // A managed instance's copy has come with a log chain; what is asked for there is its own backup.
+                let done = match side {
+                    Side::SqlServer => d.log_chain.unwrap_or(d.last_full_backup.is_some()),
+                    Side::Managed => d.last_full_backup.is_some(),
+                };
+                holds_if(done, || format!("no full backup of {database} is on record on the {side}"))
             }),
             Condition::LogBackup { database } => on_database(seen, Side::SqlServer, database, |d| {
                 let seeded = seen.sql_server.known().and_then(|i| {
