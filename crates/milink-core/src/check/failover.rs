@@ -141,7 +141,7 @@ fn roles(gate: &Gate<'_>) -> Finding {
         let judge = gate.of_link(GATE_ROLES, format!("{to} is secondary"));
         let role = Condition::Role { name: gate.link.name.clone(), side: to, role: Role::Secondary };
         return match role.judge(gate.seen) {
-            Truth::Holds => judge.pass(format!("{to} is SECONDARY")),
+            Truth::Holds => by_own_word(gate, judge, format!("{to} is SECONDARY")),
             Truth::Not { seen } => {
                 judge.fail(seen).advise(format!("`milink doctor {}` says what to do", gate.link.name))
             }
@@ -150,9 +150,19 @@ fn roles(gate: &Gate<'_>) -> Finding {
     }
     let judge = gate.of_link(GATE_ROLES, format!("{from} is primary, {to} is secondary"));
     match primary(gate.link, gate.seen) {
-        Ok(side) if side == from => judge.pass(format!("{from} is PRIMARY, {to} is SECONDARY")),
+        Ok(side) if side == from => by_own_word(gate, judge, format!("{from} is PRIMARY, {to} is SECONDARY")),
         Ok(side) => judge.fail(format!("{side} is PRIMARY already")).advise("nothing has to be done"),
         Err(error) => refused(judge, error),
+    }
+}
+
+/// Where the managed instance does not answer, its role is Azure's word, which may be old.
+fn by_own_word(gate: &Gate<'_>, judge: Judge, seen: String) -> Finding {
+    match gate.scene.managed() {
+        Err(why) if !gate.options.forced || gate.options.to == Side::Managed => judge
+            .warn(format!("{seen}, the managed instance by Azure's word only: {why}"))
+            .advise("let the managed instance answer, so that it says its role itself"),
+        Ok(_) | Err(_) => judge.pass(seen),
     }
 }
 
@@ -308,8 +318,9 @@ fn synchronization(gate: &Gate<'_>, name: &str) -> Finding {
             .fail(format!("suspended: {why}"))
             .advise("ALTER DATABASE ... SET HADR RESUME, once the reason is gone");
     }
-    // While its primary is lost, the copy speaks for itself.
+    // While its primary is lost, a secondary speaks for itself.
     let half = gate.seen.distributed(gate.options.to, &gate.link.name).ok().flatten();
+    let half = half.filter(|g| gate.options.forced && g.role == Some(Role::Secondary));
     let state = database.state.or_else(|| half.and_then(|g| g.local_database(name)?.state));
     judge.look(gate.told(state, "the synchronization state"), |judge, state| match state {
         SyncState::Synchronizing | SyncState::Synchronized => judge.pass(state.to_string()),

@@ -42,6 +42,7 @@ pub(super) fn rows() -> Vec<Row> {
             "not exactly one primary",
         ),
         row("failover.roles", |w| w.linked().without_sql(), Unknown, "refused"),
+        row("failover.roles", |w| w.linked().without_managed(), Warning, "by Azure's word only"),
         row("failover.possible", |w| w.linked().end(), Pass, "one statement"),
         row("failover.possible", |w| w.linked().without_sql(), Unknown, "refused"),
         row("failover.way-back", |w| w.linked().end(), Pass, "update policy SQL Server 2022"),
