@@ -38,7 +38,8 @@ pub fn repair(link: &Link, winner: Side, seen: &Observation) -> Result<Plan, Pla
     let is = |side, role| Condition::Role { name: link.name.clone(), side, role };
     let mut steps = Vec::new();
     let mut notes = vec![format!(
-        "The {winner} stays primary. What the {loser} has committed alone is given up, once it is saved."
+        "The {winner} stays primary. What the {loser} has committed alone is given up, once it is saved. Nobody may be connected to \
+         it there: what is committed after the backup would be lost without a trace."
     )];
     match loser {
         // A secondary takes no such backup, and gives up what it has alone as soon as it follows.
@@ -59,8 +60,9 @@ pub fn repair(link: &Link, winner: Side, seen: &Observation) -> Result<Plan, Pla
             change: RoleChange::Forced,
         }),
     };
+    let quiet = link.databases.iter().map(|d| nobody_connected(loser, d));
     steps.push(Step {
-        requires: is(winner, Role::Primary),
+        requires: Condition::All { of: std::iter::once(is(winner, Role::Primary)).chain(quiet).collect() },
         timeout_ms: CHANGE_TIMEOUT_MS,
         undo: Undo::Impossible { why: "it would be a second primary again".to_owned() },
         repeat: Repeat::Safe,
@@ -73,9 +75,8 @@ pub fn repair(link: &Link, winner: Side, seen: &Observation) -> Result<Plan, Pla
             is(loser, Role::Secondary),
         )
     });
-    if loser == Side::SqlServer {
-        steps.extend(link.databases.iter().map(|d| resume(link, d)));
-    }
+    // The winner, too, may have been suspended, by the other side's promotion.
+    steps.extend(link.databases.iter().map(|d| resume(link, d)));
     steps.push(Step {
         timeout_ms: FOLLOW_TIMEOUT_MS,
         ..step(
@@ -95,6 +96,11 @@ pub fn repair(link: &Link, winner: Side, seen: &Observation) -> Result<Plan, Pla
     Ok(Plan { verb: Verb::Repair, link: link.clone(), steps, notes })
 }
 
+/// Whoever is connected may commit between the backup and the demotion, and nothing would have that.
+fn nobody_connected(side: Side, database: &str) -> Condition {
+    Condition::NobodyConnected { side, database: database.to_owned() }
+}
+
 fn save(link: &Link, database: &str, seen: &Observation) -> Step {
     let stamp: String = seen.at.to_string().chars().filter(char::is_ascii_digit).take(14).collect();
     let folder =
@@ -107,7 +113,12 @@ fn save(link: &Link, database: &str, seen: &Observation) -> Step {
         None => file,
     };
     Step {
-        requires: Condition::Role { name: link.name.clone(), side: Side::SqlServer, role: Role::Primary },
+        requires: Condition::All {
+            of: vec![
+                Condition::Role { name: link.name.clone(), side: Side::SqlServer, role: Role::Primary },
+                nobody_connected(Side::SqlServer, database),
+            ],
+        },
         timeout_ms: BACKUP_TIMEOUT_MS,
         repeat: Repeat::Safe,
         ..step(

@@ -49,7 +49,7 @@ pub(crate) fn template() -> Instance {
         groups: Vec::new(),
         seedings: Vec::new(),
         log_backup_jobs: None,
-        sessions: None,
+        sessions: Some(Vec::new()),
     }
 }
 
