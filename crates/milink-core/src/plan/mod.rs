@@ -125,6 +125,14 @@ pub struct Step {
     pub irreversible: bool,
 }
 
+impl Step {
+    /// Whether, once it is done, something is there that was not before and that has to be gone on with or taken back. A backup, and what
+    /// is needed in any case, is not.
+    pub fn leaves_something(&self) -> bool {
+        !matches!(self.undo, Undo::Nothing)
+    }
+}
+
 /// How a step is taken back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "undo")]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::task::is_never;
 use super::{Outcome, Verdict};
 use crate::moment::Moment;
 use crate::plan::{Plan, Verb};
@@ -51,6 +52,16 @@ pub enum Entry {
         #[serde(default)]
         back: bool,
         /// What proves it.
+        seen: String,
+    },
+    /// What was uncertain is certain now: the action was not carried out.
+    Disproved {
+        /// The step.
+        step: String,
+        /// Whether it is the action that takes the step back.
+        #[serde(default)]
+        back: bool,
+        /// What is seen instead of its effect.
         seen: String,
     },
     /// From here on the former state is brought back.
@@ -128,6 +139,12 @@ impl Past {
         self.maybe_applied || self.left_behind
     }
 
+    /// It is certain now that nothing was carried out.
+    pub(super) fn disprove(&mut self) {
+        self.maybe_applied = false;
+        self.left_behind = false;
+    }
+
     pub(super) fn outcome(&mut self, outcome: &Outcome) {
         let (last, applied) = match outcome {
             Outcome::Done => (Last::Done, true),
@@ -136,7 +153,7 @@ impl Past {
                 let ended = matches!(self.last, Last::Started { .. });
                 // An operation that ended without success is over, so what it has left behind can be seen.
                 self.maybe_applied &= !(ended && self.given == 1);
-                self.left_behind |= ended;
+                self.left_behind |= ended && !is_never(code);
                 (Last::Refused { code: code.clone(), text: text.clone() }, false)
             }
             Outcome::Uncertain { why } => (Last::Uncertain { why: why.clone() }, true),
@@ -196,6 +213,7 @@ impl Recovered {
             }
             Entry::Outcome { step, back, outcome } => self.past(step, *back).outcome(outcome),
             Entry::Proved { step, back, .. } => self.past(step, *back).proved = true,
+            Entry::Disproved { step, back, .. } => self.past(step, *back).disprove(),
             Entry::RollingBack { step, why } => self.rolling_back = Some((step.clone(), why.clone())),
             Entry::Ended { verdict } => self.ended = Some(verdict.as_ref().clone()),
         }
@@ -232,7 +250,10 @@ impl Recovered {
             step: first.map(|s| s.id.clone()),
             done: plan.steps.iter().filter(|s| proved(&s.id)).count(),
             of: plan.steps.len(),
-            changed: self.steps.iter().any(|(_, p)| p.may_have_changed()),
+            changed: plan
+                .steps
+                .iter()
+                .any(|s| s.leaves_something() && self.step(&s.id).is_some_and(Past::may_have_changed)),
             uncertain,
             rolling_back: self.rolling_back.is_some(),
             ended: self.ended.clone(),
@@ -252,7 +273,7 @@ pub struct RunSummary {
     pub done: usize,
     /// Of how many.
     pub of: usize,
-    /// Whether anything was, or may have been, changed.
+    /// Whether anything was, or may have been, changed that has to be gone on with or taken back.
     pub changed: bool,
     /// Whether nobody knows what became of that step's action.
     pub uncertain: bool,

@@ -1,12 +1,13 @@
 //! The machine.
 
-use super::task::{GIVEN_MAX, PATIENCE_MS, Task, guard};
+use super::task::{GIVEN_MAX, PATIENCE_MS, Task, guard, is_never};
 use super::{
     Effect, Entry, Event, JOURNAL_VERSION, Last, Next, OperationState, Outcome, Past, Progress, Record,
     Recovered, Verdict, evidence, is_transient, now_true,
 };
 use crate::action::Action;
 use crate::moment::Moment;
+use crate::names::{Role, Side};
 use crate::observe::Observation;
 use crate::plan::{Phase, Plan, Repeat, Step, Truth, Undo, Verb};
 
@@ -287,7 +288,7 @@ impl Run {
         let begun = *self.clock.begun.get_or_insert(seen.at);
         let past = self.past().clone();
         let Some(task) = self.task() else { return Vec::new() };
-        let (timeout_ms, look_ms, stable_ms) = (task.timeout_ms, task.look_after_ms(), task.stable_ms);
+        let (timeout_ms, look_ms, stable_ms) = (task.timeout_ms, task.look_after_ms(0), task.stable_ms);
         let proof = evidence(task.proved_by, seen);
         let waited = seen.at.ms_since(self.clock.acted.unwrap_or(begun));
         let over = waited >= timeout_ms;
@@ -351,7 +352,7 @@ impl Run {
         let back = self.is_back();
         self.past().proved = true;
         let (step, id) = (self.at, self.id());
-        let skipped = past.given == 0;
+        let skipped = past.given == 0 && self.action().is_some();
         let mut effects =
             vec![Effect::Tell(Progress::Proved { step, id: id.clone(), skipped, back, seen: seen.clone() })];
         effects.extend(self.journal(Entry::Proved { step: id, back, seen }, Then::Decide));
@@ -367,7 +368,7 @@ impl Run {
         over: bool,
     ) -> Vec<Effect> {
         let Some(task) = self.task() else { return Vec::new() };
-        let (repeat, timeout_ms, look_ms) = (task.repeat, task.timeout_ms, task.look_after_ms());
+        let (repeat, timeout_ms, look_ms) = (task.repeat, task.timeout_ms, task.look_after_ms(waited));
         let hangs = task.hangs_on_the_answer();
         let acts = task.action.is_some();
         let begun = self.clock.begun.unwrap_or(seen.at);
@@ -381,6 +382,12 @@ impl Run {
             Last::Never if acts => self.give(seen, None),
             Last::Never if over => self.fail(seen, format!("{shown}, after {} s", waited / 1_000)),
             Last::Never => self.wait(shown, waited, timeout_ms, look_ms),
+            // The time is up, what is seen is certain, and it is never done: then it was not done the time before either.
+            Last::Refused { code, .. } if past.maybe_applied && over && certain && is_never(&code) => {
+                self.past().disprove();
+                let entry = Entry::Disproved { step: self.id(), back: self.is_back(), seen: shown };
+                self.journal(entry, Then::Decide)
+            }
             // The first of two may have been carried out, which is why the second was refused; or it was refused for a reason that passes.
             Last::Refused { code, text } if past.maybe_applied => {
                 let passes = past.earlier || is_transient(&code) && waited >= pause(&past);
@@ -459,7 +466,8 @@ impl Run {
         let Some(task) = self.task() else { return Vec::new() };
         let Some(action) = task.action else { return Vec::new() };
         let allowed = task.requires.judge(seen).and(guard(self.plan.verb, action, seen));
-        let (timeout_ms, look_ms) = (task.timeout_ms, task.look_after_ms());
+        let (timeout_ms, look_ms) =
+            (task.timeout_ms, task.look_after_ms(waited_for(self.clock.lacking, seen)));
         let maybe_applied = self.past().maybe_applied;
         let (shown, patience) = match allowed {
             Truth::Holds => {
@@ -554,10 +562,10 @@ impl Run {
         }
         let now_true = now_true(&self.plan.link, seen);
         let name = &self.plan.link.name;
-        let next = if changed.is_empty() {
+        let next = if !changed.iter().any(|i| self.plan.steps[*i].leaves_something()) {
             Next::new(
                 format!("milink doctor {name}"),
-                "nothing was changed; this says what stands in the way",
+                "nothing was changed that has to be gone on with; this says what stands in the way",
             )
         } else if self.is_back() || self.is_between_roles() {
             Next::new(format!("milink resume {name}"), "the roles are not settled: this goes on from here")
@@ -586,6 +594,15 @@ impl Run {
         let undone = undone.map(|i| self.plan.steps[i].id.clone()).collect();
         let now_true = now_true(&self.plan.link, seen);
         let name = &self.plan.link.name;
+        let no_primary = |side| matches!(seen.role(side, name), Ok(Some(Role::Secondary | Role::Resolving)));
+        if Side::BOTH.into_iter().all(no_primary) {
+            let step = self.plan.steps[failed].id.clone();
+            let why = format!(
+                "{why}; all was taken back, and nobody is primary: somebody else has changed the roles"
+            );
+            let next = Next::new(format!("milink doctor {name}"), "it says which side has hardened the most");
+            return self.end(Verdict::Stopped { step, why, now_true, next });
+        }
         let next = Next::new(
             format!("milink doctor {name}"),
             "the former state is back; this says what stood in the way",
@@ -598,6 +615,11 @@ impl Run {
         let verdict = Box::new(verdict);
         self.journal(Entry::Ended { verdict: verdict.clone() }, Then::End(verdict))
     }
+}
+
+/// For how long it was waited since a moment, if there was one.
+fn waited_for(since: Option<Moment>, seen: &Observation) -> u64 {
+    since.map_or(0, |since| seen.at.ms_since(since))
 }
 
 /// How long to wait after a refusal that passes, in milliseconds.

@@ -66,14 +66,16 @@ impl Task<'_> {
         asks_for_the_answer(self.proved_by)
     }
 
-    /// When to look next, in milliseconds: soon where an outage is being waited out, seldom where hours pass.
-    pub(super) fn look_after_ms(&self) -> u64 {
-        match self.phase {
+    /// When to look next, in milliseconds, after it was waited for so long: soon where an outage is being waited out, more seldom the
+    /// longer it takes.
+    pub(super) fn look_after_ms(&self, waited_ms: u64) -> u64 {
+        let first = match self.phase {
             Phase::Drain | Phase::Demote | Phase::Promote => 50,
             Phase::Verify => 200,
             Phase::Trust | Phase::Backup | Phase::Groups | Phase::Link | Phase::Cleanup => 500,
             Phase::Seeding => 1_000,
-        }
+        };
+        (waited_ms / 10).clamp(first, first.max(1_000))
     }
 }
 
@@ -161,6 +163,26 @@ pub fn is_transient(code: &str) -> bool {
         "RequestTimeout",
         "OperationTimedOut",
         "ServerBusy",
+    ];
+    CODES.iter().any(|known| known.eq_ignore_ascii_case(code))
+}
+
+/// Whether a refusal says that the like is never done for this caller on this link, whatever the state: then it was not done the time
+/// before either, of which nobody knows.
+pub(super) fn is_never(code: &str) -> bool {
+    const CODES: [&str; 10] = [
+        // Not on this link, not with this version, not by this call.
+        "41985",
+        "19504",
+        "41970",
+        "DistributedAvailabilityGroupSetRolePrimaryPlannedNotSupported",
+        // Not this caller.
+        "229",
+        "262",
+        "297",
+        "300",
+        "15247",
+        "AuthorizationFailed",
     ];
     CODES.iter().any(|known| known.eq_ignore_ascii_case(code))
 }

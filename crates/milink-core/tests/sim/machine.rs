@@ -162,6 +162,7 @@ fn drive(plan: Plan, records: &[Record], server: Server, answers: Answers<'_>) -
                     Entry::Proved { step, back, .. } => {
                         script.lines.push(format!("proved {step}{}", if *back { " back" } else { "" }));
                     }
+                    Entry::Disproved { step, .. } => script.lines.push(format!("disproved {step}")),
                     Entry::RollingBack { step, .. } => script.lines.push(format!("rolling back from {step}")),
                     Entry::Outcome { .. } | Entry::Ended { .. } => {}
                 }
@@ -385,6 +386,17 @@ fn a_refusal_after_a_lost_answer_proves_nothing() {
     assert_eq!((script.ended(), script.given()), ("uncertain", 2));
     let again = resume(once(), &script.records, script.server, &mut |server, _, a| server.carry_out(a));
     assert_eq!((again.ended(), again.given()), ("reached", 1), "{}", again.text());
+}
+
+/// A refusal that says that it is never done says so of the time before as well: nothing is left open that could never be gone on with.
+#[test]
+fn a_refusal_for_ever_settles_a_lost_answer() {
+    let once = || plan(Verb::ForcedFailover, vec![Step { repeat: Repeat::AfterWaiting, ..step(1) }]);
+    let script = go(once(), &mut |_, n, _| if n == 1 { lost() } else { refused("41985") });
+    assert_eq!((script.ended(), script.given()), ("stopped", 2), "{}", script.text());
+    assert!(script.text().ends_with("disproved s1"), "{}", script.text());
+    let recovered = Recovered::from_records(&script.records).unwrap();
+    assert!(!recovered.summary(&once()).is_open());
 }
 
 /// Somebody has taken back what was done: whoever resumes gets it done again, at once or after a wait.

@@ -178,6 +178,10 @@ fn said(entry: &Entry) -> (String, Cell) {
             let seen = if seen.is_empty() { String::new() } else { format!(": {seen}") };
             (step.clone(), Cell::toned(format!("{}proved{seen}", way(*back)), Tone::Good))
         }
+        Entry::Disproved { step, back, seen } => (
+            step.clone(),
+            Cell::toned(format!("{}not carried out after all: {seen}", way(*back)), Tone::Warning),
+        ),
         Entry::RollingBack { step, why } => {
             (step.clone(), Cell::toned(format!("the former state is brought back: {why}"), Tone::Warning))
         }
