@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use crate::facts::errors;
-use crate::names::{Role, Side};
+use crate::names::{FailoverMode, Role, Side};
 use crate::observe::Observation;
 use crate::plan::Verb;
 use crate::run::{Next, RunSummary};
@@ -282,7 +282,7 @@ fn owns(run: &RunSummary, link: &LinkStatus, seen: &Observation) -> bool {
         // A repair needs its winner to be primary, and demotes nobody else.
         LinkState::NoPrimary if run.verb == Verb::Repair => false,
         // Somebody else has ended the state with two primaries, or the link.
-        _ if gave_up && run.verb == Verb::Repair && before_demotion && link.primary.side().is_some() => false,
+        _ if gave_up && run.verb == Verb::Repair && !run.changed && link.primary.side().is_some() => false,
         LinkState::HalfMade if gave_up && run.verb == Verb::PlannedFailover && drains => false,
         LinkState::Unknown if gave_up && Side::BOTH.iter().any(is_silent) => false,
         _ => run.is_open(),
@@ -305,6 +305,12 @@ fn unknown(link: &LinkStatus, seen: &Observation, known: bool, causes: &[Cause])
         (Some(silent), Some(alive)) if known => {
             let to = word(alive);
             match seen.role(alive, name).ok().flatten() {
+                Some(Role::Secondary) if link.failover_mode == Some(FailoverMode::OneWay) => Next::new(
+                    format!("milink drop {name} --force"),
+                    format!(
+                        "only if the {silent} is lost for good: a one-way link cannot be forced (41985), but it can be ended, and then the copy on the {alive} is written to"
+                    ),
+                ),
                 Some(Role::Secondary) => Next::new(
                     format!("milink failover {name} --to {to} --forced --allow-data-loss"),
                     format!(

@@ -5,7 +5,7 @@ use super::failover::step;
 use super::{Condition, Phase, Plan, PlanError, Repeat, Step, Undo, Verb, hardened_lsn};
 use crate::action::{Action, ArmCall, FailoverType, Statement};
 use crate::facts::version;
-use crate::names::{Role, Side};
+use crate::names::{FailoverMode, Role, Side};
 use crate::observe::Observation;
 use crate::spec::Link;
 
@@ -28,17 +28,13 @@ pub fn forced(link: &Link, to: Side, seen: &Observation) -> Result<Plan, PlanErr
         super::Truth::Unknown { why } => return Err(PlanError::unseen(to.to_string(), why)),
         super::Truth::Not { .. } => {}
     }
-    if let Some(sql_server) = seen.sql_server.known()
-        && sql_server.version.release().is_some_and(version::failover_breaks_link)
-    {
+    if let super::Truth::Not { seen } = is(to, Role::Secondary).judge(seen) {
         return Err(PlanError::refused(
-            format!("links of SQL Server {} cannot be forced (41985)", sql_server.version),
-            format!(
-                "`milink drop {} --force` ends the link, and the managed instance's copy becomes writable",
-                link.name
-            ),
+            format!("only a secondary can be made primary, and {seen}"),
+            format!("`milink doctor {}` says what to do next", link.name),
         ));
     }
+    cannot_be_forced(link, seen)?;
     let action = match to {
         Side::SqlServer => Action::sql(Statement::ForceFailover { name: link.name.clone() }),
         Side::Managed => Action::arm(ArmCall::Failover {
@@ -71,6 +67,26 @@ pub fn forced(link: &Link, to: Side, seen: &Observation) -> Result<Plan, PlanErr
         )
     };
     Ok(Plan { verb: Verb::ForcedFailover, link: link.clone(), steps: vec![step], notes })
+}
+
+/// Links of SQL Server 2019 and earlier, and those that were made one-way, can only be ended.
+fn cannot_be_forced(link: &Link, seen: &Observation) -> Result<(), PlanError> {
+    let version = seen.sql_server.known().map(|i| i.version);
+    let old = version.filter(|v| v.release().is_some_and(version::failover_breaks_link));
+    let described = seen.azure_link(&link.name).ok().flatten();
+    let one_way = described.and_then(|l| l.failover_mode) == Some(FailoverMode::OneWay);
+    let why = match (old, one_way) {
+        (Some(version), _) => format!("links of SQL Server {version} cannot be forced (41985)"),
+        (None, true) => format!("link {} is one-way, and cannot be forced (41985)", link.name),
+        (None, false) => return Ok(()),
+    };
+    Err(PlanError::refused(
+        why,
+        format!(
+            "`milink drop {} --force` ends the link, and the managed instance's copy becomes writable",
+            link.name
+        ),
+    ))
 }
 
 /// What is lost, as far as can be known: one sentence for each database.
