@@ -13,6 +13,7 @@ pub mod forced;
 mod refusal;
 pub mod repair;
 mod sharing;
+pub mod transitions;
 mod undo;
 
 pub use adopt::{adopt, adoptable};

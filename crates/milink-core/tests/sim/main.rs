@@ -9,6 +9,7 @@ mod driver;
 mod kills;
 mod look;
 mod machine;
+mod roles;
 mod schedules;
 mod server;
 mod world;
