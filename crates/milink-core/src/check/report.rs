@@ -1,7 +1,6 @@
 //! Findings in the forms that build servers read: JUnit XML and SARIF 2.1.0.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
@@ -30,8 +29,7 @@ pub fn junit(findings: &[Finding]) -> String {
 }
 
 fn line(out: &mut String, depth: usize, text: &str) {
-    // Writing to a string cannot fail.
-    let _ = writeln!(out, "{:1$}{text}", "", depth * 2);
+    out.push_str(&format!("{:1$}{text}\n", "", depth * 2));
 }
 
 fn counts(findings: &[&Finding]) -> String {
@@ -80,9 +78,9 @@ fn case(out: &mut String, subject: &str, finding: &Finding) {
 fn details(finding: &Finding) -> String {
     let mut out = format!("seen: {}\nwanted: {}\nwhy: {}\n", finding.seen, finding.wanted, finding.why);
     if let Some(fix) = &finding.fix {
-        let _ = writeln!(out, "fix: {}", fix.advice);
+        out.push_str(&format!("fix: {}\n", fix.advice));
     }
-    let _ = write!(out, "source: {}", finding.source);
+    out.push_str(&format!("source: {}", finding.source));
     out
 }
 
@@ -145,7 +143,7 @@ fn result(finding: &Finding) -> Value {
     let subject = finding.subject.to_string();
     let mut message = format!("{subject}: seen: {}; wanted: {}.", finding.seen, finding.wanted);
     if let Some(fix) = &finding.fix {
-        let _ = write!(message, " To mend it: {}.", fix.advice);
+        message.push_str(&format!(" To mend it: {}.", fix.advice));
     }
     let mut out = json!({
         "ruleId": finding.check,
