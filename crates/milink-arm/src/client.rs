@@ -14,9 +14,9 @@ use crate::cloud::Cloud;
 use crate::error::{ArmError, RequestIds};
 use crate::login::Login;
 use crate::retry::{Backoff, Repeat, random};
-use crate::secret::Secret;
 use crate::tokens::Tokens;
 use crate::wire::{NoAnswer, Wire, WireOptions, not_sent};
+use milink_core::secret::Secret;
 
 /// How a client behaves.
 #[derive(Debug, Clone)]

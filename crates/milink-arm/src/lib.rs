@@ -19,7 +19,6 @@ pub mod models;
 mod operation;
 mod reads;
 mod retry;
-mod secret;
 mod tokens;
 mod wire;
 mod writes;
@@ -29,6 +28,7 @@ pub use cloud::Cloud;
 pub use error::{ArmError, RequestIds};
 pub use ids::{DatabaseId, InstanceId, LinkId, ResourceGroupId, Scope, SubscriptionId};
 pub use login::Login;
+pub use milink_core::secret::Secret;
 pub use models::certificates::{EndpointCertificate, TrustCertificate};
 pub use models::failover_groups::InstanceFailoverGroup;
 pub use models::instances::{HybridUsage, ManagedDatabase, ManagedInstance};
@@ -36,6 +36,5 @@ pub use models::links::{
     FailoverType, Link, LinkBody, LinkDatabase, LinkMode, LinkPatch, LinkRole, RoleChangeType,
 };
 pub use models::operations::ManagementOperation;
-pub use models::permissions::{PermissionEntry, granted};
+pub use models::permissions::PermissionEntry;
 pub use operation::{Accepted, OperationRef, Progress};
-pub use secret::Secret;

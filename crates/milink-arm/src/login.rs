@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::error::ArmError;
-use crate::secret::Secret;
+use milink_core::secret::Secret;
 
 /// A way to sign in.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

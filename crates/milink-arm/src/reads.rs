@@ -144,7 +144,7 @@ impl ArmClient {
         self.list(&Address::instance(id).add("operations"), SQL).await
     }
 
-    /// What the caller may do there, as far as can be seen; see [`crate::granted`].
+    /// What the caller may do there, as far as can be seen.
     pub async fn permissions(&self, scope: &Scope) -> Result<Vec<PermissionEntry>, ArmError> {
         let address =
             Address::scope(scope).add("providers").add("Microsoft.Authorization").add("permissions");

@@ -24,8 +24,8 @@ use tokio::sync::Mutex;
 
 use crate::error::ArmError;
 use crate::login::Login;
-use crate::secret::Secret;
 use crate::wire::{NoAnswer, Wire, WireOptions, chain, not_sent};
+use milink_core::secret::Secret;
 
 /// A token that ends sooner is not begun with.
 const SLACK: Duration = Duration::from_mins(5);

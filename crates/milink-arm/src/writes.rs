@@ -1,6 +1,7 @@
 //! The calls that change something. Each answers what was accepted; what came of it is seen by following the operation, and
 //! then by looking.
 
+use milink_core::names::Hex;
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
@@ -9,7 +10,6 @@ use crate::answer::{self, header};
 use crate::client::{Answered, ArmClient, Call, LinkView};
 use crate::error::ArmError;
 use crate::ids::{DatabaseId, InstanceId, LinkId};
-use crate::models::certificates::to_hex;
 use crate::models::instances::HybridUsage;
 use crate::models::links::{FailoverType, LinkBody, LinkMode, LinkPatch, LinkRole, RoleChangeType};
 use crate::operation::{Accepted, OperationRef};
@@ -63,9 +63,9 @@ impl ArmClient {
         &self,
         id: &InstanceId,
         name: &str,
-        der: &[u8],
+        der: &Hex,
     ) -> Result<Accepted, ArmError> {
-        let body = json!({ "properties": { "publicBlob": to_hex(der) } });
+        let body = json!({ "properties": { "publicBlob": der.tsql() } });
         self.write(Method::PUT, self.trust_url(id, name)?, Some(body), Repeat::Safe).await
     }
 

@@ -34,5 +34,6 @@ pub mod plan;
 pub mod receipt;
 pub mod run;
 pub mod script;
+pub mod secret;
 pub mod spec;
 pub mod status;

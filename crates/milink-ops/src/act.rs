@@ -146,7 +146,7 @@ async fn send(azure: &AzureSide, call: &ArmCall, seen: &Observation) -> Result<A
     let (client, instance) = (&azure.client, &azure.instance);
     match call {
         ArmCall::PutTrustCertificate { name, public } => match public.resolve(seen) {
-            Ok(der) => client.put_trust_certificate(instance, name, der.bytes()).await,
+            Ok(der) => client.put_trust_certificate(instance, name, &der).await,
             Err(why) => Err(ArmError::NotSent { why }),
         },
         ArmCall::DeleteTrustCertificate { name } => client.delete_trust_certificate(instance, name).await,

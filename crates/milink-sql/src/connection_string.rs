@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::secret::Secret;
 use crate::server::Server;
 use crate::target::{ApplicationIntent, Authentication, Encrypt, Entra, EntraMethod, Target, TargetError};
+use milink_core::secret::Secret;
 
 /// What a keyword says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,7 +24,6 @@ mod connection_string;
 mod decode;
 mod error;
 mod rows;
-mod secret;
 mod server;
 mod session;
 mod target;
@@ -33,8 +32,8 @@ mod value;
 pub use client::{Client, Options};
 pub use connection::Sink;
 pub use error::{ServerError, ServerMessage, SqlError};
+pub use milink_core::secret::Secret;
 pub use rows::{Batch, ColumnInfo, Executed, Row, Rows};
-pub use secret::Secret;
 pub use server::Server;
 pub use session::{Session, Stopped};
 pub use target::{

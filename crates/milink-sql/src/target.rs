@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::secret::Secret;
 use crate::server::Server;
+use milink_core::secret::Secret;
 
 /// Where an instance is and how it is spoken to.
 ///

@@ -1,7 +1,6 @@
 //! Certificates: the instance's own, and those of SQL Server's side that it trusts.
 
-use std::fmt::Write as _;
-
+use milink_core::names::Hex;
 use serde::{Deserialize, Serialize};
 
 use super::{Rest, or_empty};
@@ -36,8 +35,8 @@ pub struct EndpointCertificateProperties {
 
 impl EndpointCertificate {
     /// The DER bytes; `None` when there are none or when they are no hexadecimal text.
-    pub fn der(&self) -> Option<Vec<u8>> {
-        from_hex(self.properties.public_blob.as_deref()?)
+    pub fn der(&self) -> Option<Hex> {
+        self.properties.public_blob.as_deref()?.parse().ok()
     }
 }
 
@@ -74,30 +73,7 @@ pub struct TrustCertificateProperties {
 
 impl TrustCertificate {
     /// The DER bytes; `None` when there are none or when they are no hexadecimal text.
-    pub fn der(&self) -> Option<Vec<u8>> {
-        from_hex(self.properties.public_blob.as_deref()?)
+    pub fn der(&self) -> Option<Hex> {
+        self.properties.public_blob.as_deref()?.parse().ok()
     }
-}
-
-/// Reads hexadecimal text, with or without `0x`.
-pub fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
-    let halves: Option<Vec<u8>> =
-        digits.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
-    let pair = |pair: &[u8]| match pair {
-        [high, low] => Some(high << 4 | low),
-        _ => None,
-    };
-    halves?.chunks(2).map(pair).collect()
-}
-
-/// Writes bytes as T-SQL and Azure take them: `0x` and uppercase digits.
-pub fn to_hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 + bytes.len() * 2);
-    text.push_str("0x");
-    for byte in bytes {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02X}");
-    }
-    text
 }

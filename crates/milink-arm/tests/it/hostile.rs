@@ -128,7 +128,7 @@ async fn no_secret_is_ever_shown() {
         forbidden.to_string(),
         format!("{forbidden:?}"),
     ]);
-    let put = client.put_trust_certificate(&instance(), "c", &[0x30]).await.unwrap();
+    let put = client.put_trust_certificate(&instance(), "c", &"0x30".parse().unwrap()).await.unwrap();
     let operation = put.operation.clone().unwrap();
     shown.extend([format!("{put:?}"), format!("{operation:?}"), operation.to_string(), operation.shown()]);
     let token = client.token("https://database.windows.net/").await.unwrap();

@@ -267,12 +267,12 @@ async fn one(client: &ArmClient, exchange: &Value, place: &str, counts: &mut Cou
         What::Certificate(id, name) if get => {
             let found = client.trust_certificate(&id, &name).await.unwrap().unwrap();
             same(&found, recorded, place);
-            assert_eq!(found.der().unwrap()[0], 0x30, "{place}");
+            assert_eq!(found.der().unwrap().bytes()[0], 0x30, "{place}");
             counts.certificates += 1;
         }
         What::Certificate(id, name) if exchange["method"] == "PUT" => {
             let blob = request.unwrap()["properties"]["publicBlob"].as_str().unwrap();
-            let der = milink_arm::models::certificates::from_hex(blob).unwrap();
+            let der = blob.parse::<milink_core::names::Hex>().unwrap();
             judged(client.put_trust_certificate(&id, &name, &der).await, exchange, place);
         }
         What::Certificate(id, name) => {

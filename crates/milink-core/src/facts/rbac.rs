@@ -370,6 +370,8 @@ pub fn matches(pattern: &str, action: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::sources::tests::check_source;
     use super::*;
 
@@ -460,10 +462,6 @@ mod tests {
 
     #[test]
     fn what_one_entry_takes_out_another_may_grant() {
-        let entry = |actions: &[&str], not: &[&str]| Permission {
-            actions: actions.iter().map(|a| (*a).to_owned()).collect(),
-            not_actions: not.iter().map(|a| (*a).to_owned()).collect(),
-        };
         let action = "Microsoft.Sql/managedInstances/distributedAvailabilityGroups/write";
         let contributor = entry(&["*"], &["Microsoft.Sql/*/write"]);
         assert!(!granted(&[], action) && !granted(std::slice::from_ref(&contributor), action));
@@ -475,5 +473,44 @@ mod tests {
         let text = r#"[{"actions":["*/read"],"notActions":[],"dataActions":[],"notDataActions":[]}]"#;
         let permissions: Vec<Permission> = serde_json::from_str(text).unwrap();
         assert!(granted(&permissions, "Microsoft.Sql/managedInstances/read"));
+    }
+
+    fn entry(actions: &[&str], not_actions: &[&str]) -> Permission {
+        let owned = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect();
+        Permission { actions: owned(actions), not_actions: owned(not_actions) }
+    }
+
+    /// The definition, without any cleverness.
+    fn plainly(pattern: &[u8], text: &[u8]) -> bool {
+        match (pattern, text) {
+            ([], rest) => rest.is_empty(),
+            ([b'*', rest @ ..], _) => (0..=text.len()).any(|n| plainly(rest, &text[n..])),
+            ([p, rest @ ..], [c, more @ ..]) => p == c && plainly(rest, more),
+            (_, []) => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn as_the_definition_says(pattern in "[ab/*]{0,9}", text in "[ab/]{0,12}") {
+            prop_assert_eq!(matches(&pattern, &text), plainly(pattern.as_bytes(), text.as_bytes()));
+        }
+
+        #[test]
+        fn case_never_counts(action in "[a-zA-Z./]{1,30}", pattern in "[a-zA-Z./*]{1,12}") {
+            let lower = granted(&[entry(&[&pattern.to_lowercase()], &[])], &action.to_uppercase());
+            prop_assert_eq!(lower, granted(&[entry(&[&pattern.to_uppercase()], &[])], &action.to_lowercase()));
+        }
+
+        #[test]
+        fn an_entry_never_allows_what_it_takes_back(action in "[a-c/]{1,12}", pattern in "[a-c/*]{1,6}", other in "[a-c/*]{1,6}") {
+            let held = entry(&["*"], &[&pattern]);
+            let taken = granted(&[entry(&[&pattern], &[])], &action);
+            prop_assert_eq!(granted(std::slice::from_ref(&held), &action), !taken);
+            // More entries never take anything away.
+            if granted(std::slice::from_ref(&held), &action) {
+                prop_assert!(granted(&[held, entry(&[], &[&other])], &action));
+            }
+        }
     }
 }

@@ -121,10 +121,7 @@ fn in_group(groups: &[InstanceFailoverGroup], id: &InstanceId) -> bool {
 
 fn actions(entries: Option<&[PermissionEntry]>) -> BTreeMap<String, bool> {
     let Some(entries) = entries else { return BTreeMap::new() };
-    let entries: Vec<Permission> = entries
-        .iter()
-        .map(|e| Permission { actions: e.actions.clone(), not_actions: e.not_actions.clone() })
-        .collect();
+    let entries: Vec<Permission> = entries.iter().map(PermissionEntry::patterns).collect();
     RIGHTS.iter().map(|right| (right.action.to_owned(), granted(&entries, right.action))).collect()
 }
 
@@ -140,14 +137,14 @@ fn running(operation: ManagementOperation) -> RunningOperation {
 fn trust(certificate: Trusted) -> Option<TrustCertificate> {
     let bytes = match &certificate.properties.thumbprint {
         Some(text) => text.parse::<Hex>().ok(),
-        None => certificate.der().map(|der| Hex::new(Sha1::digest(der).to_vec())),
+        None => certificate.der().map(|der| Hex::new(Sha1::digest(der.bytes()).to_vec())),
     };
     Some(TrustCertificate { name: certificate.name, thumbprint: Thumbprint::new(bytes?) })
 }
 
 fn endpoint_certificate(shown: &Shown) -> Option<EndpointCertificate> {
     let der = shown.der()?;
-    let expiry = x509_parser::parse_x509_certificate(&der)
+    let expiry = x509_parser::parse_x509_certificate(der.bytes())
         .ok()
         .map(|(_, c)| Moment::from_unix_ms(c.validity().not_after.timestamp().saturating_mul(1000)));
     let root = |value: &serde_json::Value| {
@@ -155,10 +152,10 @@ fn endpoint_certificate(shown: &Shown) -> Option<EndpointCertificate> {
         Some((subject, value["publicBlob"].as_str()?.parse().ok()?))
     };
     Some(EndpointCertificate {
-        thumbprint: Thumbprint::new(Hex::new(Sha1::digest(&der).to_vec())),
+        thumbprint: Thumbprint::new(Hex::new(Sha1::digest(der.bytes()).to_vec())),
         expiry,
         roots: shown.properties.trusted_root_certificates.iter().filter_map(root).collect(),
-        public: Hex::new(der),
+        public: der,
     })
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use milink_arm::{ArmClient, ArmError, Cloud, InstanceId, Login, Options, Secret, SubscriptionId};
+use milink_arm::{ArmClient, ArmError, Cloud, InstanceId, Login, Options, SubscriptionId};
 use milink_core::observe::Observation;
 use milink_ops::journal::{Journal, JournalError};
 use milink_ops::sides::{AzureSide, Sides};
@@ -183,7 +183,7 @@ async fn azure_side(settings: &AzureSettings) -> Result<AzureSide, Failure> {
     let login = match settings.sign_in()? {
         SignIn::Default => Login::Default,
         SignIn::ClientSecret { tenant, client_id, secret } => {
-            Login::ClientSecret { tenant, client_id, secret: Secret::new(secret.expose()) }
+            Login::ClientSecret { tenant, client_id, secret }
         }
         SignIn::WorkloadIdentity { tenant, client_id, token_file } => {
             Login::WorkloadIdentity { tenant, client_id, token_file }

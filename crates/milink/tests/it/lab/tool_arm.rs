@@ -2,18 +2,24 @@
 
 use std::time::{Duration, Instant};
 
-use milink_arm::models::certificates::from_hex;
 use milink_arm::models::links::{FailoverMode, SeedingMode};
 use milink_arm::{
     Accepted, ArmClient, ArmError, Cloud, FailoverType, HybridUsage, InstanceId, LinkBody, LinkMode,
-    LinkPatch, LinkRole, LinkView, Login, OperationRef, Options, Progress, Scope, Secret, SubscriptionId,
-    granted,
+    LinkPatch, LinkRole, LinkView, Login, OperationRef, Options, PermissionEntry, Progress, Scope, Secret,
+    SubscriptionId,
 };
+use milink_core::facts::rbac;
+use milink_core::names::Hex;
 use serde_json::Value;
 
 use super::{Lab, SOON};
 
 const FAILOVER: &str = "Microsoft.Sql/managedInstances/distributedAvailabilityGroups/failover/action";
+
+fn granted(entries: &[PermissionEntry], action: &str) -> bool {
+    let entries: Vec<rbac::Permission> = entries.iter().map(PermissionEntry::patterns).collect();
+    rbac::granted(&entries, action)
+}
 
 fn text<'a>(status: &'a Value, side: &str, name: &str) -> &'a str {
     status[side][name].as_str().unwrap_or_else(|| panic!("{side}.{name}: {status:#}"))
@@ -66,7 +72,7 @@ async fn end(client: &ArmClient, accepted: Accepted) -> Progress {
 }
 
 /// The public certificate of SQL Server's endpoint, which is made for it.
-fn prepare(lab: &Lab, status: &Value) -> (String, Vec<u8>) {
+fn prepare(lab: &Lab, status: &Value) -> (String, Hex) {
     let port = text(status, "sqlserver", "endpoint").rsplit(':').next().unwrap();
     let endpoint = format!("TCP://127.0.0.1:{port}");
     lab.sql(
@@ -86,7 +92,7 @@ fn prepare(lab: &Lab, status: &Value) -> (String, Vec<u8>) {
     );
     let encoded = "SELECT CONVERT(varchar(max), CERTENCODED(CERT_ID('Cert_endpoint')), 1)";
     let shown = lab.sql("sqlserver", "master", encoded);
-    (endpoint, from_hex(&shown[0]).unwrap())
+    (endpoint, shown[0].parse().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,7 +124,7 @@ async fn the_tools_client_works_against_a_lab() {
     assert_eq!((trusted.len(), trusted[0].der()), (1, Some(der)));
     assert_eq!(trusted[0].properties.thumbprint.as_ref().map(String::len), Some(40));
     let endpoint = client.endpoint_certificate(&id).await.unwrap();
-    let blob = milink_arm::models::certificates::to_hex(&endpoint.der().unwrap());
+    let blob = endpoint.der().unwrap().tsql();
     let fqdn = text(&status, "managed", "fqdn");
     lab.sql("sqlserver", "master", &format!("CREATE CERTIFICATE [{fqdn}] FROM BINARY = {blob}"));
 

@@ -2,21 +2,27 @@
 
 use zeroize::Zeroizing;
 
-/// A password or a token. It prints as `***`, and its memory is zeroed when it is dropped.
+/// A password, a client secret or a token: the one type for them in the whole tool. It prints as `***` and has no serialised form, so that no
+/// log, no journal and no plan can hold it by mistake; its memory is zeroed when it is dropped.
 ///
-/// NB: the client library copies what it sends into strings of its own, which are not zeroed.
+/// NB: the clients' libraries copy what they send into strings of their own, which are not zeroed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Takes it over.
-    pub fn new(text: String) -> Secret {
-        Secret(Zeroizing::new(text))
+    pub fn new(text: impl Into<String>) -> Secret {
+        Secret(Zeroizing::new(text.into()))
     }
 
     /// The text itself: for the wire and for nothing else.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -28,7 +34,7 @@ impl From<String> for Secret {
 
 impl From<&str> for Secret {
     fn from(text: &str) -> Secret {
-        Secret::new(text.to_owned())
+        Secret::new(text)
     }
 }
 
