@@ -125,6 +125,7 @@ struct Report {
     commits_per_second: f64,
     outage_ms: u64,
     longest_outage_ms: u64,
+    longest_pause_ms: u64,
     role_changes: u32,
     lag_ms_max: Option<u64>,
     sides: BTreeMap<Side, Checked>,
@@ -201,6 +202,7 @@ async fn drive(arguments: &Workload, sides: Sides) -> Result<Report, VerbFailure
     *shared.ending.borrow_mut() = true;
     let ended = Instant::now();
     let (outage, longest) = shared.progress.borrow().outage(ended);
+    let pause = shared.progress.borrow().longest_pause(ended);
     for writer in writers {
         writer.await.map_err(|e| VerbFailure::Error(format!("a writer has a defect: {e}")))?;
     }
@@ -221,6 +223,7 @@ async fn drive(arguments: &Workload, sides: Sides) -> Result<Report, VerbFailure
         commits_per_second: acknowledged as f64 / seconds,
         outage_ms: outage.as_millis() as u64,
         longest_outage_ms: longest.as_millis() as u64,
+        longest_pause_ms: pause.as_millis() as u64,
         role_changes: progress.role_changes,
         lag_ms_max: lag_max.map(|lag| lag.as_millis() as u64),
         clean: is_clean(&sides),
@@ -459,7 +462,7 @@ async fn check(shared: &Shared, side: Side) -> Result<(bool, Verdict), Failure> 
 fn text(report: &Report) -> String {
     let mut out = format!(
         "{} orders acknowledged in {:.1} s ({:.0} commits/s), {} refused, {} without an answer\n\
-         outage {:.1} s in all, {:.1} s the longest; {}; {} role changes\n",
+         outage {:.1} s in all, {:.1} s the longest; longest pause between commits {} ms; {}; {} role changes\n",
         report.acknowledged,
         report.seconds,
         report.commits_per_second,
@@ -467,6 +470,7 @@ fn text(report: &Report) -> String {
         report.uncertain,
         report.outage_ms as f64 / 1000.0,
         report.longest_outage_ms as f64 / 1000.0,
+        report.longest_pause_ms,
         report.lag_ms_max.map_or_else(|| "lag unknown".to_owned(), |ms| format!("lag up to {ms} ms")),
         report.role_changes
     );

@@ -23,6 +23,8 @@ pub(super) struct Progress {
     pub(super) role_changes: u32,
     last_acknowledged: Instant,
     outages: Vec<Duration>,
+    /// The longest time between two acknowledgements, outage or not.
+    longest_pause: Duration,
     /// When each so many commits had been acknowledged.
     times: VecDeque<(u64, Instant)>,
     /// How long there must be no acknowledgement, at this rate.
@@ -48,6 +50,7 @@ impl Progress {
             role_changes: 0,
             last_acknowledged: now,
             outages: Vec::new(),
+            longest_pause: Duration::ZERO,
             times: VecDeque::new(),
             outage: OUTAGE.max(Duration::from_secs_f64(5.0 / commits_per_second.max(0.01))),
         }
@@ -59,6 +62,7 @@ impl Progress {
         if gap >= self.outage {
             self.outages.push(gap);
         }
+        self.longest_pause = self.longest_pause.max(gap);
         self.last_acknowledged = now;
         if self.primary.replace(by).is_some_and(|before| before != by) {
             self.role_changes += 1;
@@ -74,6 +78,11 @@ impl Progress {
         let going_on = Some(now - self.last_acknowledged).filter(|gap| *gap >= self.outage);
         let all = self.outages.iter().copied().chain(going_on);
         all.fold((Duration::ZERO, Duration::ZERO), |(sum, longest), gap| (sum + gap, longest.max(gap)))
+    }
+
+    /// The longest time without an acknowledgement; one that goes on counts. A role change that is too short to be an outage shows here.
+    pub(super) fn longest_pause(&self, now: Instant) -> Duration {
+        self.longest_pause.max(now - self.last_acknowledged)
     }
 
     /// How far a side is behind that shows so many orders.
@@ -103,6 +112,8 @@ mod tests {
             progress.acknowledge(ms(n * 100), Side::SqlServer);
         }
         assert_eq!(progress.outage(ms(1_100)), (Duration::ZERO, Duration::ZERO));
+        assert_eq!(progress.longest_pause(ms(1_050)), Duration::from_millis(100));
+        assert_eq!(progress.longest_pause(ms(1_250)), Duration::from_millis(250));
         assert_eq!(progress.lag(ms(1_050), 10), Lag { rows: 0, time: Duration::ZERO });
         assert_eq!(progress.lag(ms(1_050), 8), Lag { rows: 2, time: Duration::from_millis(150) });
         progress.acknowledge(ms(3_000), Side::Managed);
