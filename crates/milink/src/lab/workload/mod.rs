@@ -353,7 +353,7 @@ async fn watch(shared: Rc<Shared>) -> Option<Duration> {
             || "lag unknown".to_owned(),
             |l| format!("lag {} ms ({} rows)", l.time.as_millis(), l.rows),
         );
-        let error = progress.last_error.as_ref().map(|e| format!("  last error: {e}")).unwrap_or_default();
+        let error = progress.last_error.take().map(|e| format!("  last error: {e}")).unwrap_or_default();
         report(&format!(
             "{:>5.0} s  {:>6} commits/s  {} refused, {} uncertain  outage {:.1} s  {lag}  primary {}{error}",
             progress.elapsed(now).as_secs_f64(),
