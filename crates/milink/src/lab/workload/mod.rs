@@ -347,13 +347,14 @@ async fn watch(shared: Rc<Shared>) -> Option<Duration> {
         };
         longest = longest.max(lag.as_ref().map(|l| l.time));
         let now = Instant::now();
+        let error = shared.progress.borrow_mut().last_error.take();
         let progress = shared.progress.borrow();
         let (outage, _) = progress.outage(now);
         let lag = lag.map_or_else(
             || "lag unknown".to_owned(),
             |l| format!("lag {} ms ({} rows)", l.time.as_millis(), l.rows),
         );
-        let error = progress.last_error.take().map(|e| format!("  last error: {e}")).unwrap_or_default();
+        let error = error.map(|e| format!("  last error: {e}")).unwrap_or_default();
         report(&format!(
             "{:>5.0} s  {:>6} commits/s  {} refused, {} uncertain  outage {:.1} s  {lag}  primary {}{error}",
             progress.elapsed(now).as_secs_f64(),
