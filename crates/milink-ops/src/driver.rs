@@ -17,13 +17,13 @@ use crate::journal::JournalError;
 /// Who looks and acts. [`crate::sides::Sides`] does it for real; tests stand between.
 pub trait Hands {
     /// Looks at both sides and Azure.
-    fn look(&self) -> impl Future<Output = Observation>;
+    fn look(&self) -> impl Future<Output = Observation> + Send;
 
     /// Gives an action. `seen` is the last look, from which certificates are taken.
-    fn act(&self, action: &Action, seen: &Observation) -> impl Future<Output = Outcome>;
+    fn act(&self, action: &Action, seen: &Observation) -> impl Future<Output = Outcome> + Send;
 
     /// Asks what became of an operation.
-    fn poll(&self, operation: &str) -> impl Future<Output = OperationState>;
+    fn poll(&self, operation: &str) -> impl Future<Output = OperationState> + Send;
 }
 
 /// Where entries are kept. [`crate::journal::RunJournal`] does it for real.
@@ -46,7 +46,7 @@ pub async fn drive(
     hands: &impl Hands,
     keeper: &mut impl Keeper,
     mut stop: watch::Receiver<bool>,
-    tell: &mut dyn FnMut(Told<'_>),
+    tell: &mut (dyn FnMut(Told<'_>) + Send),
 ) -> Result<Verdict, JournalError> {
     let mut effects: std::collections::VecDeque<Effect> = run.begin().into();
     let mut last: Option<Box<Observation>> = None;
@@ -114,15 +114,16 @@ async fn wait(ms: u64, stop: &mut watch::Receiver<bool>, stopping: bool) -> bool
         pause.await;
         return false;
     }
+    // What is seen through the channel is locked: it may not be kept over the next wait.
+    let asked = async { stop.wait_for(|asked| *asked).await.is_ok() };
     tokio::select! {
         () = pause => false,
-        asked = stop.wait_for(|asked| *asked) => match asked {
-            Ok(_) => true,
-            // Nobody is left who could ask.
-            Err(_) => {
+        asked = asked => {
+            if !asked {
+                // Nobody is left who could ask.
                 tokio::time::sleep(Duration::from_millis(ms)).await;
-                false
             }
-        },
+            asked
+        }
     }
 }

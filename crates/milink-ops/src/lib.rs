@@ -3,6 +3,7 @@
 //!
 //! - [`sides`] holds the connections; [`look`] makes an observation of what they answer; `act` carries out one action;
 //! - [`driver`] carries out the effects of a run; [`journal`] keeps what it was going to do and what became of it;
+//! - [`runner`] takes a link, begins or resumes its run, and lets many watch it;
 //! - [`hooks`] asks programs of the user; [`receipt`] counts both sides.
 
 mod act;
@@ -12,4 +13,5 @@ pub mod journal;
 pub mod look;
 pub mod objects;
 pub mod receipt;
+pub mod runner;
 pub mod sides;

@@ -110,15 +110,15 @@ async fn seen<T, E>(looked: impl Future<Output = Result<T, E>>, why: impl FnOnce
 }
 
 impl Hands for Sides {
-    fn look(&self) -> impl Future<Output = Observation> {
+    fn look(&self) -> impl Future<Output = Observation> + Send {
         Sides::look(self)
     }
 
-    fn act(&self, action: &Action, seen: &Observation) -> impl Future<Output = Outcome> {
+    fn act(&self, action: &Action, seen: &Observation) -> impl Future<Output = Outcome> + Send {
         self.give(action, seen)
     }
 
-    fn poll(&self, operation: &str) -> impl Future<Output = OperationState> {
+    fn poll(&self, operation: &str) -> impl Future<Output = OperationState> + Send {
         self.ask(operation)
     }
 }

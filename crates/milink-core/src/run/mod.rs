@@ -17,11 +17,13 @@
 mod journal;
 mod machine;
 mod now;
+mod picture;
 mod task;
 
 pub use journal::{Entry, JOURNAL_VERSION, Last, Past, Record, Recovered, RunSummary};
 pub use machine::Run;
 pub use now::{Next, evidence, now_true};
+pub use picture::{Picture, StepEvent, StepPicture, StepState, Waiting};
 pub use task::is_transient;
 
 use serde::{Deserialize, Serialize};

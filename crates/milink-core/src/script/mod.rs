@@ -25,6 +25,20 @@ use crate::names::{Hex, Side};
 use crate::observe::Observation;
 use crate::plan::{Plan, Step, Verb};
 
+/// What an action sends, as text: the statement with its side, or the call with its body.
+pub fn sent(action: &Action) -> String {
+    match action {
+        Action::Sql { side, statement } => {
+            format!("-- {side}\n{}", tsql::statement(statement, &tsql::Fill::default()))
+        }
+        Action::Arm { call } => {
+            let call = rest::call(call, None);
+            let body = call.body.map_or_else(String::new, |b| format!("\n{b}"));
+            format!("{} {}?api-version={}{body}", call.method, call.path, call.api_version)
+        }
+    }
+}
+
 /// What a script is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -2,13 +2,11 @@
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
-use milink_core::action::Action;
 use milink_core::moment::Moment;
 use milink_core::observe::Observation;
 use milink_core::plan::{Phase, Plan};
 use milink_core::run::{Progress as Told, Recovered, Run, Verdict};
-use milink_core::script::rest;
-use milink_core::script::tsql::{self, Fill};
+use milink_core::script::sent;
 use milink_core::status;
 use milink_ops::driver::{self, drive};
 use milink_ops::journal::{Journal, RunId};
@@ -38,20 +36,6 @@ impl PlanDocument {
         let sends = plan.steps.iter().map(|s| s.action.as_ref().map(sent)).collect();
         let done = plan.steps.iter().map(|s| s.proved_by.judge(seen).holds()).collect();
         PlanDocument { plan, sends, done }
-    }
-}
-
-/// What an action sends, as text.
-pub(crate) fn sent(action: &Action) -> String {
-    match action {
-        Action::Sql { side, statement } => {
-            format!("-- {side}\n{}", tsql::statement(statement, &Fill::default()))
-        }
-        Action::Arm { call } => {
-            let call = rest::call(call, None);
-            let body = call.body.map_or_else(String::new, |b| format!("\n{b}"));
-            format!("{} {}?api-version={}{body}", call.method, call.path, call.api_version)
-        }
     }
 }
 

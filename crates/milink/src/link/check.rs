@@ -9,10 +9,11 @@ use milink_core::check::{
 };
 use milink_core::finding::{Finding, Status};
 use milink_core::observe::Observation;
+use milink_core::script::sent;
 use milink_core::spec::Link;
 use serde::Serialize;
 
-use super::changing::{self, PlanDocument, sent};
+use super::changing::{self, PlanDocument};
 use super::failover::link_of;
 use super::session::{Common, Session, with};
 use super::spec::SpecArguments;
