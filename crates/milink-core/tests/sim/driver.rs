@@ -1,7 +1,10 @@
 //! Carries out the machine's effects against the model, and dies when it is told to.
 
+use milink_core::moment::Moment;
 use milink_core::plan::{Condition, Plan, Verb};
-use milink_core::run::{Effect, Entry, Event, Outcome, Record, Recovered, Run, RunSummary, Verdict};
+use milink_core::run::{
+    Effect, Entry, Event, Outcome, Picture, Record, Recovered, Run, RunSummary, StepState, Verdict,
+};
 
 use super::look::look;
 use super::server::{Delivery, act, poll};
@@ -82,6 +85,24 @@ fn without_gate(condition: &Condition) -> Condition {
     }
 }
 
+/// What the journal shows of a run.
+fn drawn(story: &Story) -> Picture {
+    let at = Moment::from_unix_ms(0);
+    let records: Vec<(Moment, Record)> = story.records.iter().map(|r| (at, r.clone())).collect();
+    Picture::of_journal(&story.plan, &records)
+}
+
+/// Who was there all the time sees the same in the end as who reads the journal.
+fn check_drawn(live: &Picture, read: &Picture) {
+    let states = |p: &Picture| p.steps.iter().map(|s| (s.id.clone(), s.state)).collect::<Vec<_>>();
+    assert_eq!(states(live), states(read), "{:#?}", live.verdict);
+    assert_eq!((&live.verdict, &live.rolling_back), (&read.verdict, &read.rolling_back));
+    if live.verdict == Some(Verdict::Reached) {
+        let done = |s: &StepState| matches!(s, StepState::Done | StepState::WasSo);
+        assert!(live.steps.iter().all(|s| done(&s.state)), "{:#?}", live.steps);
+    }
+}
+
 /// Runs a plan from what the journal has of it.
 pub(crate) fn run(world: &mut World, story: &mut Story, how: How) -> Went {
     let mut plan = story.plan.clone();
@@ -102,12 +123,19 @@ pub(crate) fn run(world: &mut World, story: &mut Story, how: How) -> Went {
     let mut queue = run.begin();
     let mut went = Went { verdict: None, effects: 0, actions: 0 };
     let mut waits = 0;
+    let mut picture = drawn(story);
     while !queue.is_empty() {
         let effect = queue.remove(0);
-        if matches!(effect, Effect::Tell(_)) {
+        if let Effect::Tell(told) = &effect {
+            picture.tell(Moment::from_unix_ms(0), told);
             continue;
         }
         if let Effect::Ended(verdict) = effect {
+            picture.end(Moment::from_unix_ms(0), &verdict);
+            // A journal that lacks intents does not show what was given.
+            if how.planted != Planted::NoIntent {
+                check_drawn(&picture, &drawn(story));
+            }
             went.verdict = Some(*verdict);
             return went;
         }
