@@ -178,7 +178,8 @@ impl ArmClient {
             return Err(not_sent("the address is not one of this cloud's Resource Manager"));
         }
         let tokens = Some((&self.inner.tokens, self.inner.cloud.audience.as_str()));
-        send(&self.inner.wire, tokens, &self.inner.backoff, call).await
+        // Large, and many at once: on the heap.
+        Box::pin(send(&self.inner.wire, tokens, &self.inner.backoff, call)).await
     }
 
     /// Reads one thing.

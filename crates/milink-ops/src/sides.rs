@@ -56,13 +56,15 @@ impl Sides {
     pub async fn look(&self) -> Observation {
         let one = |side| async move {
             match self.client(side) {
-                Some(client) => seen(look::instance(client), SqlError::to_string).await,
+                Some(client) => seen(Box::pin(look::instance(client)), SqlError::to_string).await,
                 None => not_configured(side),
             }
         };
         let azure = async {
             match &self.azure {
-                Some(azure) => seen(look::azure(&azure.client, &azure.instance), ArmError::to_string).await,
+                Some(azure) => {
+                    seen(Box::pin(look::azure(&azure.client, &azure.instance)), ArmError::to_string).await
+                }
                 None => {
                     Seen::Unknown { at: now(), why: "no managed instance in Azure is configured".to_owned() }
                 }
@@ -76,18 +78,24 @@ impl Sides {
     pub async fn look_again(&self, before: &Observation) -> Observation {
         let one = |side| async move {
             match (self.client(side), before.side(side).known()) {
-                (Some(client), Some(known)) => seen(look::live(client, known), SqlError::to_string).await,
-                (Some(client), None) => seen(look::instance(client), SqlError::to_string).await,
+                (Some(client), Some(known)) => {
+                    seen(Box::pin(look::live(client, known)), SqlError::to_string).await
+                }
+                (Some(client), None) => seen(Box::pin(look::instance(client)), SqlError::to_string).await,
                 (None, _) => not_configured(side),
             }
         };
         let azure = async {
             match (&self.azure, before.azure.known()) {
                 (Some(azure), Some(known)) => {
-                    seen(look::azure_live(&azure.client, &azure.instance, known), ArmError::to_string).await
+                    seen(
+                        Box::pin(look::azure_live(&azure.client, &azure.instance, known)),
+                        ArmError::to_string,
+                    )
+                    .await
                 }
                 (Some(azure), None) => {
-                    seen(look::azure(&azure.client, &azure.instance), ArmError::to_string).await
+                    seen(Box::pin(look::azure(&azure.client, &azure.instance)), ArmError::to_string).await
                 }
                 (None, _) => before.azure.clone(),
             }

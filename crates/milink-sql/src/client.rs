@@ -201,7 +201,8 @@ impl Client {
 
     /// A new connection in the right database.
     async fn open(&self, permit: OwnedSemaphorePermit, options: &Options) -> Result<Lease, SqlError> {
-        let connection = Connection::open(&self.inner.target).await?;
+        // The driver's futures are large, and a look asks everything at once: they live on the heap, not on the stack of whoever polls.
+        let connection = Box::pin(Connection::open(&self.inner.target)).await?;
         let enter = self.enters(options, &connection);
         let mut lease = Lease::new(&self.inner, permit, connection, false);
         if let Some(enter) = enter {
@@ -322,7 +323,7 @@ impl Lease {
             return Err(Failure::Lost { reason, answered: false });
         };
         let mut collector = Collector::new(limits);
-        let done = connection.request(text, &mut collector, within).await;
+        let done = Box::pin(connection.request(text, &mut collector, within)).await;
         if connection.is_good() {
             self.held.connection = Some(connection);
         }

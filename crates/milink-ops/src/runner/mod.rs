@@ -159,3 +159,6 @@ fn picture_of(journal: &Journal, run: RunId, plan: &Plan) -> Result<Picture, Jou
     let records: Vec<(Moment, Record)> = entries.collect();
     Ok(Picture::of_journal(plan, &records))
 }
+
+#[cfg(test)]
+mod tests;
