@@ -4,9 +4,12 @@
 //! - [`sides`] holds the connections; [`look`] makes an observation of what they answer; `act` carries out one action;
 //! - [`driver`] carries out the effects of a run; [`journal`] keeps what it was going to do and what became of it;
 //! - [`runner`] takes a link, begins or resumes its run, and lets many watch it;
+//! - [`audit`] keeps who asked for what, where several people share one `milink`; it and the journal are chains of hashes (`chain`);
 //! - [`hooks`] asks programs of the user; [`receipt`] counts both sides.
 
 mod act;
+pub mod audit;
+mod chain;
 pub mod driver;
 pub mod hooks;
 pub mod journal;

@@ -19,6 +19,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::chain;
 use crate::driver::Keeper;
 
 /// A run's number in its journal.
@@ -219,7 +220,7 @@ impl Journal {
                 )
                 .optional()?;
             let (number, before) = last.map_or((1, Vec::new()), |(n, hash)| (n + 1, hash));
-            let hash = chain(&before, run, number, at, &body);
+            let hash = chain::hash(&before, run.0, number, at, &body);
             transaction.execute(
                 "INSERT INTO entries(run, number, at, body, hash) VALUES(?1, ?2, ?3, ?4, ?5)",
                 params![run.0, number, at.unix_ms(), body, hash],
@@ -245,7 +246,7 @@ impl Journal {
         for (place, (number, at, body, hash)) in rows.into_iter().enumerate() {
             let at = Moment::from_unix_ms(at);
             let broken = JournalError::Broken { run, entry: number };
-            if number != place as i64 + 1 || chain(&before, run, number, at, &body) != hash {
+            if number != place as i64 + 1 || chain::hash(&before, run.0, number, at, &body) != hash {
                 return Err(broken);
             }
             let record = serde_json::from_str(&body).map_err(|_| broken)?;
@@ -344,17 +345,6 @@ fn rows_to_records(rows: Vec<(i64, i64, Option<i64>, String)>) -> Result<Vec<Run
         })
     };
     rows.into_iter().map(record).collect()
-}
-
-/// The hash of an entry: over the one before it, its place, its time and its text.
-fn chain(before: &[u8], run: RunId, number: i64, at: Moment, body: &str) -> Vec<u8> {
-    let mut hash = Sha256::new();
-    hash.update(before);
-    hash.update(run.0.to_be_bytes());
-    hash.update(number.to_be_bytes());
-    hash.update(at.unix_ms().to_be_bytes());
-    hash.update(body.as_bytes());
-    hash.finalize().to_vec()
 }
 
 fn text(value: &impl Serialize) -> String {
