@@ -8,6 +8,7 @@ mod lab;
 mod link;
 mod manual;
 mod output;
+mod serve;
 mod sql;
 
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ enum Verb {
     Explain(explain::Explain),
     /// Run a script or a query against a SQL Server, with sqlcmd's flags.
     Sql(Box<sql::Arguments>),
+    /// Serve the wizard and the dashboard to browsers.
+    Serve(Box<serve::Arguments>),
     /// A SQL Server, a managed instance and a local Azure to rehearse with.
     #[command(subcommand)]
     Lab(lab::Verb),
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Verb::Context(verb) => context::run(&verb),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Sql(arguments) => sql::run(&arguments),
+        Verb::Serve(arguments) => serve::run(&arguments),
         Verb::Lab(verb) => lab::run(verb),
         Verb::Completion(arguments) => manual::completion(&arguments, Cli::command()),
         Verb::Man(arguments) => manual::man(&arguments, Cli::command()),

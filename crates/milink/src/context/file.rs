@@ -133,12 +133,12 @@ impl ConfigFile {
     }
 
     /// The context that is used if nobody says otherwise.
-    pub(super) fn current(&self) -> Option<&str> {
+    pub(crate) fn current(&self) -> Option<&str> {
         self.current.as_deref()
     }
 
     /// All, by name.
-    pub(super) fn contexts(&self) -> &BTreeMap<String, Context> {
+    pub(crate) fn contexts(&self) -> &BTreeMap<String, Context> {
         &self.contexts
     }
 

@@ -14,7 +14,7 @@ mod outside;
 mod removing;
 mod resume;
 mod script;
-mod session;
+pub(crate) mod session;
 mod spec;
 mod status;
 mod status_document;

@@ -75,30 +75,7 @@ impl Session {
         for warning in &settings.warnings {
             output.warn(warning);
         }
-        let sql_server = settings.sql_server.as_ref().map(|_| settings.sql_server()).transpose()?;
-        let azure = match &settings.azure {
-            Some(azure) => Some(azure_side(azure).await?),
-            None => None,
-        };
-        // Where the managed instance answers can be learnt from Azure, once it has been looked at.
-        let managed = match &settings.managed {
-            Some(side) if side.server().is_some() => Some(settings.managed()?),
-            _ => None,
-        };
-        if sql_server.is_none() && managed.is_none() && azure.is_none() {
-            return Err(Failure::arguments(
-                "nobody has said where the two sides are",
-                "-S or SQLCMDSERVER, --managed-server or MILINK_MANAGED_SERVER, --instance-name or MILINK_INSTANCE_NAME",
-                "give them, or name a context (milink context add); in a lab: eval \"$(milink lab env)\"",
-            ));
-        }
-        let client = |target: Option<Target>| {
-            target.map(|mut target| {
-                target.application_name = "milink".to_owned();
-                Client::new(target)
-            })
-        };
-        let sides = Sides { sql_server: client(sql_server), managed: client(managed), azure };
+        let sides = sides(&settings).await?;
         Ok(Session { settings, sides, output, journal: common.journal.clone() })
     }
 
@@ -116,22 +93,57 @@ impl Session {
     }
 }
 
+/// Connections as the settings say. Nothing is asked yet but where the managed instance is in Azure.
+///
+/// # Errors
+/// Something is missing or wrong, or nobody has said anything.
+pub(crate) async fn sides(settings: &Settings) -> Result<Sides, Failure> {
+    let sql_server = settings.sql_server.as_ref().map(|_| settings.sql_server()).transpose()?;
+    let azure = match &settings.azure {
+        Some(azure) => Some(azure_side(azure).await?),
+        None => None,
+    };
+    // Where the managed instance answers can be learnt from Azure, once it has been looked at.
+    let managed = match &settings.managed {
+        Some(side) if side.server().is_some() => Some(settings.managed()?),
+        _ => None,
+    };
+    if sql_server.is_none() && managed.is_none() && azure.is_none() {
+        return Err(Failure::arguments(
+            "nobody has said where the two sides are",
+            "-S or SQLCMDSERVER, --managed-server or MILINK_MANAGED_SERVER, --instance-name or MILINK_INSTANCE_NAME",
+            "give them, or name a context (milink context add); in a lab: eval \"$(milink lab env)\"",
+        ));
+    }
+    let client = |target: Option<Target>| {
+        target.map(|mut target| {
+            target.application_name = "milink".to_owned();
+            Client::new(target)
+        })
+    };
+    Ok(Sides { sql_server: client(sql_server), managed: client(managed), azure })
+}
+
 /// The journal at a place, or where journals are by default. No connection is needed for it.
 ///
 /// # Errors
 /// It cannot be used, or nobody knows where it should be.
 pub(crate) fn journal_at(place: Option<&Path>) -> Result<Journal, Failure> {
-    let path = match place {
-        Some(path) => path.to_owned(),
-        None => default_journal().ok_or_else(|| {
-            Failure::arguments(
-                "nobody has said where the journal is, and this user has no home folder",
-                "--journal or MILINK_JOURNAL",
-                "say where it should be",
-            )
-        })?,
-    };
-    Journal::open(&path).map_err(|e| journal_failure(&e))
+    Journal::open(&journal_path(place)?).map_err(|e| journal_failure(&e))
+}
+
+/// The journal's file: at a place, or where journals are by default.
+///
+/// # Errors
+/// Nobody knows where it should be.
+pub(crate) fn journal_path(place: Option<&Path>) -> Result<PathBuf, Failure> {
+    place.map(Path::to_owned).or_else(default_journal).ok_or_else(|| {
+        Failure::arguments(
+            "nobody has said where the journal is, and this user has no home folder",
+            "--journal or MILINK_JOURNAL",
+            "say where it should be",
+        )
+    })
 }
 
 /// Where journals are by default: the platform's place for what programs keep.

@@ -1,0 +1,2 @@
+//! The server as a browser sees it.
+fn main() {}
