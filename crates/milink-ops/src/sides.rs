@@ -1,6 +1,7 @@
 //! The two sides and Azure, as far as they can be reached: who looks at them and acts on them.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use milink_arm::{ArmClient, ArmError, InstanceId};
@@ -109,7 +110,10 @@ fn not_configured<T>(side: Side) -> Seen<T> {
     Seen::Unknown { at: now(), why: format!("no connection to the {side} is configured") }
 }
 
-async fn seen<T, E>(looked: impl Future<Output = Result<T, E>>, why: impl FnOnce(&E) -> String) -> Seen<T> {
+/// A look at one side: large, so it is on the heap, and without its type, which is too deep for callers to look into.
+type Looked<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
+
+async fn seen<T, E>(looked: Looked<'_, T, E>, why: impl FnOnce(&E) -> String) -> Seen<T> {
     match tokio::time::timeout(LOOK_MAX, looked).await {
         Ok(Ok(value)) => Seen::At { at: now(), value },
         Ok(Err(e)) => Seen::Unknown { at: now(), why: why(&e) },
