@@ -33,7 +33,7 @@ pub(crate) enum Verb {
     Create(create::Arguments),
     /// Show what create would do: every statement and call, and what it waits for.
     Plan(create::Arguments),
-    /// Print what create would do as scripts: T-SQL, PowerShell, az, Bicep.
+    /// Print what create, failover or drop would do as scripts: T-SQL, PowerShell, az, Bicep.
     Script(script::Arguments),
     /// Show how links are.
     #[command(visible_alias = "list")]

@@ -110,6 +110,20 @@ enum LinkWord {
 }
 
 impl SpecArguments {
+    /// The name of a link that is there.
+    ///
+    /// # Errors
+    /// None is said.
+    pub(crate) fn name(&self) -> Result<&str, Failure> {
+        self.name.as_deref().ok_or_else(|| {
+            Failure::arguments(
+                "nobody has said which link",
+                "--name",
+                "milink list shows the links that there are",
+            )
+        })
+    }
+
     /// The links that are wanted.
     ///
     /// # Errors

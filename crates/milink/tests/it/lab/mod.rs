@@ -7,6 +7,7 @@ mod life;
 mod link;
 mod tool_arm;
 mod tool_link;
+mod tool_scripts;
 mod wrong;
 
 use std::path::Path;

@@ -8,13 +8,13 @@ use serde_json::Value;
 use super::{Lab, text};
 
 /// A shell in which the lab's environment was evaluated.
-struct Tool<'a> {
-    lab: &'a Lab,
-    environment: Vec<(String, String)>,
+pub(super) struct Tool<'a> {
+    pub(super) lab: &'a Lab,
+    pub(super) environment: Vec<(String, String)>,
 }
 
 impl Tool<'_> {
-    fn of(lab: &Lab) -> Tool<'_> {
+    pub(super) fn of(lab: &Lab) -> Tool<'_> {
         let lines = lab.good(&["env"]);
         let mut environment: Vec<(String, String)> = lines
             .lines()
@@ -26,17 +26,17 @@ impl Tool<'_> {
         Tool { lab, environment }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_milink"));
         command.args(arguments).envs(self.environment.iter().map(|(n, v)| (n, v))).stdin(Stdio::null());
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub(super) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
-    fn good(&self, arguments: &[&str]) -> String {
+    pub(super) fn good(&self, arguments: &[&str]) -> String {
         let out = self.run(arguments);
         assert!(
             out.status.success(),
@@ -48,23 +48,23 @@ impl Tool<'_> {
         text(&out.stdout)
     }
 
-    fn bad(&self, arguments: &[&str]) -> (i32, String) {
+    pub(super) fn bad(&self, arguments: &[&str]) -> (i32, String) {
         let out = self.run(arguments);
         assert!(!out.status.success(), "{arguments:?}\n{}", text(&out.stdout));
         (out.status.code().unwrap_or(-1), text(&out.stderr))
     }
 
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub(super) fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.good(&[arguments, &["-o", "json"]].concat())).unwrap()
     }
 
-    fn create(&self) {
+    pub(super) fn create(&self) {
         let create =
             ["create", "--name", "sales", "--database", "Chinook", "--failover-mode", "two-way", "--yes"];
         self.good(&create);
     }
 
-    fn state(&self) -> (String, String) {
+    pub(super) fn state(&self) -> (String, String) {
         let status = self.json(&["status", "sales"]);
         let link = &status["links"][0];
         let word = |name: &str| link[name].as_str().unwrap_or_default().to_owned();
