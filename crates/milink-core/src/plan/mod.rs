@@ -160,8 +160,8 @@ pub enum Undo {
 pub enum Repeat {
     /// Give it again: it does no harm, whether it was carried out or not.
     Safe,
-    /// Wait until the time is up whether it turns out to have been carried out; then give it again, since a second one is refused by the
-    /// server if the first was carried out.
+    /// Wait, for as long as it may still be under way, whether it turns out to have been carried out; then give it again, since a second one
+    /// is refused by the server if the first was carried out.
     AfterWaiting,
     /// Never by itself: somebody has to look.
     Never,

@@ -369,6 +369,7 @@ impl Run {
     ) -> Vec<Effect> {
         let Some(task) = self.task() else { return Vec::new() };
         let (repeat, timeout_ms, look_ms) = (task.repeat, task.timeout_ms, task.look_after_ms(waited));
+        let settled = waited >= task.under_way_ms();
         let hangs = task.hangs_on_the_answer();
         let acts = task.action.is_some();
         let begun = self.clock.begun.unwrap_or(seen.at);
@@ -429,7 +430,7 @@ impl Run {
             Last::Done
                 if past.earlier
                     && certain
-                    && (repeat == Repeat::Safe || over && repeat == Repeat::AfterWaiting) =>
+                    && (repeat == Repeat::Safe || settled && repeat == Repeat::AfterWaiting) =>
             {
                 self.give(seen, Some(format!("it was done before, but {shown}")))
             }
@@ -446,7 +447,7 @@ impl Run {
                 let again = match repeat {
                     // A look that says nothing is no reason to act, unless no look ever says anything.
                     Repeat::Safe => certain || hangs,
-                    Repeat::AfterWaiting => over && (certain || hangs),
+                    Repeat::AfterWaiting => settled && (certain || hangs),
                     Repeat::Never => false,
                 };
                 if again && past.given_here < GIVEN_MAX {

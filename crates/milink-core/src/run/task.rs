@@ -66,6 +66,18 @@ impl Task<'_> {
         asks_for_the_answer(self.proved_by)
     }
 
+    /// How long after an action that nobody knows the end of it may still be under way, in milliseconds: before that, what is seen says
+    /// nothing of what will be. What is made or removed by its name is refused a second time, so that little is waited for; a role change is
+    /// given time to be seen.
+    pub(super) fn under_way_ms(&self) -> u64 {
+        let time = match self.phase {
+            Phase::Trust | Phase::Groups | Phase::Link | Phase::Cleanup => 2_000,
+            Phase::Drain | Phase::Demote | Phase::Promote | Phase::Verify => 10_000,
+            Phase::Backup | Phase::Seeding => self.timeout_ms,
+        };
+        time.min(self.timeout_ms)
+    }
+
     /// When to look next, in milliseconds, after it was waited for so long: soon where an outage is being waited out, more seldom the
     /// longer it takes.
     pub(super) fn look_after_ms(&self, waited_ms: u64) -> u64 {
