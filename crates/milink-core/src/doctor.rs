@@ -29,6 +29,8 @@ pub struct Diagnosis {
     pub primary: Primary,
     /// For each database, what a loss of the primary would cost now.
     pub at_risk: Vec<AtRisk>,
+    /// How far the endpoints were reached from here, if that was tried.
+    pub endpoints: Vec<String>,
     /// What was found, the gravest first.
     pub causes: Vec<Cause>,
     /// What cannot be seen, and why.
@@ -88,6 +90,7 @@ pub fn diagnose(name: &str, seen: &Observation, run: Option<&RunSummary>) -> Dia
         primary: link.primary,
         at_risk: link.databases.iter().map(|d| at_risk(&link, d)).collect(),
         unknown: status::silent(seen),
+        endpoints: seen.probes.iter().map(|p| format!("{}: {}", p.to, p.summary())).collect(),
         next: next(&link, seen, known, &causes, run),
         causes,
     }
@@ -191,6 +194,16 @@ fn causes(link: &LinkStatus, seen: &Observation) -> Vec<Cause> {
             out.push(Cause::plain(
                 format!("endpoint {} of the {side} is {}", endpoint.name, endpoint.state),
                 "ALTER ENDPOINT ... STATE = STARTED",
+            ));
+        }
+    }
+    // A link that works has a way, whatever this machine sees of it.
+    let works = matches!(link.state, LinkState::Healthy | LinkState::Seeding | LinkState::Degraded);
+    for probe in seen.probes.iter().filter(|_| !works) {
+        if let Some(hop) = probe.failed() {
+            out.push(Cause::plain(
+                format!("the endpoint of the {} at {} is not reached from {}: {} failed", probe.to, probe.address, probe.from, hop.hop),
+                "see whether the endpoint is started and what stands in between; from the other side the way may be another one",
             ));
         }
     }

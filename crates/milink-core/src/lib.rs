@@ -16,6 +16,7 @@
 //! - [`status`], [`doctor`]: how a link is, what is wrong with it, and what comes next;
 //! - [`fleet`]: in which order many links are worked on; [`receipt`]: proof that both sides hold the same;
 //! - [`objects`]: logins, jobs and whatever else does not follow a database;
+//! - [`probe`]: what came back from an endpoint, hop by hop;
 //! - [`action`]: statements and calls as data; [`plan`]: steps with their conditions;
 //! - [`script`]: plans as T-SQL, REST, PowerShell, az and Bicep.
 
@@ -31,6 +32,7 @@ pub mod names;
 pub mod objects;
 pub mod observe;
 pub mod plan;
+pub mod probe;
 pub mod receipt;
 pub mod run;
 pub mod script;

@@ -5,6 +5,7 @@
 //! - [`driver`] carries out the effects of a run; [`journal`] keeps what it was going to do and what became of it;
 //! - [`runner`] takes a link, begins or resumes its run, and lets many watch it;
 //! - [`audit`] keeps who asked for what, where several people share one `milink`; it and the journal are chains of hashes (`chain`);
+//! - [`probe`] tries the endpoints from this machine;
 //! - [`hooks`] asks programs of the user; [`receipt`] counts both sides.
 
 mod act;
@@ -15,6 +16,7 @@ pub mod hooks;
 pub mod journal;
 pub mod look;
 pub mod objects;
+pub mod probe;
 pub mod receipt;
 pub mod runner;
 pub mod sides;

@@ -9,11 +9,13 @@ use milink_core::action::Action;
 use milink_core::moment::Moment;
 use milink_core::names::Side;
 use milink_core::observe::{Observation, Seen};
+use milink_core::probe::{Told, targets};
 use milink_core::run::{OperationState, Outcome};
 use milink_sql::{Client, SqlError};
 
 use crate::driver::Hands;
 use crate::look;
+use crate::probe::{Patience, probe};
 
 /// How long one look at a side may take. A side that does not answer in that time is unknown, and the look at the others is not held up.
 const LOOK_MAX: Duration = Duration::from_secs(20);
@@ -73,6 +75,16 @@ impl Sides {
         };
         let (sql_server, managed, azure) = tokio::join!(one(Side::SqlServer), one(Side::Managed), azure);
         Observation { at: now(), sql_server, managed, azure, probes: Vec::new() }
+    }
+
+    /// Tries the endpoints of both sides from this machine, all at once, and adds to a look what came of it.
+    pub async fn probe(sql_server: &Told, managed: &Told, seen: &mut Observation) {
+        let mut tasks = tokio::task::JoinSet::new();
+        for target in targets(sql_server, managed, seen) {
+            tasks.spawn(async move { probe(&target, Patience::default()).await });
+        }
+        seen.probes = tasks.join_all().await;
+        seen.probes.sort_by_key(|p| p.to);
     }
 
     /// Looks at what changes by itself, and takes the rest from the look before. Whoever was unknown is looked at as a whole.

@@ -29,6 +29,19 @@ impl Probe {
         self.hops.iter().find(|h| !h.ok)
     }
 
+    /// It in one line: from where, to where, and how far.
+    pub fn summary(&self) -> String {
+        let place = format!("from {} to {}", self.from, self.address);
+        match (self.failed(), self.hops.last()) {
+            (Some(hop), _) => format!("{place}: {} failed: {}", hop.hop, hop.text),
+            (None, Some(last)) if !self.is_whole() => {
+                format!("{place}: fine up to {}, and no more is known: {}", last.hop, last.text)
+            }
+            (None, Some(last)) => format!("{place}: every hop is fine: {}", last.text),
+            (None, None) => format!("{place}: nothing was tried"),
+        }
+    }
+
     /// Whether it got to the end: every hop was tried, and none failed. A probe without its last hop proves nothing.
     pub fn is_whole(&self) -> bool {
         self.failed().is_none() && Hop::ALL.iter().all(|hop| self.hops.iter().any(|h| h.hop == *hop))

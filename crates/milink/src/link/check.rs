@@ -34,6 +34,9 @@ pub(crate) struct Arguments {
     /// Show what is as it should be, too.
     #[arg(long)]
     all: bool,
+    /// Do not try the endpoints from this machine. SQL Server writes a line into its error log for each stranger.
+    #[arg(long)]
+    no_probe: bool,
     /// The form of a report for other programs.
     #[arg(long, value_enum, value_name = "FORM")]
     report: Option<Report>,
@@ -117,20 +120,27 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 async fn check(session: Session, arguments: &Arguments) -> Result<(), Failure> {
-    let seen = session.look().await;
-    let (links, findings, score, blocking) = match &arguments.link {
+    let mut seen = session.look().await;
+    let links = match &arguments.link {
         Some(name) => {
             known(name, &seen)?;
-            let link = link_of(&session, name, &seen)?;
-            let Readiness { score, findings, .. } = readiness(&link, &seen);
-            let blocking = findings.iter().filter(|f| blocks(f)).count();
-            (vec![link], findings, Some(score), blocking)
+            vec![link_of(&session, name, &seen)?]
         }
-        None => {
-            let links = arguments.spec.links(&session)?;
+        None => arguments.spec.links(&session)?,
+    };
+    if !arguments.no_probe {
+        session.probe(links.first(), &mut seen).await;
+    }
+    let (findings, score, blocking) = match (&arguments.link, links.first()) {
+        (Some(_), Some(link)) => {
+            let Readiness { score, findings, .. } = readiness(link, &seen);
+            let blocking = findings.iter().filter(|f| blocks(f)).count();
+            (findings, Some(score), blocking)
+        }
+        _ => {
             let findings = fleet(&links, &seen);
             let blocking = findings.iter().filter(|f| blocks_creation(f)).count();
-            (links, findings, None, blocking)
+            (findings, None, blocking)
         }
     };
     if arguments.fix {

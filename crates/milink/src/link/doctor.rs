@@ -6,6 +6,7 @@ use clap::Args;
 use milink_core::doctor::{Diagnosis, diagnose};
 use milink_core::status::LinkState;
 
+use super::failover::link_of;
 use super::session::{Common, Session, journal_failure, with};
 use crate::exit::Failure;
 use crate::output::{Cell, Document, Table, Tone};
@@ -42,6 +43,9 @@ impl Document for Diagnosis {
         for why in &self.unknown {
             about.pair("not seen", Cell::toned(why.clone(), Tone::Bad));
         }
+        for endpoint in &self.endpoints {
+            about.pair("endpoint", endpoint.clone());
+        }
         about.pair("next", self.next.command.clone()).pair("because", self.next.why.clone());
         if self.causes.is_empty() {
             return about;
@@ -64,7 +68,10 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 async fn look(session: Session, link: &str) -> Result<(), Failure> {
-    let seen = session.look().await;
+    let mut seen = session.look().await;
+    // What the link's own records say goes before flags: a link may have other endpoints than the next one will.
+    let made = link_of(&session, link, &seen).ok();
+    session.probe(made.as_ref(), &mut seen).await;
     let journal = session.journal()?;
     let open = journal.open_run(link).map_err(|e| journal_failure(&e))?;
     let summary = open.as_ref().map(|(run, recovered)| recovered.summary(&run.plan));

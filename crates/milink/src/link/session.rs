@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use milink_arm::{ArmClient, ArmError, Cloud, InstanceId, Login, Options, SubscriptionId};
+use milink_arm::{ArmClient, ArmError, Cloud, InstanceId, LinkView, Login, Options, SubscriptionId};
 use milink_core::observe::Observation;
+use milink_core::probe::Told;
+use milink_core::spec::Link;
 use milink_ops::journal::{Journal, JournalError};
 use milink_ops::sides::{AzureSide, Sides};
 use milink_sql::{Client, Target};
 
-use crate::connect::{AzureSettings, CloudName, ConnectArguments, Settings, SignIn};
+use crate::connect::{AzureSettings, CloudName, ConnectArguments, Settings, SideSettings, SignIn};
 use crate::exit::{Exit, Failure, NOTHING_CHANGED};
 use crate::output::{Output, OutputArguments};
 
@@ -82,6 +84,19 @@ impl Session {
     /// Looks at everything, and says who did not answer.
     pub(crate) async fn look(&self) -> Observation {
         self.sides.look().await
+    }
+
+    /// Tries the endpoints from this machine: a link's, and where it says none, those that flags and environment name.
+    pub(crate) async fn probe(&self, link: Option<&Link>, seen: &mut Observation) {
+        let told = |of: Option<&SideSettings>, endpoint: Option<&String>| Told {
+            endpoint: endpoint.cloned().or_else(|| of?.endpoint().map(str::to_owned)),
+            host: of.and_then(SideSettings::server).map(|s| s.host.clone()),
+        };
+        let settings = &self.settings;
+        let sql_server =
+            told(settings.sql_server.as_ref(), link.and_then(|l| l.sql_server.endpoint.as_ref()));
+        let managed = told(settings.managed.as_ref(), link.and_then(|l| l.managed.endpoint.as_ref()));
+        Sides::probe(&sql_server, &managed, seen).await;
     }
 
     /// The journal.
@@ -180,7 +195,9 @@ pub(crate) fn journal_failure(e: &JournalError) -> Failure {
 }
 
 async fn azure_side(settings: &AzureSettings) -> Result<AzureSide, Failure> {
-    let options = Options { ca_file: settings.ca_file().map(PathBuf::from), ..Options::default() };
+    // Links say there whether they may have several databases.
+    let link_view = LinkView::WithMode;
+    let options = Options { ca_file: settings.ca_file().map(PathBuf::from), link_view, ..Options::default() };
     let mut cloud = match settings.arm_endpoint() {
         Some(endpoint) => Cloud::discover(endpoint, &options).await.map_err(|e| azure_failure(&e))?,
         None => match settings.cloud() {

@@ -392,7 +392,30 @@ pub(super) fn rows() -> Vec<Row> {
                     Some(ConnectError { number: 35250, text: "no".to_owned(), at: None });
             },
             Failed,
-            "error 35250",
+            "SQL Server says that link sales is disconnected: error 35250",
+        ),
+        // What the two sides see goes before what this machine sees of places, and after what it sees of the endpoint itself.
+        row(
+            "network.to-managed",
+            |w| {
+                w.linked();
+                cut(w, Side::SqlServer, Vantage::Here, Hop::Protocol);
+            },
+            Pass,
+            "SQL Server says that link sales is connected",
+        ),
+        row(
+            "network.to-managed",
+            |w| {
+                w.linked();
+                cut(w, Side::SqlServer, Vantage::Here, Hop::Tcp);
+                let remote = &mut w.sql().groups[1].replicas[1];
+                remote.connected = Some(false);
+                remote.last_connect_error =
+                    Some(ConnectError { number: 35250, text: "no".to_owned(), at: None });
+            },
+            Failed,
+            "from this machine to host:5022: TCP failed: timed out",
         ),
         // A half that Azure does not know yet cannot be connected, whatever the network is like.
         row(
@@ -431,7 +454,7 @@ pub(super) fn rows() -> Vec<Row> {
             "network.to-sql-server",
             |w| w.seen.probes.iter_mut().for_each(|p| p.from = Vantage::Here),
             Unknown,
-            "from managed instance itself nobody has tried",
+            "from the managed instance itself nobody has tried",
         ),
         row("link.mode", |w| w.link.link_mode = LinkMode::SingleDatabase, Pass, "no link of the other mode"),
     ]

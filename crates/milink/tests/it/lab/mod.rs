@@ -8,7 +8,9 @@ mod link;
 mod tool_arm;
 mod tool_kills;
 mod tool_link;
+mod tool_probe;
 mod tool_scripts;
+
 mod wrong;
 
 use std::path::Path;
