@@ -86,13 +86,26 @@ fn by_links(scene: &Scene<'_>, from: Side) -> Option<Result<String, (u32, String
     if let Some((group, _)) = remotes().find(|(_, r)| r.connected == Some(true)) {
         return Some(Ok(format!("the {from} says that link {} is connected", group.name)));
     }
-    remotes().filter(|(_, r)| r.connected == Some(false)).find_map(|(group, r)| {
+    let failed = remotes().filter(|(_, r)| r.connected == Some(false)).find_map(|(group, r)| {
         let error = r.last_connect_error.as_ref()?;
         let said = format!(
             "the {from} says that link {} is disconnected: error {}, {}",
             group.name, error.number, error.text
         );
         Some(Err((error.number, said)))
+    });
+    failed.or_else(|| (from == Side::Managed).then(|| by_azure(scene)).flatten())
+}
+
+/// What Azure says for the managed instance, whose own views show only itself while it is secondary.
+fn by_azure(scene: &Scene<'_>) -> Option<Result<String, (u32, String)>> {
+    let databases = || scene.azure_links().flat_map(|l| l.databases.iter().map(move |d| (&l.name, d)));
+    if let Some((link, _)) = databases().find(|(_, d)| d.connected == Some(true)) {
+        return Some(Ok(format!("Azure says that link {link} is connected")));
+    }
+    databases().filter(|(_, d)| d.connected == Some(false)).find_map(|(link, d)| {
+        let number = d.error?;
+        Some(Err((number, format!("Azure says that link {link} is disconnected: error {number}"))))
     })
 }
 

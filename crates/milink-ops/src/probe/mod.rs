@@ -9,7 +9,7 @@ mod hello;
 mod tests;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use milink_core::observe::Probe;
@@ -72,6 +72,12 @@ async fn trial(target: &Target, patience: Patience) -> Trial {
 }
 
 async fn lookup(target: &Target, patience: Duration) -> Result<Vec<SocketAddr>, String> {
+    // Names under `localhost` are this machine, whether its resolver knows that or not (RFC 6761, 6.3).
+    let plain = target.host.trim_end_matches('.').to_ascii_lowercase();
+    if plain == "localhost" || plain.ends_with(".localhost") {
+        let loopback: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        return Ok(loopback.map(|ip| SocketAddr::new(ip, target.port)).to_vec());
+    }
     match timeout(patience, tokio::net::lookup_host((target.host.as_str(), target.port))).await {
         Ok(Ok(found)) => {
             let mut addresses: Vec<SocketAddr> = Vec::new();

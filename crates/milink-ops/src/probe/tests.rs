@@ -1,5 +1,3 @@
-use std::net::Ipv4Addr;
-
 use milink_core::names::Side;
 use milink_core::observe::Hop;
 use proptest::prelude::*;

@@ -440,6 +440,29 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         row(
             "network.to-sql-server",
+            |w| {
+                w.linked();
+                w.seen.probes.clear();
+                w.managed().groups.clear();
+                w.azure().links[0].databases[0].connected = Some(true);
+            },
+            Pass,
+            "Azure says that link sales is connected",
+        ),
+        row(
+            "network.to-sql-server",
+            |w| {
+                w.linked();
+                w.seen.probes.clear();
+                w.managed().groups.clear();
+                let database = &mut w.azure().links[0].databases[0];
+                (database.connected, database.error) = (Some(false), Some(41986));
+            },
+            Failed,
+            "Azure says that link sales is disconnected: error 41986",
+        ),
+        row(
+            "network.to-sql-server",
             |w| w.seen.probes.retain(|p| p.to == Side::Managed),
             Unknown,
             "no probe was made",
