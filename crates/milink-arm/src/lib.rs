@@ -31,7 +31,7 @@ pub use login::Login;
 pub use milink_core::secret::Secret;
 pub use models::certificates::{EndpointCertificate, TrustCertificate};
 pub use models::failover_groups::InstanceFailoverGroup;
-pub use models::instances::{HybridUsage, ManagedDatabase, ManagedInstance};
+pub use models::instances::{HybridUsage, ManagedDatabase, ManagedInstance, ManagedInstanceProperties};
 pub use models::links::{
     FailoverType, Link, LinkBody, LinkDatabase, LinkMode, LinkPatch, LinkRole, RoleChangeType,
 };

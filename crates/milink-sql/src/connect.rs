@@ -84,7 +84,11 @@ pub(crate) fn not_connected(target: &Target, e: &Error) -> SqlError {
         Error::SqlServerError { diagnostics } => {
             let errors: Vec<ServerError> =
                 diagnostics.errors.iter().cloned().map(ServerError::from).collect();
-            SqlError::Login { reason: login_hint(&errors).to_owned(), errors, server }
+            let hint = match &target.authentication {
+                Authentication::Token(_) => token_hint(&errors),
+                _ => login_hint(&errors),
+            };
+            SqlError::Login { reason: hint.to_owned(), errors, server }
         }
         Error::TlsHandshakeError { source, .. } => certificate(target, &source.to_string()),
         Error::TlsError(source) => certificate(target, &source.to_string()),
@@ -141,6 +145,17 @@ fn certificate(target: &Target, said: &str) -> SqlError {
     SqlError::Untrusted {
         server,
         reason: format!("this machine does not trust its certificate{reason}; {mend}"),
+    }
+}
+
+/// The token is good, or none would have come; what the server makes of it is another matter.
+fn token_hint(errors: &[ServerError]) -> &'static str {
+    match errors.first().map(|e| e.number) {
+        Some(18456) => {
+            "the server refused the token: it has to accept Microsoft Entra logins, and to have one for this identity \
+             (CREATE LOGIN ... FROM EXTERNAL PROVIDER)"
+        }
+        _ => login_hint(errors),
     }
 }
 

@@ -135,6 +135,9 @@ pub(crate) struct ManagedArguments {
     /// The name that its certificate must bear, if it is not the host's.
     #[arg(long, value_name = "NAME")]
     pub(crate) managed_host_name_in_certificate: Option<String>,
+    /// Reach it by its public endpoint (port 3342), where Azure is asked for its address.
+    #[arg(long)]
+    pub(crate) managed_public_endpoint: bool,
     /// All of that as an ADO.NET connection string [env: MILINK_MANAGED_CONNECTION_STRING].
     #[arg(long, value_name = "STRING")]
     pub(crate) managed_connection_string: Option<Secret>,

@@ -227,6 +227,11 @@ impl AzureSettings {
         self.layer.authority.as_deref()
     }
 
+    /// The tenant.
+    pub(crate) fn tenant(&self) -> Option<&str> {
+        self.layer.tenant.as_deref()
+    }
+
     /// Certificates to trust besides the system's.
     pub(crate) fn ca_file(&self) -> Option<&std::path::Path> {
         self.layer.ca_file.as_deref()

@@ -26,6 +26,7 @@ impl ContextSide {
             database: self.database,
             login_timeout: self.login_timeout_s.map(|s| Duration::from_secs(s.max(1).into())),
             endpoint: self.endpoint.map(|e| endpoint(&e, &from)).transpose()?,
+            public: None,
             fqdn: None,
         })
     }

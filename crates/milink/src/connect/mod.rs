@@ -234,6 +234,7 @@ fn sql_server_flags(a: &SqlServerArguments) -> Result<SideLayer, Failure> {
         database: a.database_name.clone(),
         login_timeout: a.login_timeout.map(|s| Duration::from_secs(s.into())),
         endpoint: a.partner_endpoint.as_deref().map(|e| endpoint(e, "--partner-endpoint")).transpose()?,
+        public: None,
         fqdn: None,
     })
 }
@@ -249,6 +250,7 @@ fn managed_flags(a: &ManagedArguments) -> Result<SideLayer, Failure> {
         trust: a.managed_trust_server_certificate.then_some(true),
         host_name_in_certificate: a.managed_host_name_in_certificate.clone(),
         server_certificate: a.managed_server_certificate.clone(),
+        public: a.managed_public_endpoint.then_some(true),
         endpoint: a.managed_endpoint.as_deref().map(|e| endpoint(e, "--managed-endpoint")).transpose()?,
         ..SideLayer::default()
     })

@@ -136,6 +136,8 @@ pub(crate) struct SideLayer {
     pub(super) database: Option<String>,
     pub(super) login_timeout: Option<Duration>,
     pub(super) endpoint: Option<String>,
+    /// Whether its public endpoint is meant, where its address is learnt.
+    pub(super) public: Option<bool>,
     /// The name in the certificate of the endpoint.
     pub(super) fqdn: Option<String>,
 }
@@ -150,9 +152,10 @@ impl SideLayer {
     pub(super) fn over(self, below: SideLayer) -> SideLayer {
         // The endpoint is no matter of the connection.
         let (endpoint, fqdn) = (self.endpoint.or(below.endpoint), self.fqdn.or(below.fqdn));
+        let public = self.public.or(below.public);
         let password = self.password.or(below.password);
         if self.base.is_some() {
-            return SideLayer { password, endpoint, fqdn, ..self };
+            return SideLayer { password, endpoint, public, fqdn, ..self };
         }
         // Whoever names a user means a way to sign in that has one: what is below names another way.
         let below_method = below.method.filter(|_| self.user.is_none());
@@ -178,6 +181,7 @@ impl SideLayer {
             database: self.database.or(below.database),
             login_timeout: self.login_timeout.or(below.login_timeout),
             endpoint,
+            public,
             fqdn,
         }
     }
@@ -201,6 +205,11 @@ impl SideSettings {
     /// Where it is, if somebody said so.
     pub(crate) fn server(&self) -> Option<&Server> {
         self.layer.address()
+    }
+
+    /// Whether its public endpoint is meant, where its address is learnt from Azure.
+    pub(crate) fn wants_public(&self) -> bool {
+        self.layer.public.unwrap_or_default()
     }
 
     /// Its endpoint for the link, if somebody said so.

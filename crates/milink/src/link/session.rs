@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use milink_arm::{ArmClient, ArmError, Cloud, InstanceId, LinkView, Login, Options, SubscriptionId};
+use milink_arm::{ArmClient, ArmError, Cloud, InstanceId, LinkView, Options, SubscriptionId};
 use milink_core::observe::Observation;
 use milink_core::probe::Told;
 use milink_core::spec::Link;
@@ -13,7 +13,9 @@ use milink_ops::journal::{Journal, JournalError};
 use milink_ops::sides::{AzureSide, Sides};
 use milink_sql::{Client, Target};
 
-use crate::connect::{AzureSettings, CloudName, ConnectArguments, Settings, SideSettings, SignIn};
+use super::entra::{self, Authority};
+use super::learnt;
+use crate::connect::{AzureSettings, CloudName, ConnectArguments, Settings, SideSettings};
 use crate::exit::{Exit, Failure, NOTHING_CHANGED};
 use crate::output::{Output, OutputArguments};
 
@@ -77,7 +79,10 @@ impl Session {
         for warning in &settings.warnings {
             output.warn(warning);
         }
-        let sides = sides(&settings).await?;
+        let (sides, warnings) = sides(&settings).await?;
+        for warning in &warnings {
+            output.warn(warning);
+        }
         Ok(Session { settings, sides, output, journal: common.journal.clone() })
     }
 
@@ -108,21 +113,25 @@ impl Session {
     }
 }
 
-/// Connections as the settings say. Nothing is asked yet but where the managed instance is in Azure.
+/// Connections as the settings say, with what has to be said about them. Nothing is asked yet but Azure: where the managed instance is.
 ///
 /// # Errors
 /// Something is missing or wrong, or nobody has said anything.
-pub(crate) async fn sides(settings: &Settings) -> Result<Sides, Failure> {
+pub(crate) async fn sides(settings: &Settings) -> Result<(Sides, Vec<String>), Failure> {
+    let mut warnings = Vec::new();
     let sql_server = settings.sql_server.as_ref().map(|_| settings.sql_server()).transpose()?;
+    let authority = authority(settings.azure.as_ref()).await?;
     let azure = match &settings.azure {
-        Some(azure) => Some(azure_side(azure).await?),
+        Some(azure) => Some(azure_side(azure, &authority).await?),
         None => None,
     };
-    // Where the managed instance answers can be learnt from Azure, once it has been looked at.
     let managed = match &settings.managed {
         Some(side) if side.server().is_some() => Some(settings.managed()?),
-        _ => None,
+        Some(side) => managed_of_azure(side, azure.as_ref(), &mut warnings).await?,
+        None => None,
     };
+    let sql_server = sql_server.map(|t| authority.sign_in(t)).transpose()?;
+    let managed = managed.map(|t| authority.sign_in(t)).transpose()?;
     if sql_server.is_none() && managed.is_none() && azure.is_none() {
         return Err(Failure::arguments(
             "nobody has said where the two sides are",
@@ -136,7 +145,7 @@ pub(crate) async fn sides(settings: &Settings) -> Result<Sides, Failure> {
             Client::new(target)
         })
     };
-    Ok(Sides { sql_server: client(sql_server), managed: client(managed), azure })
+    Ok((Sides { sql_server: client(sql_server), managed: client(managed), azure }, warnings))
 }
 
 /// The journal at a place, or where journals are by default. No connection is needed for it.
@@ -194,36 +203,56 @@ pub(crate) fn journal_failure(e: &JournalError) -> Failure {
     }
 }
 
-async fn azure_side(settings: &AzureSettings) -> Result<AzureSide, Failure> {
-    // Links say there whether they may have several databases.
-    let link_view = LinkView::WithMode;
-    let options = Options { ca_file: settings.ca_file().map(PathBuf::from), link_view, ..Options::default() };
-    let mut cloud = match settings.arm_endpoint() {
+/// The cloud that gives tokens: Azure's own settings say which; without any it is the public one.
+async fn authority(settings: Option<&AzureSettings>) -> Result<Authority<'_>, Failure> {
+    let ca_file = settings.and_then(AzureSettings::ca_file).map(PathBuf::from);
+    // Links say in that view whether they may have several databases.
+    let options = Options { ca_file, link_view: LinkView::WithMode, ..Options::default() };
+    let mut cloud = match settings.and_then(AzureSettings::arm_endpoint) {
         Some(endpoint) => Cloud::discover(endpoint, &options).await.map_err(|e| azure_failure(&e))?,
-        None => match settings.cloud() {
+        None => match settings.map(AzureSettings::cloud).unwrap_or_default() {
             CloudName::Public => Cloud::public(),
             CloudName::UsGovernment => Cloud::government(),
             CloudName::China => Cloud::china(),
         },
     };
-    if let Some(authority) = settings.authority() {
+    if let Some(authority) = settings.and_then(AzureSettings::authority) {
         authority.clone_into(&mut cloud.authority);
     }
-    let login = match settings.sign_in()? {
-        SignIn::Default => Login::Default,
-        SignIn::ClientSecret { tenant, client_id, secret } => {
-            Login::ClientSecret { tenant, client_id, secret }
-        }
-        SignIn::WorkloadIdentity { tenant, client_id, token_file } => {
-            Login::WorkloadIdentity { tenant, client_id, token_file }
-        }
-        SignIn::ManagedIdentity { client_id } => Login::ManagedIdentity { client_id },
-        SignIn::AzureCli => Login::AzCli,
-        SignIn::AzureDeveloperCli => Login::AzureDeveloperCli,
-    };
-    let client = ArmClient::new(cloud, login, options).map_err(|e| azure_failure(&e))?;
+    Ok(Authority { cloud, options, settings })
+}
+
+async fn azure_side(settings: &AzureSettings, authority: &Authority<'_>) -> Result<AzureSide, Failure> {
+    let login = entra::login(settings.sign_in()?);
+    let client = ArmClient::new(authority.cloud.clone(), login, authority.options.clone())
+        .map_err(|e| azure_failure(&e))?;
     let instance = instance(&client, settings).await?;
     Ok(AzureSide { client, instance })
+}
+
+/// The managed instance at the address that Azure says it has. If Azure does not say so, the rest goes on without it.
+///
+/// # Errors
+/// Its login lacks something.
+async fn managed_of_azure(
+    side: &SideSettings,
+    azure: Option<&AzureSide>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Target>, Failure> {
+    let Some(azure) = azure else { return Ok(None) };
+    let learnt = match azure.client.managed_instance(&azure.instance).await {
+        Ok(described) => learnt::server(&described.properties, side.wants_public()),
+        Err(e) => Err(e.to_string()),
+    };
+    match learnt {
+        Ok(server) => side.target_at(server).map(Some),
+        Err(why) => {
+            warnings.push(format!(
+                "where the managed instance answers cannot be learnt from Azure: {why}; --managed-server says it"
+            ));
+            Ok(None)
+        }
+    }
 }
 
 /// The instance that is meant: by its full address, or found among what the caller may see.

@@ -71,13 +71,14 @@ impl Connect for Contexts {
     async fn connect(&self, context: &str) -> Result<Connected, String> {
         let found = self.contexts.iter().find(|(info, _)| info.name == context);
         let (_, settings) = found.ok_or_else(|| format!("there is no context {context}"))?;
-        let sides = Box::pin(sides(settings)).await.map_err(|e| e.to_string())?;
+        let (sides, learnt) = Box::pin(sides(settings)).await.map_err(|e| e.to_string())?;
         let endpoint = |side: &Option<crate::connect::SideSettings>| {
             side.as_ref().and_then(|s| s.endpoint()).map(str::to_owned)
         };
         let endpoints =
             Endpoints { sql_server: endpoint(&settings.sql_server), managed: endpoint(&settings.managed) };
-        Ok(Connected { sides, journal: self.journal.clone(), endpoints, warnings: settings.warnings.clone() })
+        let warnings = settings.warnings.iter().cloned().chain(learnt).collect();
+        Ok(Connected { sides, journal: self.journal.clone(), endpoints, warnings })
     }
 }
 

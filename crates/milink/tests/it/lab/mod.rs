@@ -6,6 +6,7 @@ mod faults;
 mod life;
 mod link;
 mod tool_arm;
+mod tool_entra;
 mod tool_kills;
 mod tool_link;
 mod tool_probe;
