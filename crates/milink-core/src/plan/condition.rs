@@ -551,14 +551,18 @@ impl Condition {
 /// Nobody says it.
 pub(crate) fn hardened(seen: &Observation, side: Side, link: &str, database: &str) -> Result<Lsn, String> {
     let local = seen.distributed(side, link).map_err(|why| format!("{side} does not answer: {why}"));
-    let own = local.clone().ok().flatten().and_then(|g| g.local_database(database)?.hardened_lsn);
+    let copy = local.as_ref().ok().copied().flatten().and_then(|g| Some((g, g.local_database(database)?)));
+    let own = copy.and_then(|(_, copy)| copy.hardened_lsn);
     let azure = || {
         let link = seen.azure_link(link).ok().flatten()?;
         link.database(database)?.hardened_lsn
     };
+    // An asynchronous primary has none, since nobody waits for it: what counts there is the end of its log.
+    let end =
+        || copy.filter(|(g, _)| g.role == Some(Role::Primary)).and_then(|(_, copy)| copy.end_of_log_lsn);
     let lsn = match side {
-        Side::SqlServer => own,
-        Side::Managed => own.or_else(azure),
+        Side::SqlServer => own.or_else(end),
+        Side::Managed => own.or_else(azure).or_else(end),
     };
     lsn.ok_or_else(|| match local {
         Err(why) => why,

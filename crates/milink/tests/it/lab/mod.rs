@@ -6,12 +6,12 @@ mod faults;
 mod life;
 mod link;
 mod tool_arm;
+mod tool_canary;
 mod tool_entra;
 mod tool_kills;
 mod tool_link;
 mod tool_probe;
 mod tool_scripts;
-
 mod wrong;
 
 use std::path::Path;

@@ -169,6 +169,20 @@ fn whatever_kills_the_tool_resume_reaches_the_goal() {
     }
 }
 
+/// An asynchronous primary shows no last_hardened_lsn: the link is no less equal for that.
+#[test]
+fn a_link_whose_roles_never_changed_is_shown_and_dropped() {
+    let lab = Lab::up(&["--sample", "chinook"]);
+    let tool = Tool::of(&lab);
+    tool.create();
+    let shown = tool.json(&["status", "sales"]);
+    assert_eq!(shown["links"][0]["databases"][0]["lsnBehind"], "0", "{shown:#}");
+    tool.good(&["drop", "sales", "--yes"]);
+    for side in ["sqlserver", "managed"] {
+        assert_eq!(lab.sql(side, "master", "SELECT COUNT(*) FROM sys.availability_groups"), ["0"], "{side}");
+    }
+}
+
 #[test]
 fn what_cannot_be_done_is_said_and_nothing_is_changed() {
     let lab = Lab::up(&["--sample", "chinook"]);
