@@ -137,7 +137,9 @@ impl Picture {
             }),
             Progress::Proved { step, skipped, back, seen, .. } => {
                 self.step(*step, |s| {
-                    s.proved(at, *back, *skipped, seen);
+                    // What an earlier process gave was not so by itself.
+                    let was_so = *skipped && s.events.is_empty();
+                    s.proved(at, *back, was_so, seen);
                 });
             }
             Progress::Waiting { step, seen, waited_ms, timeout_ms, .. } => self.step(*step, |s| {
