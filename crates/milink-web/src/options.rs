@@ -20,6 +20,8 @@ pub struct Options {
     pub password_file: Option<PathBuf>,
     /// Sign-in at Entra or another OpenID provider.
     pub oidc: Option<OidcOptions>,
+    /// What a monitor sends as a bearer token to read `/metrics` without a session.
+    pub metrics_token: Option<Secret>,
     /// The audit log's file.
     pub audit: PathBuf,
     /// How often each context is looked at while somebody watches it.

@@ -111,6 +111,12 @@ impl Snapshot {
         }
     }
 
+    /// A look with links that were thought up.
+    #[cfg(test)]
+    pub(crate) fn with_links(seen: Observation, links: Vec<LinkStatus>) -> Snapshot {
+        Snapshot { links, ..Snapshot::default().next(seen) }
+    }
+
     /// A link of the newest look.
     pub(crate) fn link(&self, name: &str) -> Option<&LinkStatus> {
         self.links.iter().find(|l| same_name(&l.name, name))

@@ -1,20 +1,20 @@
 //! Contexts and their links.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse as _, Response};
+use axum::http::StatusCode;
 use milink_core::moment::Moment;
-use milink_core::status::LinkStatus;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::Problem;
 use crate::app::App;
-use crate::state::Snapshot;
+use crate::state::Watched;
 
 /// Raised as the command line's: when a field is renamed, removed or gets another meaning.
-const SCHEMA_VERSION: u32 = 1;
+pub(super) const SCHEMA_VERSION: u32 = 1;
 
 /// A context.
 #[derive(Serialize, ToSchema)]
@@ -60,52 +60,20 @@ pub(crate) async fn list(State(app): State<App>) -> Json<ContextList> {
     Json(ContextList { schema_version: SCHEMA_VERSION, contexts: contexts.collect() })
 }
 
-/// Links of a context.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct LinkList<'a> {
-    schema_version: u32,
-    seen_at: Option<Moment>,
-    unknown: &'a [String],
-    links: &'a [LinkStatus],
-}
-
-/// All links of a context, as `milink list --output json`.
-#[utoipa::path(get, path = "/api/v1/contexts/{context}/links", tag = "links",
+/// Has both sides looked at now, and not only when it is time.
+#[utoipa::path(post, path = "/api/v1/contexts/{context}/look", tag = "contexts",
     params(("context" = String, Path, description = "The context's name")),
-    responses((status = 200, body = Object), (status = 404, body = Problem)))]
-pub(crate) async fn links(State(app): State<App>, Path(context): Path<String>) -> Result<Response, Problem> {
-    let watched = app.hub.context(&context).ok_or_else(|| no_context(&context))?;
-    let snapshot = watched.snapshot();
-    let body = snapshot.fragment("api:links", |s: &Snapshot| {
-        let list = LinkList {
-            schema_version: SCHEMA_VERSION,
-            seen_at: s.seen.as_ref().map(|s| s.at),
-            unknown: &s.silent,
-            links: &s.links,
-        };
-        serde_json::to_string(&list).unwrap_or_default()
-    });
-    Ok(([(CONTENT_TYPE, "application/json")], body.to_string()).into_response())
+    responses((status = 202, description = "They are looked at"), (status = 404, body = Problem)))]
+pub(crate) async fn look(State(app): State<App>, Path(context): Path<String>) -> Result<StatusCode, Problem> {
+    of(&app, &context)?.look_now();
+    Ok(StatusCode::ACCEPTED)
 }
 
-/// One link, as `milink show --output json`.
-#[utoipa::path(get, path = "/api/v1/contexts/{context}/links/{link}", tag = "links",
-    params(("context" = String, Path, description = "The context's name"), ("link" = String, Path, description = "The link's name")),
-    responses((status = 200, body = Object), (status = 404, body = Problem)))]
-pub(crate) async fn link(
-    State(app): State<App>,
-    Path((context, link)): Path<(String, String)>,
-) -> Result<Json<LinkStatus>, Problem> {
-    let watched = app.hub.context(&context).ok_or_else(|| no_context(&context))?;
-    let snapshot = watched.snapshot();
-    let found = snapshot.link(&link).cloned();
-    found.map(Json).ok_or_else(|| {
-        Problem::not_found("No such link", format!("No link {link} is seen in context {context}."))
-    })
-}
-
-/// There is no such context.
-pub(crate) fn no_context(name: &str) -> Problem {
-    Problem::not_found("No such context", format!("There is no context {name}."))
+/// A context by its name.
+///
+/// # Errors
+/// There is none.
+pub(super) fn of<'a>(app: &'a App, name: &str) -> Result<&'a Arc<Watched>, Problem> {
+    let missing = || Problem::not_found("No such context", format!("There is no context {name}."));
+    app.hub.context(name).ok_or_else(missing)
 }

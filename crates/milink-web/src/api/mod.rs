@@ -4,9 +4,14 @@
 //! Answers are `milink-core`'s own types in their JSON form, the same as the command line's `--output json`; errors are [`problem::Problem`]s
 //! (RFC 9457).
 
+mod audit;
 mod contexts;
 pub(crate) mod health;
+mod links;
+mod metrics;
 pub(crate) mod problem;
+mod runs;
+mod session;
 
 use axum::routing::get;
 use axum::{Json, Router};
@@ -24,7 +29,9 @@ use crate::app::App;
     ),
     tags(
         (name = "contexts", description = "Where the two sides are"),
-        (name = "links", description = "How links are"),
+        (name = "links", description = "How links are, what they need, and what would be done"),
+        (name = "runs", description = "What was done, from the journal"),
+        (name = "server", description = "This server, and who has signed in"),
     )
 )]
 struct Document;
@@ -33,8 +40,19 @@ struct Document;
 pub(crate) fn routes() -> Router<App> {
     let (router, document) = OpenApiRouter::<App>::with_openapi(Document::openapi())
         .routes(routes!(contexts::list))
-        .routes(routes!(contexts::links))
-        .routes(routes!(contexts::link))
+        .routes(routes!(contexts::look))
+        .routes(routes!(links::list))
+        .routes(routes!(links::one))
+        .routes(routes!(links::doctor))
+        .routes(routes!(links::check))
+        .routes(routes!(links::plan))
+        .routes(routes!(runs::list))
+        .routes(routes!(runs::one))
+        .routes(routes!(session::show))
+        .routes(routes!(audit::list))
         .split_for_parts();
-    router.route("/api/v1/openapi.json", get(move || async move { Json(document) }))
+    router
+        .route("/api/v1/openapi.json", get(move || async move { Json(document) }))
+        .route("/metrics", get(metrics::metrics))
+        .route("/grafana/dashboard.json", get(metrics::dashboard))
 }

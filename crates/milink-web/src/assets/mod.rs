@@ -21,6 +21,13 @@ pub(crate) struct Asset {
     gzip: &'static [u8],
 }
 
+impl Asset {
+    /// What is in it.
+    pub(crate) fn bytes(&self) -> &'static [u8] {
+        self.plain
+    }
+}
+
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// A file by its path.

@@ -43,7 +43,12 @@ pub(crate) async fn outermost(State(app): State<App>, request: Request, next: Ne
 pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let found = sign_in::cookie(&app, request.headers())
         .and_then(|token| app.security.sessions.find(&token, Instant::now()));
-    let Some(session) = found else { return without_session(request.uri(), request.headers()) };
+    if request.method() == Method::GET && app.security.is_monitor(request.uri(), request.headers()) {
+        return next.run(request).await;
+    }
+    let Some(session) = found else {
+        return without_session(request.method(), request.uri(), request.headers());
+    };
     request.extensions_mut().insert(Arc::clone(&session));
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
@@ -148,7 +153,7 @@ fn is_api(uri: &Uri) -> bool {
 }
 
 /// The API says 401, a page leads to sign-in, and a piece of a page has its page led there.
-fn without_session(uri: &Uri, headers: &HeaderMap) -> Response {
+fn without_session(method: &Method, uri: &Uri, headers: &HeaderMap) -> Response {
     if is_api(uri) || uri.path().starts_with("/events/") {
         return Problem::new(StatusCode::UNAUTHORIZED, "Not signed in", "Sign in with a browser first.")
             .into_response();
@@ -157,7 +162,9 @@ fn without_session(uri: &Uri, headers: &HeaderMap) -> Response {
         let lead = [(HeaderName::from_static("hx-redirect"), HeaderValue::from_static("/sign-in"))];
         return (StatusCode::UNAUTHORIZED, lead).into_response();
     }
-    Redirect::to(&sign_in::address(uri.path_and_query().map_or("/", |p| p.as_str()))).into_response()
+    // What was to be changed is not asked for again by itself after a sign-in.
+    let here = if *method == Method::GET { uri.path_and_query().map_or("/", |p| p.as_str()) } else { "/" };
+    Redirect::to(&sign_in::address(here)).into_response()
 }
 
 /// All cookies of a request.

@@ -30,6 +30,17 @@ impl Hosts {
             }
         };
         options.hosts.iter().cloned().for_each(&mut add);
+        if let Some(oidc) = &options.oidc {
+            // A proxy may be in front: browsers come under the name that the provider leads back to.
+            let public = oidc.public_url.split_once("://");
+            let default_port = if public.is_some_and(|(scheme, _)| scheme == "http") { 80 } else { 443 };
+            let host = public
+                .map_or(oidc.public_url.as_str(), |(_, rest)| rest)
+                .split('/')
+                .next()
+                .unwrap_or_default();
+            add(if host.contains(':') { host.to_owned() } else { format!("{host}:{default_port}") });
+        }
         if let Some(tls) = &options.tls {
             certificate_names(&tls.certificate)?.into_iter().for_each(&mut add);
         }

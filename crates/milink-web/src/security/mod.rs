@@ -3,12 +3,13 @@
 //! Two layers. [`outermost`] is around everything but `/healthz`: the `Host` check (a page of somebody else's that has this address under
 //! its own name must not be answered) and the headers. [`guard`] is around all that needs a session: without one a page goes to sign-in and
 //! the API answers 401; every request that is not GET or HEAD must carry the session's CSRF token, needs the role operator unless it is one
-//! of [`READERS_MAY`], and is written into the audit log before it is carried out and after.
+//! of [`READERS_MAY`], and is written into the audit log before it is carried out and after. `/metrics` also takes a monitor's bearer token.
 
 mod csrf;
 mod guard;
 mod headers;
 mod host;
+mod oidc;
 mod password;
 mod random;
 mod rate;
@@ -18,12 +19,18 @@ pub(crate) mod sign_in;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, Uri};
+use milink_core::secret::Secret;
+use subtle::ConstantTimeEq as _;
+
 pub(crate) use guard::{cookies, guard, outermost};
 pub(crate) use session::{Role, Session};
 
 use crate::options::{Announcement, Options};
 use crate::server::ServeError;
 use host::Hosts;
+use oidc::Oidc;
 use password::Passwords;
 use rate::RateLimit;
 use session::Sessions;
@@ -44,7 +51,9 @@ pub(crate) struct Security {
     pub(crate) codes: Codes,
     pub(crate) hosts: Hosts,
     pub(crate) passwords: Option<Passwords>,
+    pub(crate) oidc: Option<Oidc>,
     pub(crate) sign_in_limit: RateLimit,
+    metrics_token: Option<Secret>,
     /// One-time addresses are for the machine itself.
     one_time: bool,
     announce: Arc<dyn Fn(&Announcement) + Send + Sync>,
@@ -66,6 +75,7 @@ impl Security {
                 return Err(ServeError::NoSignIn(address));
             }
         }
+        let oidc = options.oidc.as_ref().map(Oidc::of).transpose()?;
         let hosts = Hosts::of(options, address)?;
         let scheme = if options.tls.is_some() { "https" } else { "http" };
         Ok(Security {
@@ -75,7 +85,9 @@ impl Security {
             codes: Codes::default(),
             hosts,
             passwords,
+            oidc,
             sign_in_limit: RateLimit::new(),
+            metrics_token: options.metrics_token.clone(),
             one_time: loopback,
             announce: Arc::clone(&options.announce),
         })
@@ -87,6 +99,16 @@ impl Security {
             let url = format!("{}/sign-in/once?code={}", self.base_url, self.codes.issue());
             (self.announce)(&Announcement::SignIn { url });
         }
+    }
+
+    /// Whether a request is a monitor's, which has no session.
+    fn is_monitor(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        let given =
+            headers.get(AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
+        let (Some(wanted), Some(given)) = (&self.metrics_token, given) else { return false };
+        uri.path() == "/metrics"
+            && !wanted.is_empty()
+            && bool::from(wanted.expose().as_bytes().ct_eq(given.as_bytes()))
     }
 
     /// Whether there are one-time addresses.

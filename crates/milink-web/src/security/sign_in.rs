@@ -1,4 +1,4 @@
-//! The ways in: an address that works once, a password. All of them are counted against the same limit.
+//! The ways in: an address that works once, a password, an OpenID provider. All of them are counted against the same limit.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
@@ -18,7 +18,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::guard::{cookies, peer};
 use super::session::Role;
-use super::{csrf, random};
+use super::{csrf, oidc, random};
 use crate::app::App;
 use crate::audit::Entry;
 use crate::pages::{Theme, render};
@@ -62,7 +62,11 @@ fn hash(code: &str) -> [u8; 32] {
 
 /// The routes that need no session.
 pub(crate) fn routes() -> Router<App> {
-    Router::new().route("/sign-in", get(form).post(by_password)).route("/sign-in/once", get(once))
+    Router::new()
+        .route("/sign-in", get(form).post(by_password))
+        .route("/sign-in/once", get(once))
+        .route("/sign-in/oidc", get(oidc_away))
+        .route(oidc::CALLBACK, get(oidc_back))
 }
 
 /// The route that ends a session; it is behind the guard.
@@ -111,6 +115,7 @@ struct SignInPage {
     theme: Theme,
     passwords: bool,
     once: bool,
+    oidc: Option<String>,
     to: String,
     name: String,
     wrong: Option<&'static str>,
@@ -118,8 +123,9 @@ struct SignInPage {
 
 #[derive(Template)]
 #[template(path = "pages/signed_in.html")]
-struct SignedInPage {
+struct SignedInPage<'a> {
     theme: Theme,
+    to: &'a str,
 }
 
 #[derive(Deserialize)]
@@ -136,7 +142,10 @@ fn sign_in_page(
     wrong: Option<&'static str>,
 ) -> SignInPage {
     let (passwords, once) = (app.security.passwords.is_some(), app.security.has_codes());
-    SignInPage { theme, passwords, once, to, name, wrong }
+    let with_to =
+        || format!("/sign-in/oidc?{}", serde_urlencoded::to_string([("to", &to)]).unwrap_or_default());
+    let oidc = app.security.oidc.as_ref().map(|_| with_to());
+    SignInPage { theme, passwords, once, oidc, to, name, wrong }
 }
 
 async fn form(State(app): State<App>, theme: Theme, Query(To { to }): Query<To>) -> Response {
@@ -193,7 +202,7 @@ async fn once(
         Ok(cookie) => {
             // NB: a page and not a redirect. A click in another site's page led here, and a browser would not send a SameSite=Strict
             // cookie with a redirect of such a click.
-            let mut response = render(StatusCode::OK, &SignedInPage { theme });
+            let mut response = render(StatusCode::OK, &SignedInPage { theme, to: "/" });
             response.headers_mut().insert(SET_COOKIE, cookie);
             response
         }
@@ -243,6 +252,81 @@ async fn by_password(
         Ok(cookie) => {
             let to = if is_own(&given.to) { given.to.as_str() } else { "/" };
             ([(SET_COOKIE, cookie)], Redirect::to(to)).into_response()
+        }
+        Err(response) => response,
+    }
+}
+
+/// The cookie that binds the way to the provider and back to one browser. It must come along with the provider's redirect, so it cannot be strict.
+const AWAY_COOKIE: &str = "milink-oidc";
+
+fn away_cookie(app: &App, state: &str, more: &str) -> HeaderValue {
+    let secure = if app.security.tls { "; Secure" } else { "" };
+    let text = format!("{AWAY_COOKIE}={state}; Path=/sign-in; HttpOnly; SameSite=Lax{secure}{more}");
+    HeaderValue::from_str(&text).expect("a state has only letters, digits, - and _")
+}
+
+async fn oidc_away(
+    State(app): State<App>,
+    theme: Theme,
+    Query(To { to }): Query<To>,
+    request: Request,
+) -> Response {
+    if let Some(response) = limited(&app, theme, address_of(request.extensions())) {
+        return response;
+    }
+    let Some(oidc) = &app.security.oidc else { return StatusCode::NOT_FOUND.into_response() };
+    match oidc.away(to.clone(), Instant::now()).await {
+        Ok(away) => {
+            ([(SET_COOKIE, away_cookie(&app, &away.state, "; Max-Age=600"))], Redirect::to(&away.url))
+                .into_response()
+        }
+        Err(e) => {
+            render(StatusCode::BAD_GATEWAY, &sign_in_page(&app, theme, to, String::new(), Some(e.text())))
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Returned {
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    code: String,
+}
+
+async fn oidc_back(
+    State(app): State<App>,
+    theme: Theme,
+    Query(returned): Query<Returned>,
+    request: Request,
+) -> Response {
+    let address = address_of(request.extensions());
+    let Some(oidc) = &app.security.oidc else { return StatusCode::NOT_FOUND.into_response() };
+    let kept = cookies(request.headers())
+        .find(|(name, _)| *name == AWAY_COOKIE)
+        .map_or("", |(_, value)| value)
+        .to_owned();
+    let back = match oidc.back(&returned.state, &kept, returned.code, Instant::now()).await {
+        Ok(back) => back,
+        Err(e) => {
+            let refused = Entry::sign_in("unknown", "OpenID", Some(address)).refused(e.text());
+            let status = if app.audit.write(refused).await.is_ok() {
+                StatusCode::FORBIDDEN
+            } else {
+                StatusCode::SERVICE_UNAVAILABLE
+            };
+            return render(status, &sign_in_page(&app, theme, String::new(), String::new(), Some(e.text())));
+        }
+    };
+    match begin(&app, &back.user, back.role, "OpenID", address).await {
+        Ok(cookie) => {
+            // A page and not a redirect, as after a one-time address.
+            let to = if is_own(&back.to) { back.to.as_str() } else { "/" };
+            let mut response = render(StatusCode::OK, &SignedInPage { theme, to });
+            response.headers_mut().append(SET_COOKIE, cookie);
+            response.headers_mut().append(SET_COOKIE, away_cookie(&app, "", "; Max-Age=0"));
+            response
         }
         Err(response) => response,
     }

@@ -49,6 +49,8 @@ pub enum ServeError {
         /// Why.
         why: String,
     },
+    /// What was said of the OpenID provider cannot be used.
+    Oidc(String),
     /// The audit log cannot be used.
     Audit(AuditError),
 }
@@ -70,6 +72,7 @@ impl fmt::Display for ServeError {
                 "nobody has said under which name browsers reach {address}: give --host, or a certificate that names its host"
             ),
             ServeError::File { path, why } => write!(f, "{}: {why}", path.display()),
+            ServeError::Oidc(why) => f.write_str(why),
             ServeError::Audit(e) => e.fmt(f),
         }
     }

@@ -1,2 +1,7 @@
-//! The server as a browser sees it.
-fn main() {}
+//! The server as browsers and monitors see it: a real one on a free port, with contexts whose sides nobody configured.
+
+mod api;
+mod browser;
+mod guard;
+mod server;
+mod sign_in;

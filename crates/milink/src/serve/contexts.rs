@@ -86,10 +86,10 @@ impl Connect for Contexts {
 ///
 /// # Errors
 /// The flag is no reference, or the secret is not there.
-pub(super) fn secret(reference: &Secret) -> Result<Secret, Failure> {
+pub(super) fn secret(reference: &Secret, flag: &str) -> Result<Secret, Failure> {
     let place: SecretRef = reference
         .expose()
         .parse()
-        .map_err(|e: String| Failure::arguments(e, "--oidc-client-secret-from", format!("write {FORMS}")))?;
+        .map_err(|e: String| Failure::arguments(e, flag, format!("write {FORMS}")))?;
     place.read(&Environment::of_process())
 }

@@ -67,6 +67,9 @@ pub(crate) struct Arguments {
     /// The application role that makes a reader.
     #[arg(long, value_name = "ROLE", default_value = "milink.reader", help_heading = "Sign-in")]
     reader_role: String,
+    /// Where the bearer token is with which a monitor reads /metrics: env:NAME, file:PATH or keyring:SERVICE/USER.
+    #[arg(long, value_name = "REFERENCE", help_heading = "Sign-in")]
+    metrics_token_from: Option<Secret>,
     /// The audit log's file [default: audit.db beside the journal].
     #[arg(long, value_name = "FILE", env = "MILINK_AUDIT", help_heading = "Web server")]
     audit: Option<PathBuf>,
@@ -117,7 +120,11 @@ fn options(arguments: &Arguments, journal: &Path, output: &Output) -> Result<Opt
         (Some(issuer), Some(client_id), Some(public_url)) => Some(OidcOptions {
             issuer: issuer.clone(),
             client_id: client_id.clone(),
-            client_secret: arguments.oidc_client_secret_from.as_ref().map(contexts::secret).transpose()?,
+            client_secret: arguments
+                .oidc_client_secret_from
+                .as_ref()
+                .map(|r| contexts::secret(r, "--oidc-client-secret-from"))
+                .transpose()?,
             public_url: public_url.trim_end_matches('/').to_owned(),
             ca_file: arguments.oidc_ca_file.clone(),
             operator_role: arguments.operator_role.clone(),
@@ -134,6 +141,11 @@ fn options(arguments: &Arguments, journal: &Path, output: &Output) -> Result<Opt
         hosts: arguments.hosts.clone(),
         password_file: arguments.password_file.clone(),
         oidc,
+        metrics_token: arguments
+            .metrics_token_from
+            .as_ref()
+            .map(|r| contexts::secret(r, "--metrics-token-from"))
+            .transpose()?,
         audit: arguments.audit.clone().unwrap_or_else(|| journal.with_file_name("audit.db")),
         every: every.clamp(Duration::from_millis(200), Duration::from_hours(1)),
         announce: Arc::new(move |news| match news {
@@ -196,6 +208,7 @@ fn refused(e: &ServeError) -> Failure {
             (Exit::BadArguments, "--listen", "give --password-file or --oidc-issuer, or listen on 127.0.0.1")
         }
         ServeError::NoName(_) => (Exit::BadArguments, "--listen", "say the server's name with --host"),
+        ServeError::Oidc(_) => (Exit::BadArguments, "the OpenID provider", "correct the address"),
         ServeError::File { .. } => {
             (Exit::BadArguments, "the files of milink serve", "correct the file, or name another")
         }
