@@ -182,7 +182,8 @@ fn causes(link: &LinkStatus, seen: &Observation) -> Vec<Cause> {
         }
         if let Some(seeding) = d.seeding.as_ref().filter(|s| !SeedingStatus::is_under_way(s)) {
             let why = seeding.failure.as_deref().unwrap_or("no reason is given");
-            out.push(Cause::error(format!("the first copy of {} failed: {why}", d.name), number_in(why)));
+            let number = seeding.failure_code.or_else(|| errors::number_in(why));
+            out.push(Cause::error(format!("the first copy of {} failed: {why}", d.name), number));
         }
     }
     if let Some(error) = &link.last_error {
@@ -210,13 +211,6 @@ fn causes(link: &LinkStatus, seen: &Observation) -> Vec<Cause> {
     out
 }
 
-/// A number such as `Msg 1412` or `error 1412` in a text.
-fn number_in(text: &str) -> Option<u32> {
-    text.split(|c: char| !c.is_ascii_digit())
-        .filter_map(|n| n.parse().ok())
-        .find(|n| errors::lookup(*n).is_some())
-}
-
 /// The one command. What the journal has under way comes first: whatever it was, it is the owner of this state.
 fn next(
     link: &LinkStatus,
@@ -226,6 +220,15 @@ fn next(
     run: Option<&RunSummary>,
 ) -> Next {
     let name = &link.name;
+    let failed = |d: &DatabaseStatus| d.seeding.as_ref().is_some_and(|s| !s.is_under_way());
+    if run.is_some_and(|r| r.verb == Verb::Create && r.ended.is_some() && r.is_open())
+        && link.databases.iter().any(failed)
+    {
+        return Next::new(
+            format!("milink undo {name}"),
+            "the first copy failed, and nothing begins it again: once the cause is mended, take back what was made and create it anew",
+        );
+    }
     if let Some(run) = run.filter(|r| owns(r, link, seen)) {
         let step = run.step.as_deref().unwrap_or("the last look");
         return Next::new(

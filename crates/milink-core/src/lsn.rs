@@ -32,6 +32,12 @@ impl Lsn {
         other.0.saturating_sub(self.0)
     }
 
+    /// The beginning of the log block that it is in.
+    #[must_use]
+    pub fn block(self) -> Lsn {
+        Lsn(self.0 - self.0 % 100_000)
+    }
+
     /// Virtual log file, block and slot.
     pub fn parts(self) -> (u64, u64, u32) {
         let slot = (self.0 % 100_000) as u32;

@@ -16,7 +16,7 @@ use crate::facts::version::{can_fail_back, failover_breaks_link};
 use crate::finding::{Finding, Subject};
 use crate::names::{FailoverMode, Role, Side};
 use crate::observe::{Health, Observation, SyncState};
-use crate::plan::failover::{FailoverOptions, Method, method, primary};
+use crate::plan::failover::{FailoverOptions, Method, method, primary, roles_are_said};
 use crate::plan::{Condition, PlanError, Truth};
 use crate::spec::Link;
 use crate::status::{self, DatabaseStatus, LinkStatus, SeedingStatus};
@@ -150,7 +150,15 @@ fn roles(gate: &Gate<'_>) -> Finding {
     }
     let judge = gate.of_link(GATE_ROLES, format!("{from} is primary, {to} is secondary"));
     match primary(gate.link, gate.seen) {
-        Ok(side) if side == from => by_own_word(gate, judge, format!("{from} is PRIMARY, {to} is SECONDARY")),
+        Ok(side) if side == from => {
+            let method = gate.scene.sql_server().ok().and_then(|s| method(from, s, gate.seen).ok());
+            match method.map(|method| roles_are_said(method, gate.seen)) {
+                Some(Err(error)) => refused(judge, error),
+                Some(Ok(())) | None => {
+                    by_own_word(gate, judge, format!("{from} is PRIMARY, {to} is SECONDARY"))
+                }
+            }
+        }
         Ok(side) => judge.fail(format!("{side} is PRIMARY already")).advise("nothing has to be done"),
         Err(error) => refused(judge, error),
     }

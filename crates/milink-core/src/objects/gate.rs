@@ -13,6 +13,11 @@ pub fn gate(target: Side, differences: &[Difference]) -> Vec<Finding> {
     Kind::ALL.into_iter().map(|kind| finding(kind, target, differences)).collect()
 }
 
+/// Whether a finding says that users cannot log in, or may not be able to: what refuses a failover where objects are required.
+pub fn keeps_users_out(finding: &Finding) -> bool {
+    matches!(finding.status, Status::Failed | Status::Unknown)
+}
+
 fn finding(kind: Kind, target: Side, differences: &[Difference]) -> Finding {
     // What only the target has is in nobody's way, and what waits for the failover is as it should be.
     let counted = |d: &&Difference| d.kind == kind && d.severity > Severity::Note;

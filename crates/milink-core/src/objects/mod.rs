@@ -20,7 +20,7 @@ mod statement;
 mod tests;
 
 pub use diff::{Difference, Kind, Mend, Severity, State, diff};
-pub use gate::gate;
+pub use gate::{gate, keeps_users_out};
 pub use kinds::{
     Credential, DatabaseOwner, Job, JobSchedule, JobStep, LinkedLogin, LinkedServer, Login, LoginKind,
     Permission, PermissionState, ServerRole, Setting, User, UserKind,

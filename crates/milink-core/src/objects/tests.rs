@@ -139,6 +139,10 @@ fn a_missing_login_blocks_if_a_user_stands_on_it() {
     assert_eq!(status("objects.logins"), Status::Failed);
     assert_eq!(status("objects.permissions"), Status::Warning);
     assert_eq!(status("objects.jobs"), Status::Pass);
+    // Where objects are required, what keeps users out refuses, and the rest goes on being said.
+    let refuses: Vec<&str> =
+        gate(Side::Managed, &found).iter().filter(|f| keeps_users_out(f)).map(|f| f.check).collect();
+    assert_eq!(refuses, ["objects.logins", "objects.users"]);
     // To a SQL Server the Windows login goes.
     let to_box = lines(&source, &instance(false));
     assert!(to_box.iter().any(|l| l.contains("CREATE LOGIN [D\\w] FROM WINDOWS")), "{to_box:#?}");

@@ -14,6 +14,59 @@ use crate::spec::{Link, ManagedSpec, SqlServerSpec};
 /// # Errors
 /// A side was not seen, there is no such link, its halves do not fit each other, or nobody can tell who is primary.
 pub fn adopt(name: &str, seen: &Observation) -> Result<Link, PlanError> {
+    let link = described(name, seen)?;
+    let initial_primary = match primary(&link, seen) {
+        Ok(side) => side,
+        // Over TDS the managed instance need not answer.
+        Err(e @ PlanError::Unseen { .. }) => {
+            let own = seen.role(Side::SqlServer, name).ok().flatten();
+            let there = seen.azure_link(name).ok().flatten().and_then(|l| l.instance_role);
+            match (own, there) {
+                (Some(Role::Primary), Some(Role::Secondary)) => Side::SqlServer,
+                (Some(Role::Secondary), Some(Role::Primary)) => Side::Managed,
+                _ => return Err(e),
+            }
+        }
+        Err(e) => return Err(e),
+    };
+    Ok(Link { initial_primary, ..link })
+}
+
+/// A link that the journal knows, with the databases and groups that it has now, and what has changed since, in words. Where it cannot be
+/// told from what is seen, it is as the journal knows it.
+pub fn as_seen(known: &Link, seen: &Observation) -> (Link, Option<String>) {
+    let Ok(now) = described(&known.name, seen) else { return (known.clone(), None) };
+    let same = |one: &[String], other: &[String]| {
+        one.len() == other.len() && one.iter().all(|a| other.iter().any(|b| same_name(a, b)))
+    };
+    let mut changed = Vec::new();
+    if !same(&known.databases, &now.databases) {
+        changed.push(format!("databases {}, not {}", now.databases.join(", "), known.databases.join(", ")));
+    }
+    for (was, is) in [(&known.sql_group, &now.sql_group), (&known.managed_group, &now.managed_group)] {
+        if !same_name(was, is) {
+            changed.push(format!("availability group {is}, not {was}"));
+        }
+    }
+    if changed.is_empty() {
+        return (known.clone(), None);
+    }
+    let said = format!(
+        "Link {} is not as the journal knows it: it has {}. What is there now is taken.",
+        known.name,
+        changed.join(", and ")
+    );
+    let link = Link {
+        databases: now.databases,
+        sql_group: now.sql_group,
+        managed_group: now.managed_group,
+        ..known.clone()
+    };
+    (link, Some(said))
+}
+
+/// A link as both sides describe it, whoever is primary.
+fn described(name: &str, seen: &Observation) -> Result<Link, PlanError> {
     let server = seen.sql_server.get().map_err(PlanError::side(Side::SqlServer))?;
     let azure = seen.azure.get().map_err(PlanError::azure)?;
     let half = server.distributed(name);
@@ -59,17 +112,7 @@ pub fn adopt(name: &str, seen: &Observation) -> Result<Link, PlanError> {
     if link.databases.is_empty() {
         return Err(told("the link's databases")());
     }
-    let initial_primary = match primary(&link, seen) {
-        Ok(side) => side,
-        // Over TDS the managed instance need not answer.
-        Err(e @ PlanError::Unseen { .. }) => match (half.role, there.instance_role) {
-            (Some(Role::Primary), Some(Role::Secondary)) => Side::SqlServer,
-            (Some(Role::Secondary), Some(Role::Primary)) => Side::Managed,
-            _ => return Err(e),
-        },
-        Err(e) => return Err(e),
-    };
-    Ok(Link { initial_primary, ..link })
+    Ok(link)
 }
 
 /// All links that either side shows, each as it is or with the reason why that cannot be told.

@@ -402,23 +402,21 @@ fn synchronous(ground: &Ground<'_>, draft: &mut Draft<'_>) {
     let link = &ground.link;
     let mode = CommitMode::Synchronous;
     let on = |side| Condition::CommitModeOn { name: link.name.clone(), side, mode };
-    // Only a primary's own half can be told.
-    if link.initial_primary == Side::SqlServer {
-        draft.add(
-            Step::new(
-                "synchronous-on-sql-server",
-                "Acknowledge commits when both sides have hardened them",
-                Phase::Verify,
-                Action::sql(Statement::SetCommitMode {
-                    name: link.name.clone(),
-                    members: [link.sql_group.clone(), link.managed_group.clone()],
-                    mode,
-                }),
-                on(Side::SqlServer),
-            )
-            .requires(following(link)),
-        );
-    }
+    // Each side keeps a commit mode of its own, and the copy is SYNCHRONIZED only where both say SYNCHRONOUS_COMMIT, whoever is primary.
+    draft.add(
+        Step::new(
+            "synchronous-on-sql-server",
+            "Acknowledge commits when both sides have hardened them",
+            Phase::Verify,
+            Action::sql(Statement::SetCommitMode {
+                name: link.name.clone(),
+                members: [link.sql_group.clone(), link.managed_group.clone()],
+                mode,
+            }),
+            on(Side::SqlServer),
+        )
+        .requires(following(link)),
+    );
     draft.add(
         Step::new(
             "synchronous-in-azure",

@@ -128,6 +128,7 @@ pub fn planned(
     }
     let sql_server = seen.sql_server.get().map_err(PlanError::side(Side::SqlServer))?;
     let method = method(from, sql_server, seen)?;
+    roles_are_said(method, seen)?;
     let planner = Planner { link, from, to, options };
     let mut notes = vec![format!(
         "{from} gives the primary role to {to}. Writes that are under way at the change fail and have to be repeated there."
@@ -156,6 +157,21 @@ pub fn planned(
         steps.extend(planner.at_rest());
     }
     Ok(Plan { verb: Verb::PlannedFailover, link: link.clone(), steps, notes })
+}
+
+/// Refuses where the roles are changed one after the other, or the link is broken, and Azure speaks for the managed instance: its word may
+/// be old after a split. One statement, or one call, is carried out by servers that look at their roles themselves.
+///
+/// # Errors
+/// The managed instance does not say its role itself.
+pub(crate) fn roles_are_said(method: Method, seen: &Observation) -> Result<(), PlanError> {
+    match (method, seen.managed.get()) {
+        (Method::Statement | Method::Call, _) | (_, Ok(_)) => Ok(()),
+        (Method::ByHand | Method::Break, Err(why)) => Err(PlanError::refused(
+            format!("the managed instance's role is Azure's word only, which may be old: {why}"),
+            "let the managed instance answer (--managed-server), so that it says its role itself",
+        )),
+    }
 }
 
 struct Planner<'a> {

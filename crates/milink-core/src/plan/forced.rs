@@ -2,7 +2,7 @@
 //! as a second one.
 
 use super::failover::step;
-use super::{Condition, Phase, Plan, PlanError, Repeat, Step, Undo, Verb, hardened_lsn};
+use super::{Condition, Phase, Plan, PlanError, Repeat, Step, Undo, Verb, reached_lsn};
 use crate::action::{Action, ArmCall, FailoverType, Statement};
 use crate::facts::version;
 use crate::names::{FailoverMode, Role, Side};
@@ -51,6 +51,12 @@ pub fn forced(link: &Link, to: Side, seen: &Observation) -> Result<Plan, PlanErr
             link.name
         ));
     }
+    if let Err(why) = seen.managed.get() {
+        notes.push(format!(
+            "The managed instance does not answer ({why}): that it is {} is Azure's word, which may be old after a split.",
+            if to == Side::Managed { "secondary" } else { "primary" }
+        ));
+    }
     let step = Step {
         requires: is(to, Role::Secondary),
         timeout_ms: TIMEOUT_MS,
@@ -93,8 +99,8 @@ fn cannot_be_forced(link: &Link, seen: &Observation) -> Result<(), PlanError> {
 pub fn at_risk(link: &Link, to: Side, seen: &Observation) -> Vec<String> {
     let from = to.other();
     let sentence = |database: &String| {
-        let there = hardened_lsn(seen, to, &link.name, database);
-        let here = hardened_lsn(seen, from, &link.name, database);
+        let there = reached_lsn(seen, to, &link.name, database);
+        let here = reached_lsn(seen, from, &link.name, database);
         let copies = [from, to].map(|side| {
             let group = seen.distributed(side, &link.name).ok().flatten();
             group.and_then(|g| g.local_database(database)?.commit_time)

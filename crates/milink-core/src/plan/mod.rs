@@ -4,23 +4,27 @@
 //! and it is shown, rendered and kept in the journal as it is.
 
 mod adopt;
+mod benefit;
 mod condition;
 mod create;
 mod draft;
 mod drop;
 pub mod failover;
 pub mod forced;
+mod reach;
 mod refusal;
 pub mod repair;
 mod sharing;
 pub mod transitions;
 mod undo;
 
-pub use adopt::{adopt, adoptable};
+pub use adopt::{adopt, adoptable, as_seen};
+pub use benefit::benefit;
 pub(crate) use condition::hardened as hardened_lsn;
 pub use condition::{Condition, Shared, Truth};
 pub use create::create;
 pub use drop::{DropOptions, Leftover, Purge, drop, purge};
+pub(crate) use reach::reached as reached_lsn;
 pub use refusal::PlanError;
 pub use undo::{UndoOptions, undo};
 

@@ -1,6 +1,6 @@
 //! The machine.
 
-use super::task::{GIVEN_MAX, PATIENCE_MS, Task, guard, is_never};
+use super::task::{FAILED_MS, GIVEN_MAX, PATIENCE_MS, Task, guard, is_never, seeding_failure};
 use super::{
     Effect, Entry, Event, JOURNAL_VERSION, Last, Next, OperationState, Outcome, Past, Progress, Record,
     Recovered, Verdict, evidence, is_transient, now_true,
@@ -71,6 +71,8 @@ struct Clock {
     acted: Option<Moment>,
     /// Since when its proof holds without a gap.
     held: Option<Moment>,
+    /// Since when a first copy that it waits for is seen to have failed.
+    failed: Option<Moment>,
     /// Since when what must hold before its action does not.
     lacking: Option<Moment>,
 }
@@ -317,8 +319,24 @@ impl Run {
             effects.extend(self.fail(seen, "stopped by the user".to_owned()));
             return effects;
         }
-        effects.extend(self.not_proved(seen, past, &truth, waited, over));
+        match self.seeding_failed(seen) {
+            Some(why) => effects.extend(self.fail(seen, why)),
+            None => effects.extend(self.not_proved(seen, past, &truth, waited, over)),
+        }
         effects
+    }
+
+    /// Why the first copy that is waited for will not come. A failure that stands while the servers begin another attempt is none.
+    fn seeding_failed(&mut self, seen: &Observation) -> Option<String> {
+        let step =
+            self.plan.steps.get(self.at).filter(|s| s.phase == Phase::Seeding && s.action.is_none())?;
+        if self.is_back() {
+            return None;
+        }
+        let why = seeding_failure(&step.proved_by, seen);
+        let since = why.as_ref().map(|_| *self.clock.failed.get_or_insert(seen.at));
+        self.clock.failed = since;
+        why.filter(|_| waited_for(since, seen) >= FAILED_MS)
     }
 
     fn begins(&self) -> Effect {
@@ -567,6 +585,11 @@ impl Run {
             Next::new(
                 format!("milink doctor {name}"),
                 "nothing was changed that has to be gone on with; this says what stands in the way",
+            )
+        } else if self.clock.failed.is_some() && self.plan.verb == Verb::Create {
+            Next::new(
+                format!("milink undo {name}"),
+                "nothing begins the first copy again: once the cause is mended, take back what was made and create it anew",
             )
         } else if self.is_back() || self.is_between_roles() {
             Next::new(format!("milink resume {name}"), "the roles are not settled: this goes on from here")

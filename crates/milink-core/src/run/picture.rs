@@ -50,6 +50,9 @@ pub struct StepPicture {
     pub waiting: Option<Waiting>,
     /// What happened, line by line.
     pub events: Vec<StepEvent>,
+    /// Whether its action was, or was about to be, given: a run may have stopped at it without.
+    #[serde(skip)]
+    given: bool,
 }
 
 /// How far a step is.
@@ -110,6 +113,7 @@ impl Picture {
             ended: None,
             waiting: None,
             events: Vec::new(),
+            given: false,
         });
         Picture {
             link: plan.link.name.clone(),
@@ -205,6 +209,7 @@ impl Picture {
                 let back = *back;
                 if let Some(place) = place(step) {
                     self.step(place, |s| {
+                        s.given |= !back;
                         s.begins(at, back);
                         s.happened(at, "about to be given".to_owned());
                     });
@@ -225,7 +230,7 @@ impl Picture {
             Entry::Proved { step, back, seen } => {
                 if let Some(place) = place(step) {
                     // What was never given was so before.
-                    let skipped = self.steps[place].events.is_empty() && self.steps[place].sends.is_some();
+                    let skipped = !self.steps[place].given && self.steps[place].sends.is_some();
                     self.step(place, |s| s.proved(at, *back, skipped, seen));
                 }
             }

@@ -5,10 +5,14 @@ use crate::action::{Action, ArmCall, FailoverType, Statement};
 use crate::names::{Role, Side};
 use crate::observe::Observation;
 use crate::plan::{Condition, Phase, Plan, Repeat, Truth, Undo, Verb};
+use crate::status;
 
 /// How long something that must hold before an action may fail to, in milliseconds, before the plan stops: one look at two sides is not
 /// one moment, and what an action has changed is not seen everywhere at once.
 pub(super) const PATIENCE_MS: u64 = 15_000;
+
+/// For how long a first copy must be seen to have failed before it is given up, in milliseconds: the servers may begin it again.
+pub(super) const FAILED_MS: u64 = 5_000;
 
 /// How often an action is given at most.
 pub(super) const GIVEN_MAX: u32 = 5;
@@ -107,6 +111,16 @@ fn asks_for_the_answer(condition: &Condition) -> bool {
     }
 }
 
+/// Why a first copy that a condition waits for has failed.
+pub(super) fn seeding_failure(condition: &Condition, seen: &Observation) -> Option<String> {
+    match condition {
+        Condition::Following { databases, .. } => {
+            databases.iter().find_map(|d| status::seeding_failure(d, seen))
+        }
+        _ => None,
+    }
+}
+
 /// The side that an action makes primary while the other one may stay primary: what two primaries come of.
 fn promotes(action: &Action) -> Option<(Side, &str)> {
     match action {
@@ -128,13 +142,8 @@ pub(super) fn guard(verb: Verb, action: &Action, seen: &Observation) -> Truth {
         return Truth::Holds;
     }
     let other = side.other();
-    let role = match (seen.role(other, link), other) {
-        (Ok(role), _) => Ok(role),
-        // Its own role is what Azure knows best of a managed instance.
-        (Err(_), Side::Managed) => seen.azure_link(link).map(|l| l.and_then(|l| l.instance_role)),
-        (Err(why), Side::SqlServer) => Err(why),
-    };
-    match role {
+    // NB: Azure's word for a managed instance that is silent does not count. After a split it may be old.
+    match seen.role(other, link) {
         Ok(Some(Role::Secondary)) => Truth::Holds,
         Ok(Some(role)) => {
             Truth::Not { seen: format!("{other} is {role}, and {side} would be a second primary") }

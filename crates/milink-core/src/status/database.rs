@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Primary;
+use crate::facts::errors;
 use crate::lsn::Lsn;
 use crate::moment::Moment;
 use crate::names::Side;
 use crate::observe::{Group, Health, Observation, Seeding, SyncState, same_name};
-use crate::plan::hardened_lsn;
+use crate::plan::reached_lsn;
 
 /// A database of a link.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,7 +28,7 @@ pub struct DatabaseStatus {
     pub suspended: Option<String>,
     /// The first copy, while it is made and when it failed.
     pub seeding: Option<SeedingStatus>,
-    /// What SQL Server has hardened.
+    /// What SQL Server has hardened; while it is an asynchronous primary, and hides that, the log block of its last commit.
     pub sql_server_hardened: Option<Lsn>,
     /// What the managed instance has hardened.
     pub managed_hardened: Option<Lsn>,
@@ -63,6 +64,8 @@ pub struct SeedingStatus {
     pub estimate: Option<Moment>,
     /// How often it was begun.
     pub attempts: u32,
+    /// The number of the error that it failed with.
+    pub failure_code: Option<u32>,
     /// Why it failed.
     pub failure: Option<String>,
 }
@@ -111,7 +114,7 @@ fn database(
     let own = from_secondary.and_then(|g| g.local_database(name));
     let others = from_primary.and_then(|g| g.remote_database(name));
     let source = from_primary.and_then(|g| g.local_database(name));
-    let hardened = Side::BOTH.map(|side| hardened_lsn(seen, side, link, name).ok());
+    let hardened = Side::BOTH.map(|side| reached_lsn(seen, side, link, name).ok());
     let [sql_server_hardened, managed_hardened] = hardened;
     let behind = side.and_then(|side| {
         let (ahead, after) = match side {
@@ -153,11 +156,28 @@ fn database(
     }
 }
 
-/// The newest seeding of a database that has not simply ended well, from whichever side tells more of it.
-fn seeding(name: &str, seen: &Observation) -> Option<SeedingStatus> {
+/// The newest seeding of a database, from whichever side tells more of it.
+fn newest<'a>(name: &str, seen: &'a Observation) -> Option<&'a Seeding> {
     let told = Side::BOTH.into_iter().filter_map(|side| seen.side(side).known()).flat_map(|i| &i.seedings);
-    let newest: &Seeding =
-        told.filter(|s| same_name(&s.database, name)).max_by_key(|s| (s.started, s.transferred_bytes))?;
+    told.filter(|s| same_name(&s.database, name)).max_by_key(|s| (s.started, s.transferred_bytes))
+}
+
+/// Why the first copy of a database failed, with what the catalogue says of it; `None` if its newest attempt has not failed.
+pub(crate) fn seeding_failure(name: &str, seen: &Observation) -> Option<String> {
+    let failed = newest(name, seen).filter(|s| s.state.eq_ignore_ascii_case("FAILED"))?;
+    let text = failed.failure.as_deref().unwrap_or("no reason is given");
+    let number = failed.failure_code.or_else(|| errors::number_in(text));
+    let code = number.filter(|n| !text.contains(&n.to_string()));
+    let code = code.map_or_else(String::new, |n| format!("error {n}, "));
+    let told = number.and_then(errors::lookup).map(|f| &f.explanation);
+    let told = told
+        .map_or_else(String::new, |t| format!(". It comes from this: {}. Mend it so: {}", t.cause, t.fix));
+    Some(format!("the first copy of {name} is FAILED: {code}{text}{told}"))
+}
+
+/// The newest seeding of a database that has not simply ended well.
+fn seeding(name: &str, seen: &Observation) -> Option<SeedingStatus> {
+    let newest = newest(name, seen)?;
     let status = SeedingStatus {
         state: newest.state.clone(),
         transferred_bytes: newest.transferred_bytes,
@@ -165,6 +185,7 @@ fn seeding(name: &str, seen: &Observation) -> Option<SeedingStatus> {
         rate_bytes: newest.rate_bytes,
         estimate: newest.estimate,
         attempts: newest.attempts,
+        failure_code: newest.failure_code,
         failure: newest.failure.clone(),
     };
     (status.is_under_way() || newest.state == "FAILED").then_some(status)

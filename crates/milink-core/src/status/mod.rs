@@ -5,6 +5,7 @@
 
 mod database;
 
+pub(crate) use database::seeding_failure;
 pub use database::{DatabaseStatus, SeedingStatus};
 
 use std::collections::BTreeMap;

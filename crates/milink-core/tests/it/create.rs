@@ -87,6 +87,20 @@ fn every_cut_goes_on_as_the_same_plan_from_the_managed_instance() {
     }
 }
 
+/// Replication is synchronous where both halves say so, whichever side the link begins on.
+#[test]
+fn synchronous_commit_is_set_on_both_halves_from_either_side() {
+    for primary in Side::BOTH {
+        let world = World::new("16.0.4125.3", UpdatePolicy::SqlServer2022, primary, &["Sales"]);
+        let wanted = Link { commit_mode: CommitMode::Synchronous, ..link(primary) };
+        let plan = cut_everywhere(world, &wanted);
+        let ids = ids(&plan);
+        for id in ["synchronous-on-sql-server", "synchronous-in-azure", "wait-synchronized"] {
+            assert!(ids.contains(&id), "{id} from {primary}: {ids:?}");
+        }
+    }
+}
+
 #[test]
 fn every_cut_goes_on_with_synchronous_commit_and_several_databases() {
     let mut world = World::new("17.0.4000.1", UpdatePolicy::SqlServer2025, Side::SqlServer, &["A", "B"]);

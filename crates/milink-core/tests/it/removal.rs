@@ -7,6 +7,7 @@ use milink_core::observe::{Observation, Seen, TrustCertificate};
 use milink_core::plan::{
     DropOptions, Leftover, Plan, PlanError, Truth, UndoOptions, adopt, adoptable, create, drop, purge, undo,
 };
+use milink_core::plan::{as_seen, benefit};
 use milink_core::spec::Link;
 
 use crate::create::{FAMILIES, carry_out, ids, link};
@@ -283,4 +284,47 @@ fn why_a_link_cannot_be_told_is_said() {
     let mut quiet = world;
     quiet.seen.managed = Seen::Unknown { at: now(), why: "no login".to_owned() };
     assert_eq!(adopt(&link.name, &quiet.seen).unwrap().commit_mode, CommitMode::Asynchronous);
+}
+
+/// The journal may be old: somebody has made the link again with other names.
+#[test]
+fn names_that_have_changed_since_the_journal_are_taken_from_what_is_seen() {
+    let (world, made) = linked(Side::SqlServer);
+    assert_eq!(as_seen(&made, &world.seen), (made.clone(), None));
+    let old = Link {
+        sql_group: "AG_Old".to_owned(),
+        databases: vec!["Before".to_owned()],
+        commit_mode: CommitMode::Synchronous,
+        ..made.clone()
+    };
+    let (link, said) = as_seen(&old, &world.seen);
+    // What nobody can see, such as the mode that is wanted at rest, is the journal's.
+    assert_eq!(link, Link { commit_mode: CommitMode::Synchronous, ..made.clone() });
+    let said = said.unwrap();
+    assert!(said.contains("Sales, not Before") && said.contains("AG_Sales, not AG_Old"), "{said}");
+    // With two primaries the names can be seen as well.
+    let mut split = world.clone();
+    split.side(Side::Managed).groups[0].role = Some(Role::Primary);
+    assert_eq!(as_seen(&old, &split.seen).0.sql_group, "AG_Sales");
+    let mut blind = world;
+    blind.seen.azure = Seen::Unknown { at: now(), why: "403".to_owned() };
+    assert_eq!(as_seen(&old, &blind.seen), (old.clone(), None));
+}
+
+#[test]
+fn the_benefit_is_a_plan_of_one_step_that_can_be_taken_back() {
+    use milink_core::action::HybridUsage;
+    let mut world = world(Side::SqlServer);
+    let plan = benefit(HybridUsage::Passive, &world.seen).unwrap();
+    assert_eq!(ids(&plan), ["set-hybrid-usage"]);
+    world.azure().hybrid_usage = Some("Passive".to_owned());
+    assert!(plan.steps[0].proved_by.judge(&world.seen).holds());
+    assert!(benefit(HybridUsage::Passive, &world.seen).unwrap().steps.is_empty());
+    let back = undo(&plan, &world.seen, UndoOptions::default()).unwrap();
+    assert_eq!(
+        back.steps[0].action,
+        Some(Action::arm(ArmCall::SetHybridUsage { usage: HybridUsage::Active }))
+    );
+    world.seen.azure = Seen::Unknown { at: now(), why: "403".to_owned() };
+    assert!(matches!(benefit(HybridUsage::Active, &world.seen), Err(PlanError::Unseen { .. })));
 }

@@ -462,6 +462,31 @@ fn errors_are_explained_by_their_numbers() {
     }
 }
 
+/// An asynchronous primary shows no last_hardened_lsn of its own: its last commit says what it has.
+#[test]
+fn how_far_behind_is_a_number_while_sql_server_is_an_asynchronous_primary() {
+    let seen = |commit: u128, copy: u128| {
+        seen_as(|o| {
+            let half = instance(o, Side::SqlServer).groups.iter_mut().find(|g| g.distributed).unwrap();
+            let own = half.databases.iter_mut().find(|d| d.local).unwrap();
+            own.hardened_lsn = None;
+            own.commit_lsn = milink_core::lsn::Lsn::new(commit);
+            own.end_of_log_lsn = milink_core::lsn::Lsn::new(commit + 900);
+            let half = instance(o, Side::Managed).groups.iter_mut().find(|g| g.distributed).unwrap();
+            half.databases.iter_mut().find(|d| d.local).unwrap().hardened_lsn =
+                milink_core::lsn::Lsn::new(copy);
+        })
+    };
+    // A hardened LSN is a block's, with 1 for its slot; the record of the last commit is within a block.
+    let block = 71_000_009_408_100_000;
+    let risk = diagnose(LINK, &seen(block + 7, block + 1), None).at_risk.remove(0);
+    assert_eq!(risk.lsn_behind.as_deref(), Some("0"), "{risk:?}");
+    let risk = diagnose(LINK, &seen(block + 500_007, block + 1), None).at_risk.remove(0);
+    assert_eq!(risk.lsn_behind.as_deref(), Some("499999"), "{risk:?}");
+    let status = milink_core::status::link(LINK, &seen(block + 500_007, block + 1));
+    assert_eq!(status.databases[0].lsn_behind.as_deref(), Some("499999"));
+}
+
 #[test]
 fn who_is_silent_is_named() {
     let diagnosis = diagnose(LINK, &seen(|w| w.azure = false), None);

@@ -5,7 +5,7 @@ use milink_core::names::{CommitMode, Role, Side};
 use milink_core::plan::failover::{FailoverOptions, planned};
 use milink_core::plan::forced::forced;
 use milink_core::plan::repair::repair;
-use milink_core::plan::{Plan, Repeat, create};
+use milink_core::plan::{DropOptions, Plan, Repeat, UndoOptions, create, drop, undo};
 use milink_core::run::{Record, Verdict};
 
 use super::driver::{How, Kill, Planted, Story, run};
@@ -57,12 +57,42 @@ fn repairing(name: &'static str, winner: Side) -> Case {
     Case { name, world, plan }
 }
 
+fn dropping(name: &'static str, primary: Side, delete_copy: bool) -> Case {
+    let mut world = World::linked(1, V2022_CU14, primary);
+    // Whoever drops a link stops the writes first.
+    world.workload = false;
+    world.pass(3_000);
+    let link = link(primary, CommitMode::Asynchronous);
+    let options = DropOptions { delete_copy, ..DropOptions::default() };
+    let plan = drop(&link, &look(&mut world), options).unwrap();
+    Case { name, world, plan }
+}
+
+/// A creation that was interrupted when Azure had made its half, and is taken back.
+fn undoing(name: &'static str, from: Side) -> Case {
+    let made = creating(name, from, CommitMode::Asynchronous);
+    let mut effect = 1;
+    loop {
+        let (mut world, mut story) = (made.world.clone(), Story::new(made.plan.clone()));
+        let how = How { kill: Some(Kill { effect, after: true }), ..How::plain() };
+        run(&mut world, &mut story, how);
+        if world.node(Side::Managed).role.is_some() {
+            world.pass(1_000);
+            let plan = undo(&made.plan, &look(&mut world), UndoOptions::default()).unwrap();
+            assert!(plan.steps.len() > 5, "{:?}", plan.steps);
+            return Case { name, world, plan };
+        }
+        effect += 1;
+    }
+}
+
 fn cases() -> Vec<Case> {
     let (asynchronous, synchronous) = (CommitMode::Asynchronous, CommitMode::Synchronous);
     vec![
         creating("create from SQL Server", Side::SqlServer, asynchronous),
         creating("create from SQL Server, synchronous", Side::SqlServer, synchronous),
         creating("create from the managed instance", Side::Managed, asynchronous),
+        creating("create from the managed instance, synchronous", Side::Managed, synchronous),
         failing_over("failover by statement", V2022_CU14, Side::SqlServer, asynchronous),
         failing_over("failover by statement, synchronous", V2022_CU14, Side::SqlServer, synchronous),
         failing_over("fail-back by call", V2022_CU14, Side::Managed, asynchronous),
@@ -71,6 +101,12 @@ fn cases() -> Vec<Case> {
         failing_over("failover that breaks the link", V2019, Side::SqlServer, asynchronous),
         repairing("repair, the managed instance stays", Side::Managed),
         repairing("repair, SQL Server stays", Side::SqlServer),
+        dropping("drop, SQL Server is primary", Side::SqlServer, false),
+        dropping("drop, the managed instance is primary", Side::Managed, false),
+        dropping("drop, and delete the copy in Azure", Side::SqlServer, true),
+        dropping("drop, and delete the copy on SQL Server", Side::Managed, true),
+        undoing("undo of a creation from SQL Server", Side::SqlServer),
+        undoing("undo of a creation from the managed instance", Side::Managed),
     ]
 }
 
@@ -149,6 +185,22 @@ fn a_journal_without_intents_is_found_out() {
     let (_, fault) = interrupt_everywhere(Planted::NoIntent);
     let fault = fault.expect("an action whose intent is not written is given twice");
     assert!(fault.contains("times") || fault.contains("ends with"), "{fault}");
+}
+
+/// A secondary that is behind, and cannot catch up: a link is not dropped, but by a plan that has lost its guard.
+#[test]
+fn a_link_is_not_dropped_while_a_side_is_behind() {
+    let violations = |planted| {
+        let Case { mut world, plan, .. } = dropping("behind", Side::SqlServer, false);
+        world.network = false;
+        world.node_mut(Side::SqlServer).log.push(901);
+        let mut story = Story::new(plan);
+        let went = run(&mut world, &mut story, How { planted, ..How::plain() });
+        assert_eq!(matches!(went.verdict, Some(Verdict::Reached)), planted != Planted::Nothing);
+        world.violations
+    };
+    assert_eq!(violations(Planted::Nothing), Vec::<String>::new());
+    assert!(violations(Planted::NoHardenedGate).iter().any(|v| v.contains("a link was dropped while")));
 }
 
 #[test]

@@ -113,12 +113,20 @@ fn side(world: &World, side: Side) -> Seen<Instance> {
     Seen::At { at, value: instance }
 }
 
-fn seeding(world: &World, start: u64, end: u64) -> Seeding {
+pub(crate) fn seeding(world: &World, start: u64, end: u64) -> Seeding {
     let over = end <= world.now;
+    let failed = over && world.seeding_fails;
     Seeding {
         database: DATABASE.to_owned(),
         role: None,
-        state: if over { "COMPLETED" } else { "SEEDING" }.to_owned(),
+        state: if failed {
+            "FAILED"
+        } else if over {
+            "COMPLETED"
+        } else {
+            "SEEDING"
+        }
+        .to_owned(),
         started: Some(moment(start)),
         ended: over.then(|| moment(end)),
         transferred_bytes: 1,
@@ -126,8 +134,8 @@ fn seeding(world: &World, start: u64, end: u64) -> Seeding {
         rate_bytes: 1,
         estimate: None,
         attempts: 1,
-        failure_code: None,
-        failure: None,
+        failure_code: failed.then_some(1412),
+        failure: failed.then(|| "the remote copy has not been rolled forward".to_owned()),
     }
 }
 

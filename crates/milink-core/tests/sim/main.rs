@@ -11,5 +11,7 @@ mod look;
 mod machine;
 mod roles;
 mod schedules;
+mod seeding;
 mod server;
+mod silence;
 mod world;

@@ -50,8 +50,7 @@ impl Session {
             _ => (V2022_CU14, Side::Managed),
         };
         let from_nothing = dice.of_1000(150);
-        // The plan that begins on the managed instance sets its half only, and a pair is synchronous if both halves are.
-        let synchronous = dice.of_1000(250) && !(from_nothing && primary == Side::Managed);
+        let synchronous = dice.of_1000(250);
         let mode = if synchronous { CommitMode::Synchronous } else { CommitMode::Asynchronous };
         let link = link(primary, mode);
         let mut world = if from_nothing {

@@ -209,6 +209,8 @@ fn statement_on(world: &mut World, side: Side, statement: &Statement, by: By) ->
             world.endpoint = Some(endpoint(certificate));
             Ok(())
         }
+        Statement::DropEndpoint { .. } => world.endpoint.take().map(|_| ()).ok_or("15151"),
+        Statement::DropDatabase { .. } => delete_copy(world, side).ok_or("3701"),
         Statement::StartEndpoint { .. } => match &mut world.endpoint {
             Some(endpoint) => {
                 "STARTED".clone_into(&mut endpoint.state);
@@ -218,6 +220,10 @@ fn statement_on(world: &mut World, side: Side, statement: &Statement, by: By) ->
         },
         Statement::SetRecoveryFull { .. } => {
             world.recovery = RecoveryModel::Full;
+            Ok(())
+        }
+        Statement::SetRecovery { model, .. } => {
+            world.recovery = *model;
             Ok(())
         }
         Statement::BackupDatabase { copy_only, .. } => {
@@ -314,6 +320,17 @@ fn statement_on(world: &mut World, side: Side, statement: &Statement, by: By) ->
     }
 }
 
+/// A side's copy goes; `None` if it has none.
+fn delete_copy(world: &mut World, side: Side) -> Option<()> {
+    let node = world.node_mut(side);
+    if !node.has_copy {
+        return None;
+    }
+    node.has_copy = false;
+    node.log.clear();
+    Some(())
+}
+
 fn import(world: &mut World, name: &str, of: u8, private_key: bool) -> Result<(), &'static str> {
     if world.certificates.iter().any(|c| c.name == name) {
         return Err("15232");
@@ -391,7 +408,17 @@ fn call_on(world: &mut World, call: &ArmCall, by: By) -> Result<(), &'static str
             world.azure_mode = *mode;
             Ok(())
         }
+        ArmCall::DeleteDatabase { .. } => delete_copy(world, Side::Managed).ok_or("ResourceNotFound"),
         ArmCall::DeleteLink { .. } => {
+            let whole = Side::BOTH.map(|side| world.node(side).log.clone());
+            if by.verb == milink_core::plan::Verb::Drop && role.is_some() && whole[0] != whole[1] {
+                world.violations.push(format!(
+                    "at {} ms a link was dropped while its sides had not the same: {} commits and {}",
+                    world.now,
+                    whole[0].len(),
+                    whole[1].len()
+                ));
+            }
             if world.has_role(Side::SqlServer, Role::Primary)
                 && by.verb == milink_core::plan::Verb::PlannedFailover
             {

@@ -147,6 +147,8 @@ pub(crate) struct World {
     /// When somebody forced a failover last.
     forced_at: Option<u64>,
     pub(crate) seeding: Option<(u64, u64)>,
+    /// The first copy never succeeds.
+    pub(crate) seeding_fails: bool,
     pub(crate) acknowledged: Vec<u32>,
     waiting: Vec<u32>,
     next_commit: u32,
@@ -225,6 +227,7 @@ impl World {
             lost_since: None,
             forced_at: None,
             seeding: None,
+            seeding_fails: false,
             acknowledged: Vec::new(),
             waiting: Vec::new(),
             next_commit: 0,
@@ -510,7 +513,7 @@ impl World {
         let takes = self.dice.between(1_000, 20_000);
         let now = self.now;
         let (_, end) = *self.seeding.get_or_insert((now, now + takes));
-        if end > now {
+        if end > now || self.seeding_fails {
             return false;
         }
         let log = self.node(from).log.clone();

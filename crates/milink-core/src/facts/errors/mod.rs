@@ -207,6 +207,11 @@ pub fn lookup(number: u32) -> Option<&'static NumberFact> {
     [engine::FACTS, group::FACTS, link::FACTS].into_iter().find_map(find)
 }
 
+/// The first number of the catalogue in a text, as in `Msg 1412` or `error 1412`.
+pub fn number_in(text: &str) -> Option<u32> {
+    text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).find(|n| lookup(*n).is_some())
+}
+
 /// What is known of an error code; cases do not matter. A code without a row of its own is explained by the longest family that it begins
 /// like: the service's list of codes is not published whole. [`CodeFact::family`] then says that the answer is a general one.
 pub fn lookup_code(code: &str) -> Option<&'static CodeFact> {
