@@ -75,18 +75,26 @@ impl Sides {
             return OperationState::Gone;
         };
         match azure.client.poll(&operation).await {
-            Ok(Progress::Running { retry_after }) => {
-                OperationState::Running { retry_after_ms: retry_after.as_millis() as u64 }
-            }
-            Ok(Progress::Succeeded) => OperationState::Succeeded,
-            Ok(Progress::Failed { code, message }) => OperationState::Failed { code, text: message },
-            Ok(Progress::Canceled) => OperationState::Failed {
-                code: "Canceled".to_owned(),
-                text: "somebody cancelled it".to_owned(),
-            },
-            Ok(Progress::Gone) => OperationState::Gone,
+            Ok(progress) => state_of(progress, operation.after_lost_try),
             Err(e) => OperationState::Unknown { why: e.to_string() },
         }
+    }
+}
+
+/// What Azure's answer about an operation means. Where the answer to a try before it was lost, its failure proves nothing: it may have failed
+/// because the work was done already. Then both sides have to be looked at, as if Azure did not remember it.
+fn state_of(progress: Progress, after_lost_try: bool) -> OperationState {
+    match progress {
+        Progress::Running { retry_after } => {
+            OperationState::Running { retry_after_ms: retry_after.as_millis() as u64 }
+        }
+        Progress::Succeeded => OperationState::Succeeded,
+        Progress::Failed { .. } | Progress::Canceled if after_lost_try => OperationState::Gone,
+        Progress::Failed { code, message } => OperationState::Failed { code, text: message },
+        Progress::Canceled => {
+            OperationState::Failed { code: "Canceled".to_owned(), text: "somebody cancelled it".to_owned() }
+        }
+        Progress::Gone => OperationState::Gone,
     }
 }
 
@@ -216,5 +224,20 @@ fn link_body(body: &action::LinkBody) -> LinkBody {
         }),
         // The stable version does not know the property.
         link_mode: several.then_some(LinkMode::MultiDatabase),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_after_a_lost_try_proves_nothing() {
+        let failed = || Progress::Failed { code: "Conflict".to_owned(), message: "it is there".to_owned() };
+        let told = OperationState::Failed { code: "Conflict".to_owned(), text: "it is there".to_owned() };
+        assert_eq!(state_of(failed(), false), told);
+        assert_eq!(state_of(failed(), true), OperationState::Gone);
+        assert_eq!(state_of(Progress::Canceled, true), OperationState::Gone);
+        assert_eq!(state_of(Progress::Succeeded, true), OperationState::Succeeded);
     }
 }

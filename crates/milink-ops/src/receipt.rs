@@ -1,7 +1,17 @@
 //! Counts and checksums of every table of a database, for the receipt of a role change.
 
-use milink_core::receipt::TableSum;
+use std::time::Duration;
+
+use milink_core::receipt::{Comparison, TableSum};
+use milink_core::spec::Link;
+use milink_core::status;
 use milink_sql::{Client, SqlError};
+
+use crate::sides::Sides;
+
+/// How often two sides that differ are counted again, and how long after: what is written meanwhile goes on to the other side.
+const TRIES: usize = 10;
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// How many tables one statement sums: fewer statements for many small tables, and none that is too large to be planned.
 const TABLES_AT_ONCE: usize = 32;
@@ -47,6 +57,46 @@ pub async fn sums(client: &Client, database: &str) -> Result<Vec<TableSum>, SqlE
     }
     out.sort();
     Ok(out)
+}
+
+/// Sums every table of a link's databases on both sides, and again while they differ, as often as [`TRIES`] says.
+///
+/// # Errors
+/// A side cannot be read.
+pub async fn compare(
+    sides: &Sides,
+    sql_server: &Client,
+    managed: &Client,
+    link: &Link,
+) -> Result<Vec<Comparison>, SqlError> {
+    let mut out = Vec::with_capacity(link.databases.len());
+    for database in &link.databases {
+        let mut found = compare_once(sides, sql_server, managed, link, database).await?;
+        for _ in 1..TRIES {
+            if found.different.is_empty() {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+            found = compare_once(sides, sql_server, managed, link, database).await?;
+        }
+        out.push(found);
+    }
+    Ok(out)
+}
+
+async fn compare_once(
+    sides: &Sides,
+    sql_server: &Client,
+    managed: &Client,
+    link: &Link,
+    database: &str,
+) -> Result<Comparison, SqlError> {
+    let (one, two) = tokio::try_join!(sums(sql_server, database), sums(managed, database))?;
+    let seen = sides.look().await;
+    let status = status::link(&link.name, &seen);
+    let now = status.databases.iter().find(|d| d.name == database);
+    let hardened = [now.and_then(|d| d.sql_server_hardened), now.and_then(|d| d.managed_hardened)];
+    Ok(Comparison::of(database, hardened, &one, &two))
 }
 
 fn statement(tables: &[(String, String, Vec<String>)]) -> String {

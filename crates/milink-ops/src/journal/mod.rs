@@ -191,15 +191,29 @@ impl Journal {
     /// # Errors
     /// The file cannot be written.
     pub fn begin(&mut self, plan: &Plan, at: Moment) -> Result<RunId, JournalError> {
-        let verb = text(&plan.verb);
-        let (name, plan) = (&plan.link.name, text(plan));
-        self.connection
-            .execute(
-                "INSERT INTO runs(verb, link, started, plan) VALUES(?1, ?2, ?3, ?4)",
-                params![verb, name, at.unix_ms(), plan],
-            )
-            .map_err(|e| self.failed(&e))?;
-        Ok(RunId(self.connection.last_insert_rowid()))
+        insert_run(&self.connection, plan, at).map_err(|e| self.failed(&e))
+    }
+
+    /// Begins a run that takes the place of another one, whose last entry is `ends`. Both are on disk when this returns, or neither is:
+    /// whoever reads the journal finds one of the two open, at any moment.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn begin_instead(
+        &mut self,
+        old: RunId,
+        ends: &Record,
+        plan: &Plan,
+        at: Moment,
+    ) -> Result<RunId, JournalError> {
+        let written = (|| {
+            let transaction = self.connection.transaction()?;
+            let new = insert_run(&transaction, plan, at)?;
+            insert_entry(&transaction, old, at, ends)?;
+            transaction.commit()?;
+            Ok(new)
+        })();
+        written.map_err(|e| self.failed(&e))
     }
 
     /// Writes an entry. It is on disk when this returns.
@@ -207,29 +221,9 @@ impl Journal {
     /// # Errors
     /// The file cannot be written.
     pub fn append(&mut self, run: RunId, at: Moment, record: &Record) -> Result<(), JournalError> {
-        let body = text(record);
-        let ends = matches!(record.entry, Entry::Ended { .. });
-        let begins = matches!(record.entry, Entry::Intent { .. });
         let written = (|| {
             let transaction = self.connection.transaction()?;
-            let last: Option<(i64, Vec<u8>)> = transaction
-                .query_row(
-                    "SELECT number, hash FROM entries WHERE run = ?1 ORDER BY number DESC LIMIT 1",
-                    [run.0],
-                    |r| Ok((r.get(0)?, r.get(1)?)),
-                )
-                .optional()?;
-            let (number, before) = last.map_or((1, Vec::new()), |(n, hash)| (n + 1, hash));
-            let hash = chain::hash(&before, run.0, number, at, &body);
-            transaction.execute(
-                "INSERT INTO entries(run, number, at, body, hash) VALUES(?1, ?2, ?3, ?4, ?5)",
-                params![run.0, number, at.unix_ms(), body, hash],
-            )?;
-            // A run that had stopped is taken up by its next intent.
-            let ended = if ends { Some(Some(at.unix_ms())) } else { begins.then_some(None) };
-            if let Some(ended) = ended {
-                transaction.execute("UPDATE runs SET ended = ?2 WHERE id = ?1", params![run.0, ended])?;
-            }
+            insert_entry(&transaction, run, at, record)?;
             transaction.commit()
         })();
         written.map_err(|e| self.failed(&e))
@@ -330,6 +324,43 @@ impl Journal {
     fn failed(&self, e: &rusqlite::Error) -> JournalError {
         JournalError::Io { path: self.path.clone(), why: e.to_string() }
     }
+}
+
+fn insert_run(connection: &Connection, plan: &Plan, at: Moment) -> rusqlite::Result<RunId> {
+    let verb = text(&plan.verb);
+    let (name, plan) = (&plan.link.name, text(plan));
+    connection.execute(
+        "INSERT INTO runs(verb, link, started, plan) VALUES(?1, ?2, ?3, ?4)",
+        params![verb, name, at.unix_ms(), plan],
+    )?;
+    Ok(RunId(connection.last_insert_rowid()))
+}
+
+fn insert_entry(connection: &Connection, run: RunId, at: Moment, record: &Record) -> rusqlite::Result<()> {
+    let body = text(record);
+    let last: Option<(i64, Vec<u8>)> = connection
+        .query_row(
+            "SELECT number, hash FROM entries WHERE run = ?1 ORDER BY number DESC LIMIT 1",
+            [run.0],
+            |r| Ok((r.get(0)?, r.get(1)?)),
+        )
+        .optional()?;
+    let (number, before) = last.map_or((1, Vec::new()), |(n, hash)| (n + 1, hash));
+    let hash = chain::hash(&before, run.0, number, at, &body);
+    connection.execute(
+        "INSERT INTO entries(run, number, at, body, hash) VALUES(?1, ?2, ?3, ?4, ?5)",
+        params![run.0, number, at.unix_ms(), body, hash],
+    )?;
+    // A run that had stopped is taken up by its next intent.
+    let ended = match record.entry {
+        Entry::Ended { .. } => Some(Some(at.unix_ms())),
+        Entry::Intent { .. } => Some(None),
+        _ => None,
+    };
+    if let Some(ended) = ended {
+        connection.execute("UPDATE runs SET ended = ?2 WHERE id = ?1", params![run.0, ended])?;
+    }
+    Ok(())
 }
 
 fn rows_to_records(rows: Vec<(i64, i64, Option<i64>, String)>) -> Result<Vec<RunRecord>, String> {

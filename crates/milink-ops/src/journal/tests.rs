@@ -78,3 +78,25 @@ fn a_later_releases_file_is_refused() {
     let again = Journal::open(&folder.path().join("state").join("journal.db"));
     assert!(matches!(again, Err(JournalError::Newer { version: 99 })));
 }
+
+/// Whoever takes a run back ends it and begins another one at once: a journal that cannot take both has neither.
+#[test]
+fn a_run_that_takes_the_place_of_another_leaves_no_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = journal(&folder);
+    let old = journal.begin(&plan("sales"), at(1)).unwrap();
+    journal.append(old, at(2), &intent()).unwrap();
+    let ends = record(Entry::Ended { verdict: Box::new(Verdict::Reached) });
+    let undo = Plan { verb: Verb::Undo, ..plan("sales") };
+    // The old run's end cannot be written: then the new one is not begun either.
+    let trap =
+        "CREATE TRIGGER trap BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    journal.connection.execute(trap, []).unwrap();
+    assert!(journal.begin_instead(old, &ends, &undo, at(3)).is_err());
+    assert_eq!(journal.open_run("sales").unwrap().unwrap().0.id, old);
+    journal.connection.execute("DROP TRIGGER trap", []).unwrap();
+    let new = journal.begin_instead(old, &ends, &undo, at(4)).unwrap();
+    assert_eq!(journal.open_run("sales").unwrap().unwrap().0.id, new);
+    assert_eq!(journal.run(old).unwrap().ended, Some(at(4)));
+    assert_eq!(journal.verify().unwrap(), 2);
+}
