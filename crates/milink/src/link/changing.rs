@@ -5,11 +5,11 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use milink_core::moment::Moment;
 use milink_core::observe::Observation;
 use milink_core::plan::{Phase, Plan};
-use milink_core::run::{Progress as Told, Recovered, Run, Verdict};
+use milink_core::run::{Progress as Told, Record, Recovered, Run, Verdict};
 use milink_core::script::sent;
 use milink_core::status;
 use milink_ops::driver::{self, drive};
-use milink_ops::journal::{Journal, RunId};
+use milink_ops::journal::{Journal, RunId, RunRecord};
 use milink_ops::sides::{Sides, now};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -268,5 +268,31 @@ pub(crate) async fn run_one(session: &Session, plan: Plan) -> Result<Ended, Fail
     let screen = Screen::new(&session.output, &plan, "");
     let stop = stop_on_ctrl_c(&session.output);
     let (run, verdict) = begin(&session.sides, &mut journal, plan, screen, stop).await?;
+    Ok(Ended { link, run, started, ended: now(), verdict })
+}
+
+/// The session's sides, journal and lock, to run one plan in the place of a run, which ends with `ends`.
+///
+/// # Errors
+/// Another run of the link was begun meanwhile, or the journal cannot be used.
+pub(crate) async fn run_instead(
+    session: &Session,
+    old: &RunRecord,
+    ends: &Record,
+    plan: Plan,
+) -> Result<Ended, Failure> {
+    let mut journal = session.journal()?;
+    let link = plan.link.name.clone();
+    let _lock = journal.lock(&link).map_err(|e| journal_failure(&e))?;
+    let newest = journal.runs(Some(&link)).map_err(|e| journal_failure(&e))?.into_iter().next();
+    if newest.is_some_and(|run| run.id != old.id) {
+        nothing_open(&journal, &link)?;
+    }
+    let started = now();
+    let screen = Screen::new(&session.output, &plan, "");
+    let stop = stop_on_ctrl_c(&session.output);
+    let run = journal.begin_instead(old.id, ends, &plan, started).map_err(|e| journal_failure(&e))?;
+    let machine = Run::new(plan, Recovered::nothing());
+    let (run, verdict) = go_on(&session.sides, &mut journal, run, machine, screen, stop).await?;
     Ok(Ended { link, run, started, ended: now(), verdict })
 }

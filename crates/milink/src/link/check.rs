@@ -187,7 +187,11 @@ pub(crate) fn before_failover(
     stop_at(session, findings, "the roles cannot be changed now")
 }
 
-fn stop_at(session: &Session, findings: Vec<Finding>, what: &str) -> Result<(), Failure> {
+/// Refuses where something is in the way.
+///
+/// # Errors
+/// It is; it is printed.
+pub(crate) fn stop_at(session: &Session, findings: Vec<Finding>, what: &str) -> Result<(), Failure> {
     if findings.is_empty() {
         return Ok(());
     }
@@ -214,6 +218,10 @@ async fn mend(
     }
     session.output.show(&PlanDocument::of(plan.clone(), seen))?;
     changing::confirm(&session.output, yes, "Mend this?")?;
+    // What is left to the user is said whether anything is mended or not.
+    for note in &plan.notes {
+        session.output.note(note);
+    }
     let ended = changing::run_one(session, plan).await?;
     changing::failure(&ended.link, &ended.verdict).map_or(Ok(()), Err)
 }

@@ -8,20 +8,20 @@ use milink_core::check::GateOptions;
 use milink_core::moment::Moment;
 use milink_core::names;
 use milink_core::observe::Observation;
-use milink_core::plan::adopt;
 use milink_core::plan::failover::{FailoverOptions, planned, primary};
 use milink_core::plan::forced::forced;
 use milink_core::plan::{PlanError, repair as repairs};
+use milink_core::plan::{adopt, as_seen};
 use milink_core::receipt::Comparison;
 use milink_core::spec::Link;
-use milink_core::status;
 use milink_ops::hooks::{Hook, Occasion};
-use milink_ops::receipt::sums;
+use milink_ops::receipt;
 use milink_ops::sides::now;
 use serde::Serialize;
 
 use super::changing::{self, Ended, PlanDocument};
 use super::check;
+use super::ready::objects_before_failover;
 use super::session::{Common, Session, journal_failure, with};
 use super::spec::Side;
 use super::status::known;
@@ -57,12 +57,23 @@ pub(crate) struct Arguments {
     /// Begin at this moment, such as 2026-11-25T03:00:00Z.
     #[arg(long, value_name = "TIME")]
     at: Option<Moment>,
-    /// A program that is asked before anything is changed; if it does not end with 0, nothing is.
+    /// A program that is asked before anything is changed; if it does not end with 0, nothing is. It is run as it is named, without a
+    /// shell; its arguments are given by --before-arg.
     #[arg(long, value_name = "PROGRAM")]
     before: Option<String>,
-    /// A program that is told afterwards.
+    /// An argument of --before, as it is; may be given several times.
+    #[arg(long, value_name = "ARGUMENT", requires = "before", allow_hyphen_values = true)]
+    before_arg: Vec<String>,
+    /// A program that is told afterwards, run like the one of --before.
     #[arg(long, value_name = "PROGRAM")]
     after: Option<String>,
+    /// An argument of --after, as it is; may be given several times.
+    #[arg(long, value_name = "ARGUMENT", requires = "after", allow_hyphen_values = true)]
+    after_arg: Vec<String>,
+    /// Do not begin if the other side lacks what users need to log in: logins with their SIDs, and those that could not be looked at.
+    /// Without it that is a warning.
+    #[arg(long)]
+    require_objects: bool,
     /// Count and sum every table on both sides afterwards.
     #[arg(long)]
     receipt: bool,
@@ -187,6 +198,10 @@ async fn change(session: Session, arguments: &Arguments) -> Result<(), Failure> 
         ..gates
     };
     check::before_failover(&session, &link, &seen, gates)?;
+    // A forced failover is for a side that is lost: nobody waits for its answer unless that is wanted.
+    if arguments.require_objects || !arguments.forced {
+        objects_before_failover(&session, &link, to, arguments.require_objects).await?;
+    }
     if arguments.what_if {
         return session.output.show(&PlanDocument::of(plan, &seen));
     }
@@ -199,7 +214,8 @@ async fn change(session: Session, arguments: &Arguments) -> Result<(), Failure> 
         &format!("Make the {to} primary in link {}?", link.name),
     )?;
     let verb = if arguments.forced { "forced-failover" } else { "planned-failover" };
-    ask_hook(arguments.before.as_deref(), &link.name, verb, "before", to).await?;
+    ask_hook(command(arguments.before.as_ref(), &arguments.before_arg), &link.name, verb, "before", to)
+        .await?;
     for note in &plan.notes {
         session.output.note(note);
     }
@@ -207,7 +223,7 @@ async fn change(session: Session, arguments: &Arguments) -> Result<(), Failure> 
     if let Some(failure) = changing::failure(&link.name, &ended.verdict) {
         return Err(failure);
     }
-    ask_hook(arguments.after.as_deref(), &link.name, verb, "after", to).await?;
+    ask_hook(command(arguments.after.as_ref(), &arguments.after_arg), &link.name, verb, "after", to).await?;
     let tables = if arguments.receipt { compare(&session, &link).await? } else { Vec::new() };
     session.output.show(&Receipt { ended, primary: Side::word(to), tables })
 }
@@ -235,15 +251,19 @@ fn confirmed(arguments: &Arguments) -> Result<(), Failure> {
     ))
 }
 
+/// A program with its arguments, neither of them taken apart: both may have blanks in them.
+fn command(program: Option<&String>, arguments: &[String]) -> Option<Vec<String>> {
+    program.map(|program| std::iter::once(program).chain(arguments).cloned().collect())
+}
+
 async fn ask_hook(
-    program: Option<&str>,
+    command: Option<Vec<String>>,
     link: &str,
     verb: &str,
     moment: &str,
     to: names::Side,
 ) -> Result<(), Failure> {
-    let Some(program) = program else { return Ok(()) };
-    let command = program.split_whitespace().map(str::to_owned).collect();
+    let Some(command) = command else { return Ok(()) };
     let hook = Hook { command, timeout: Duration::from_mins(10) };
     let occasion = Occasion { link, verb, moment, new_primary: Side::word(to) };
     hook.run(&occasion).await.map_err(|veto| Failure {
@@ -259,7 +279,7 @@ async fn ask_hook(
     })
 }
 
-/// Counts both sides, and again until they are the same or a while has passed: what is written goes on.
+/// Both sides, table by table, for the receipt.
 async fn compare(session: &Session, link: &Link) -> Result<Vec<Comparison>, Failure> {
     let (Some(one), Some(two)) = (&session.sides.sql_server, &session.sides.managed) else {
         return Err(Failure::arguments(
@@ -268,33 +288,13 @@ async fn compare(session: &Session, link: &Link) -> Result<Vec<Comparison>, Fail
             "give both",
         ));
     };
-    let failed = |e: milink_sql::SqlError| Failure {
+    receipt::compare(&session.sides, one, two, link).await.map_err(|e| Failure {
         code: Exit::Error,
         what: format!("the tables cannot be counted: {e}"),
         where_: "--receipt".to_owned(),
         now_true: "the roles have changed".to_owned(),
         next: format!("milink status {}", link.name),
-    };
-    let mut out = Vec::new();
-    for database in &link.databases {
-        let mut comparison = None;
-        for _ in 0..10 {
-            let (a, b) = tokio::try_join!(sums(one, database), sums(two, database)).map_err(failed)?;
-            let seen = session.sides.look().await;
-            let status = status::link(&link.name, &seen);
-            let d = status.databases.iter().find(|d| d.name == *database);
-            let hardened = [d.and_then(|d| d.sql_server_hardened), d.and_then(|d| d.managed_hardened)];
-            let found = Comparison::of(database, hardened, &a, &b);
-            let same = found.different.is_empty();
-            comparison = Some(found);
-            if same {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-        out.extend(comparison);
-    }
-    Ok(out)
+    })
 }
 
 /// Ends a state with two primaries.
@@ -336,14 +336,58 @@ pub(crate) fn cannot(link: &str, e: &PlanError) -> Failure {
     }
 }
 
-/// The link as it is: as the journal knows it, or as both sides and Azure show it.
+/// The link as it is: as the journal knows it, with the names that both sides and Azure show now; or all as they show it.
 ///
 /// # Errors
 /// It cannot be told from what is seen.
 pub(crate) fn link_of(session: &Session, name: &str, seen: &Observation) -> Result<Link, Failure> {
     let runs = session.journal()?.runs(Some(name)).map_err(|e| journal_failure(&e))?;
     match runs.into_iter().next() {
-        Some(run) => Ok(run.plan.link),
+        Some(run) => {
+            let (link, changed) = as_seen(&run.plan.link, seen);
+            if let Some(changed) = changed {
+                session.output.warn(&changed);
+            }
+            Ok(link)
+        }
         None => adopt(name, seen).map_err(|e| cannot(name, &e)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args as _, FromArgMatches as _};
+
+    use super::*;
+
+    fn parsed(flags: &[&str]) -> Arguments {
+        let given = ["failover", "sales"].iter().chain(flags);
+        let matches = Arguments::augment_args(clap::Command::new("failover")).get_matches_from(given);
+        Arguments::from_arg_matches(&matches).unwrap()
+    }
+
+    #[test]
+    fn a_hook_may_have_blanks_in_its_path_and_its_arguments() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("our own hook");
+        std::fs::copy("/bin/sh", &program).unwrap();
+        let script = "test \"$1\" = 'two words' && exit 3";
+        let given = parsed(&[
+            "--before",
+            program.to_str().unwrap(),
+            "--before-arg",
+            "-c",
+            "--before-arg",
+            script,
+            "--before-arg",
+            "sh",
+            "--before-arg",
+            "two words",
+        ]);
+        let hook = command(given.before.as_ref(), &given.before_arg);
+        let asked = ask_hook(hook, "sales", "planned-failover", "before", names::Side::Managed);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let veto = runtime.block_on(asked).expect_err("it ends with 3");
+        assert!(veto.what.contains("exit status: 3"), "{}", veto.what);
     }
 }

@@ -13,6 +13,7 @@ mod history;
 mod learnt;
 mod objects;
 mod outside;
+mod ready;
 mod removing;
 mod resume;
 mod script;

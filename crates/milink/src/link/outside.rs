@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
-use milink_core::action::{Action, ArmCall, HybridUsage};
-use milink_core::plan::Condition;
-use milink_core::run::Outcome;
+use milink_core::action::HybridUsage;
+use milink_core::plan::benefit as benefit_plan;
 use milink_sql::Client;
 use serde::Serialize;
 
-use super::changing::confirm;
+use super::changing::{self, confirm};
+use super::failover::cannot;
 use super::objects;
 use super::session::{Common, Session, with};
 use super::spec::Side;
@@ -175,33 +175,17 @@ async fn set(session: Session, arguments: &Benefit) -> Result<(), Failure> {
             Usage::Active => HybridUsage::Active,
             Usage::Passive => HybridUsage::Passive,
         };
-        confirm(&session.output, arguments.yes, &format!("Declare the managed instance {usage:?}?"))?;
-        let outcome = session.sides.give(&Action::arm(ArmCall::SetHybridUsage { usage }), &seen).await;
-        if let Outcome::Refused { code, text } = &outcome {
-            return Err(Failure {
-                code: Exit::Error,
-                what: format!("Azure refused: {code} {text}"),
-                where_: "Azure".to_owned(),
-                now_true: NOTHING_CHANGED.to_owned(),
-                next: format!("milink explain {code}"),
-            });
-        }
-        let wanted = Condition::HybridUsage { usage };
-        for _ in 0..600 {
-            seen = session.look().await;
-            if wanted.judge(&seen).holds() {
-                break;
+        let plan = benefit_plan(usage, &seen).map_err(|e| cannot("", &e))?;
+        if !plan.steps.is_empty() {
+            confirm(&session.output, arguments.yes, &format!("Declare the managed instance {usage:?}?"))?;
+            for note in &plan.notes {
+                session.output.note(note);
             }
-            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-        }
-        if !wanted.judge(&seen).holds() {
-            return Err(Failure {
-                code: Exit::Uncertain,
-                what: "Azure took the change, and does not show it yet".to_owned(),
-                where_: "Azure".to_owned(),
-                now_true: "the operation may still run".to_owned(),
-                next: "milink benefit shows it when it is done".to_owned(),
-            });
+            let ended = changing::run_one(&session, plan).await?;
+            if let Some(failure) = changing::failure(&ended.link, &ended.verdict) {
+                return Err(failure);
+            }
+            seen = session.look().await;
         }
     }
     let azure = seen.azure.get().map_err(|why| Failure {

@@ -151,7 +151,7 @@ pub(crate) fn run_undo(arguments: &UndoArguments) -> ExitCode {
 }
 
 async fn take_back(session: Session, arguments: &UndoArguments) -> Result<(), Failure> {
-    let mut journal = session.journal()?;
+    let journal = session.journal()?;
     let open = journal.open_run(&arguments.link).map_err(|e| journal_failure(&e))?;
     let run = match open {
         Some((run, _)) => run,
@@ -170,28 +170,39 @@ async fn take_back(session: Session, arguments: &UndoArguments) -> Result<(), Fa
     };
     let seen = session.look().await;
     let plan = undo(&run.plan, &seen, UndoOptions::default()).map_err(|e| cannot(&arguments.link, &e))?;
-    if !arguments.what_if {
-        changing::confirm(&session.output, arguments.yes, &format!("Take back run {}?", run.id))?;
-        // What is taken back cannot be gone on with.
-        let verdict = Verdict::RolledBack {
-            step: String::new(),
-            why: "milink undo takes it back".to_owned(),
-            undone: Vec::new(),
-            now_true: Vec::new(),
-            next: milink_core::run::Next::new(
-                format!("milink doctor {}", arguments.link),
-                "it was taken back",
-            ),
-        };
-        note_end(&mut journal, run.id, verdict)?;
+    let document = PlanDocument::of(plan.clone(), &seen);
+    if arguments.what_if {
+        return session.output.show(&document);
     }
-    carry_out(&session, plan, arguments.what_if, true, "").await
+    if !arguments.yes && session.output.is_for_people() {
+        session.output.show(&document)?;
+    }
+    changing::confirm(&session.output, arguments.yes, &format!("Take back run {}?", run.id))?;
+    for note in &plan.notes {
+        session.output.note(note);
+    }
+    // What is taken back cannot be gone on with.
+    let verdict = Verdict::RolledBack {
+        step: String::new(),
+        why: "milink undo takes it back".to_owned(),
+        undone: Vec::new(),
+        now_true: Vec::new(),
+        next: milink_core::run::Next::new(format!("milink doctor {}", arguments.link), "it was taken back"),
+    };
+    let ended = changing::run_instead(&session, &run, &ending(verdict), plan).await?;
+    match changing::failure(&ended.link, &ended.verdict) {
+        None => session.output.show(&ended),
+        Some(failure) => Err(failure),
+    }
+}
+
+fn ending(verdict: Verdict) -> Record {
+    let entry = Entry::Ended { verdict: Box::new(verdict) };
+    Record { version: JOURNAL_VERSION, at: Some(now()), entry }
 }
 
 fn note_end(journal: &mut Journal, run: milink_ops::journal::RunId, verdict: Verdict) -> Result<(), Failure> {
-    let entry = Entry::Ended { verdict: Box::new(verdict) };
-    let record = Record { version: JOURNAL_VERSION, at: Some(now()), entry };
-    journal.append(run, now(), &record).map_err(|e| journal_failure(&e))
+    journal.append(run, now(), &ending(verdict)).map_err(|e| journal_failure(&e))
 }
 
 /// Links that were taken into the journal.
