@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::sharing;
+use super::{reached_lsn, sharing};
 use crate::action::HybridUsage;
 use crate::lsn::Lsn;
 use crate::names::{CommitMode, Role, Side};
@@ -204,6 +204,16 @@ pub enum Condition {
         databases: Vec<String>,
         /// Who is primary.
         primary: Side,
+    },
+    /// The other side has hardened everything that the primary has committed. An asynchronous primary does not show what it has
+    /// hardened itself: its last commit says it.
+    NothingBehind {
+        /// The link.
+        name: String,
+        /// The primary.
+        primary: Side,
+        /// The databases.
+        databases: Vec<String>,
     },
     /// Both sides have hardened the same log.
     HardenedEqual {
@@ -504,6 +514,16 @@ impl Condition {
                     (Err(why), _) | (_, Err(why)) => Truth::Unknown { why },
                 }
             }),
+            Condition::NothingBehind { name, primary, databases } => all(databases, |d| {
+                let ahead = reached_lsn(seen, *primary, name, d);
+                let copy = hardened(seen, primary.other(), name, d);
+                match (ahead, copy) {
+                    (Ok(ahead), Ok(copy)) => holds_if(copy.behind(ahead) == 0, || {
+                        format!("{d}: the {primary} has reached {ahead}, the copy has hardened {copy}")
+                    }),
+                    (Err(why), _) | (_, Err(why)) => Truth::Unknown { why },
+                }
+            }),
             Condition::Role { name, side, role: wanted } => role(seen, name, *side, *wanted),
             Condition::NotSuspended { name, side, database } => half(seen, *side, name, |g| {
                 match g.local_database(database).map(|d| d.suspended.as_deref()) {
@@ -551,18 +571,14 @@ impl Condition {
 /// Nobody says it.
 pub(crate) fn hardened(seen: &Observation, side: Side, link: &str, database: &str) -> Result<Lsn, String> {
     let local = seen.distributed(side, link).map_err(|why| format!("{side} does not answer: {why}"));
-    let copy = local.as_ref().ok().copied().flatten().and_then(|g| Some((g, g.local_database(database)?)));
-    let own = copy.and_then(|(_, copy)| copy.hardened_lsn);
+    let own = local.clone().ok().flatten().and_then(|g| g.local_database(database)?.hardened_lsn);
     let azure = || {
         let link = seen.azure_link(link).ok().flatten()?;
         link.database(database)?.hardened_lsn
     };
-    // An asynchronous primary has none, since nobody waits for it: what counts there is the end of its log.
-    let end =
-        || copy.filter(|(g, _)| g.role == Some(Role::Primary)).and_then(|(_, copy)| copy.end_of_log_lsn);
     let lsn = match side {
-        Side::SqlServer => own.or_else(end),
-        Side::Managed => own.or_else(azure).or_else(end),
+        Side::SqlServer => own,
+        Side::Managed => own.or_else(azure),
     };
     lsn.ok_or_else(|| match local {
         Err(why) => why,

@@ -49,9 +49,9 @@ pub fn drop(link: &Link, seen: &Observation, options: DropOptions) -> Result<Pla
         let delete = Action::arm(ArmCall::DeleteLink { name: link.name.clone() });
         draft.add(
             Step::new("delete-link", "Remove the link in Azure", Phase::Cleanup, delete, gone.clone())
+                // A second DELETE does no harm: Azure answers that there is none.
                 .requires(guards.clone())
                 .within(OPERATION_MS)
-                .once()
                 .for_good("the link is gone; it can be made again, with a new first copy"),
         );
     }
@@ -131,11 +131,14 @@ fn guards(
             link.databases.iter().map(|d| Condition::FullBackup { side: Side::Managed, database: d.clone() }),
         );
     }
-    let equal = Condition::HardenedEqual { name: link.name.clone(), databases: link.databases.clone() };
     if options.force {
         lost(link, seen, sides, draft);
     } else if let Some(primary) = sides.primary {
-        of.push(equal);
+        of.push(Condition::NothingBehind {
+            name: link.name.clone(),
+            primary,
+            databases: link.databases.clone(),
+        });
         let nobody = |d: &String| Condition::NobodyConnected { side: primary, database: d.clone() };
         of.extend(link.databases.iter().map(nobody));
     }
@@ -238,7 +241,7 @@ pub(super) fn delete_copy(link: &Link, side: Side, database: &str) -> Step {
         Side::SqlServer => Action::sql(Statement::DropDatabase { database: database.to_owned() }),
         Side::Managed => Action::arm(ArmCall::DeleteDatabase { name: database.to_owned() }),
     };
-    Step::new(
+    let step = Step::new(
         of_database("delete-copy", &link.databases, database),
         format!("Delete the copy of {database} on the {side}"),
         Phase::Cleanup,
@@ -253,8 +256,12 @@ pub(super) fn delete_copy(link: &Link, side: Side, database: &str) -> Step {
         ],
     })
     .within(OPERATION_MS)
-    .once()
-    .for_good("the copy is gone")
+    .for_good("the copy is gone");
+    match side {
+        Side::SqlServer => step.once(),
+        // A second DELETE does no harm: Azure answers that there is none.
+        Side::Managed => step,
+    }
 }
 
 /// The role of the managed instance by its own word or by Azure's.

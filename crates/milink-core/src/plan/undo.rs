@@ -83,7 +83,13 @@ fn take_back(
         action.clone(),
         proved_by.clone(),
     );
-    Some(back.requires(requires).within(step.timeout_ms).once())
+    let back = back.requires(requires).within(step.timeout_ms);
+    // A second DELETE does no harm: Azure answers that there is none.
+    let deletes = matches!(
+        action,
+        Action::Arm { call: ArmCall::DeleteLink { .. } | ArmCall::DeleteTrustCertificate { .. } }
+    );
+    Some(if deletes { back } else { back.once() })
 }
 
 /// What must hold before something is taken back that other links may have come to use.

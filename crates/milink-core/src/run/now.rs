@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::Side;
 use crate::observe::{Group, Observation};
-use crate::plan::{Condition, hardened_lsn};
+use crate::plan::{Condition, reached_lsn};
 use crate::spec::Link;
 
 /// A command that comes next, and why.
@@ -65,9 +65,9 @@ pub fn evidence(condition: &Condition, seen: &Observation) -> String {
             let said: Vec<String> = of.iter().map(|c| evidence(c, seen)).filter(|s| !s.is_empty()).collect();
             said.join("; ")
         }
-        Condition::HardenedEqual { name, databases } => {
+        Condition::HardenedEqual { name, databases } | Condition::NothingBehind { name, databases, .. } => {
             let lsn = |side, d: &String| {
-                hardened_lsn(seen, side, name, d).map_or_else(|_| "unknown".to_owned(), |l| l.to_string())
+                reached_lsn(seen, side, name, d).map_or_else(|_| "unknown".to_owned(), |l| l.to_string())
             };
             let said: Vec<String> = databases
                 .iter()

@@ -142,7 +142,7 @@ impl Picture {
             Progress::Proved { step, skipped, back, seen, .. } => {
                 self.step(*step, |s| {
                     // What an earlier process gave was not so by itself.
-                    let was_so = *skipped && s.events.is_empty();
+                    let was_so = *skipped && !s.given;
                     s.proved(at, *back, was_so, seen);
                 });
             }

@@ -51,7 +51,7 @@ pub(super) fn checks(condition: &Condition) -> Vec<Check> {
             let one = |d: &String| Check::Sql { side: *primary, predicate: database(name, d, state) };
             databases.iter().map(one).collect()
         }
-        Condition::HardenedEqual { name, databases } => {
+        Condition::HardenedEqual { name, databases } | Condition::NothingBehind { name, databases, .. } => {
             vec![Check::Equal { link: name.clone(), databases: databases.clone() }]
         }
         Condition::Role { name, side, role } => {
@@ -92,6 +92,7 @@ pub(super) fn gates(condition: &Condition) -> Vec<Check> {
         Condition::Following { .. }
         | Condition::Synchronized { .. }
         | Condition::HardenedEqual { .. }
+        | Condition::NothingBehind { .. }
         | Condition::Role { .. }
         | Condition::NobodyConnected { .. }
         | Condition::FullBackup { side: Side::Managed, .. } => checks(condition),

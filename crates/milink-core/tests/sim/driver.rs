@@ -79,7 +79,7 @@ pub(crate) struct Went {
 
 fn without_gate(condition: &Condition) -> Condition {
     match condition {
-        Condition::HardenedEqual { .. } => Condition::Always,
+        Condition::HardenedEqual { .. } | Condition::NothingBehind { .. } => Condition::Always,
         Condition::All { of } => Condition::All { of: of.iter().map(without_gate).collect() },
         other => other.clone(),
     }
