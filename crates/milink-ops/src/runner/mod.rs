@@ -4,6 +4,7 @@
 
 mod batch;
 mod started;
+mod taking_back;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use milink_core::plan::Plan;
-use milink_core::run::{Recovered, Run, Verdict};
+use milink_core::run::{Record, Recovered, Run, Verdict};
 use tokio::sync::watch;
 
 use crate::driver::{Hands, Told, drive};
@@ -72,6 +72,24 @@ impl Started {
             return Err(NotStarted::Open(Box::new(run)));
         }
         let id = journal.begin(&plan, now())?;
+        Ok(Started { id, plan, recovered: Recovered::nothing(), journal, _lock: lock })
+    }
+
+    /// Takes the link of a run, and begins a plan in its place: its last entry is `ends`.
+    pub(super) fn instead(
+        journal: &Path,
+        run: RunId,
+        ends: &Record,
+        plan: Plan,
+    ) -> Result<Started, NotStarted> {
+        let mut journal = Journal::open(journal)?;
+        let lock = journal.lock(&plan.link.name)?;
+        if let Some((open, _)) = journal.open_run(&plan.link.name)?
+            && open.id != run
+        {
+            return Err(NotStarted::Open(Box::new(open)));
+        }
+        let id = journal.begin_instead(run, ends, &plan, now())?;
         Ok(Started { id, plan, recovered: Recovered::nothing(), journal, _lock: lock })
     }
 

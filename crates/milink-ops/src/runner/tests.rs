@@ -97,3 +97,24 @@ async fn a_batch_that_is_stopped_begins_no_more() {
     assert!(matches!(batch.links[0].state, BatchState::Ended(..)), "{batch:#?}");
     assert_eq!([&batch.links[1].state, &batch.links[2].state], [&BatchState::Waits, &BatchState::Waits]);
 }
+
+#[tokio::test]
+async fn a_run_that_is_taken_back_is_not_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let (runner, sides) = (runner(&folder), Sides::default());
+    // As a process leaves it that was killed.
+    let left = Journal::open(runner.journal()).unwrap().begin(&plan("sales", true), now()).unwrap();
+    let undo = Plan { verb: Verb::Undo, ..plan("sales", false) };
+    let run = runner.take_back(&sides, left, undo.clone()).unwrap();
+    assert_eq!(ended(&runner, run).await.verdict, Some(Verdict::Reached));
+    while runner.under_way("sales").is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(runner.resume(&sides, "sales"), Err(NotStarted::NothingOpen { .. })));
+    assert!(matches!(
+        runner.watch(left).unwrap().pictures.borrow().verdict,
+        Some(Verdict::RolledBack { .. })
+    ));
+    let newer = Journal::open(runner.journal()).unwrap().begin(&plan("sales", true), now()).unwrap();
+    assert!(matches!(runner.take_back(&sides, left, undo), Err(NotStarted::Open(open)) if open.id == newer));
+}
