@@ -36,6 +36,9 @@ const WAITING_MAX: usize = 16;
 /// Something is sent after so long, so that both ends notice when the other has gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// A run may change many times in a second, and is sent no more often than this.
+const RUNS_EVERY: Duration = Duration::from_millis(400);
+
 /// What makes a topic's piece of HTML: of the context, what follows the topic's colon (`link:orders`), and a snapshot.
 type Make = fn(&Watched, &str, &Snapshot) -> String;
 
@@ -78,20 +81,34 @@ async fn stream(
     let Some(watched) = app.hub.context(&context).cloned() else {
         return Problem::new(StatusCode::NOT_FOUND, "No such context", "").into_response();
     };
+    let Some(topics) = topics(&wanted.topics) else {
+        return Problem::new(StatusCode::BAD_REQUEST, "No such topic", "").into_response();
+    };
+    answer(&app, |events| async move { feed(&watched, topics, &events).await })
+}
+
+/// The topics that a stream's address names.
+fn topics(names: &str) -> Option<Vec<Topic>> {
     let known = |name: &str| {
         let (word, argument) = name.split_once(':').unwrap_or((name, ""));
         let (_, make) = TOPICS.iter().find(|(w, _)| *w == word)?;
         Some(Topic { name: name.to_owned(), argument: argument.to_owned(), make: *make, sent: None })
     };
-    let topics: Option<Vec<Topic>> = wanted.topics.split(',').map(known).collect();
-    let Some(topics) = topics.filter(|t| t.len() <= TOPICS_MAX) else {
-        return Problem::new(StatusCode::BAD_REQUEST, "No such topic", "").into_response();
-    };
+    let topics: Option<Vec<Topic>> = names.split(',').map(known).collect();
+    topics.filter(|t| t.len() <= TOPICS_MAX)
+}
+
+/// A stream of what `work` sends, until it ends, the browser has gone or the server stops.
+fn answer<W: Future<Output = ()> + Send + 'static>(
+    app: &App,
+    work: impl FnOnce(mpsc::Sender<Event>) -> W,
+) -> Response {
     let (events, receiver) = mpsc::channel(WAITING_MAX);
     let mut stop = app.stopping();
+    let work = work(events.clone());
     tokio::spawn(async move {
         tokio::select! {
-            () = feed(&watched, topics, &events) => {}
+            () = work => {}
             () = events.closed() => {}
             _ = stop.wait_for(|stop| *stop) => {}
         }
@@ -103,6 +120,34 @@ async fn stream(
         .headers_mut()
         .insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
+}
+
+/// A stream of a page that shows runs: the object tree, and `piece` as topic `run` whenever it is another one.
+pub(crate) fn of_runs(
+    app: &App,
+    watched: Arc<Watched>,
+    mut piece: impl FnMut() -> Option<String> + Send + 'static,
+) -> Response {
+    let tree = topics("tree").unwrap_or_default();
+    answer(app, |events| async move {
+        let runs = async {
+            let mut sent = String::new();
+            loop {
+                // It reads the journal now and then.
+                let made = tokio::task::spawn_blocking(move || (piece(), piece)).await;
+                let Ok((made, again)) = made else { return };
+                piece = again;
+                if let Some(made) = made.filter(|made| *made != sent) {
+                    if events.send(Event::default().event("run").data(&made)).await.is_err() {
+                        return;
+                    }
+                    sent = made;
+                }
+                tokio::time::sleep(RUNS_EVERY).await;
+            }
+        };
+        tokio::join!(runs, feed(&watched, tree, &events));
+    })
 }
 
 /// Sends what changed, until the watcher ends or the browser has gone.

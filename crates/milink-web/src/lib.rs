@@ -8,6 +8,8 @@
 //! - `security`: sessions, roles, CSRF tokens, headers, the `Host` check, rate limits, the ways to sign in;
 //! - `audit`: who asked for what, in a file whose entries are chained by hashes;
 //! - `state`: one watcher for each context looks at both sides and publishes a snapshot, however many browsers there are;
+//! - `runs`: what is carried out for a context, by one runner, and followed by many browsers;
+//! - `wizard`: what somebody has typed into the New-link wizard, kept beside the journal;
 //! - `api`: `/api/v1`, with the OpenAPI document of the same handlers, and `/metrics`;
 //! - `pages`: one module for each page: handler, view model, template;
 //! - `events`: what changed, to browsers that are there;
@@ -21,9 +23,13 @@ pub mod connect;
 mod events;
 pub mod options;
 mod pages;
+mod runs;
 mod security;
 pub mod server;
 mod state;
+#[cfg(test)]
+mod testing;
+mod wizard;
 
 pub use connect::{Connect, Connected, ContextInfo, Endpoints};
 pub use options::{Announcement, OidcOptions, Options, TlsFiles};

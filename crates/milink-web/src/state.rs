@@ -2,7 +2,7 @@
 //! and metric is made: a hundred browsers cost the two sides what one does.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use milink_core::moment::Moment;
@@ -13,6 +13,7 @@ use milink_ops::sides::now;
 use tokio::sync::{Notify, watch};
 
 use crate::connect::{Connect, Connected, ContextInfo};
+use crate::runs::Runs;
 
 /// After so many quick looks everything is looked at again: databases come and go, certificates are replaced.
 const QUICK_LOOKS: u32 = 15;
@@ -167,6 +168,7 @@ pub(crate) struct Watched {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     connected: watch::Receiver<Option<Arc<Connected>>>,
     look_now: Arc<Notify>,
+    runs: OnceLock<Runs>,
 }
 
 impl Watched {
@@ -185,6 +187,12 @@ impl Watched {
     /// The connections, for who acts; `None` while they cannot be prepared.
     pub(crate) fn connected(&self) -> Option<Arc<Connected>> {
         self.connected.borrow().clone()
+    }
+
+    /// Its runs; `None` while nobody can say where its journal is.
+    pub(crate) fn runs(&self) -> Option<&Runs> {
+        let connected = self.connected()?;
+        Some(self.runs.get_or_init(|| Runs::new(&connected.journal)))
     }
 
     /// Has everything looked at soon, as after something was changed.
@@ -215,7 +223,7 @@ impl Hub {
             };
             // It owns nothing that must be closed in order, and ends with the stop.
             tokio::spawn(watcher.run(stop.clone()));
-            Arc::new(Watched { info, snapshots: read, connected, look_now })
+            Arc::new(Watched { info, snapshots: read, connected, look_now, runs: OnceLock::new() })
         });
         Hub { contexts: contexts.collect() }
     }

@@ -47,9 +47,14 @@ pub(crate) async fn not_found(State(app): State<App>, visitor: Visitor, uri: Uri
         )
         .into_response();
     }
+    not_found_page(&app, &visitor)
+}
+
+/// There is no such page, for who asks with a browser.
+pub(crate) fn not_found_page(app: &App, visitor: &Visitor) -> Response {
     of(
-        &app,
-        &visitor,
+        app,
+        visitor,
         StatusCode::NOT_FOUND,
         "There is no such page",
         "The address may be of another release, or mistyped.",

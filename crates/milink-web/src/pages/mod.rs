@@ -9,6 +9,7 @@
 //! | `/c/{context}/links`, `/c/{context}/links/{link}` | dashboard | [`dashboard`] |
 //! | `/c/{context}/new-link/...` | the wizard for a new link; `?database=NAME` selects one | [`wizard`] |
 //! | `/c/{context}/links/{link}/failover/...` | the failover wizard | [`wizard`] |
+//! | `/c/{context}/runs/{run}` | a run while it goes on and afterwards | [`run`] |
 //! | `/audit` | who did what | [`audit`] |
 //! | `/sign-in` | the ways in | `security::sign_in` |
 //!
@@ -37,6 +38,7 @@ pub(crate) mod dashboard;
 pub(crate) mod database;
 pub(crate) mod error;
 mod frame;
+pub(crate) mod run;
 mod theme;
 pub(crate) mod tree;
 pub(crate) mod wizard;
@@ -66,6 +68,7 @@ pub(crate) fn routes() -> Router<App> {
         .merge(context::routes())
         .merge(database::routes())
         .merge(dashboard::routes())
+        .merge(run::routes())
         .merge(wizard::routes())
         .merge(crate::security::sign_in::out_route())
         .fallback(error::not_found)
