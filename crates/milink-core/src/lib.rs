@@ -15,6 +15,7 @@
 //! - [`run`]: the machine that runs a plan, events in and effects out;
 //! - [`status`], [`doctor`]: how a link is, what is wrong with it, and what comes next;
 //! - [`fleet`]: in which order many links are worked on; [`receipt`]: proof that both sides hold the same;
+//! - [`role_change`]: a failover as it is asked for, with its gates and its plan; [`drill`]: the grade of a rehearsal;
 //! - [`objects`]: logins, jobs and whatever else does not follow a database;
 //! - [`probe`]: what came back from an endpoint, hop by hop;
 //! - [`action`]: statements and calls as data; [`plan`]: steps with their conditions;
@@ -23,6 +24,7 @@
 pub mod action;
 pub mod check;
 pub mod doctor;
+pub mod drill;
 pub mod facts;
 pub mod finding;
 pub mod fleet;
@@ -34,6 +36,7 @@ pub mod observe;
 pub mod plan;
 pub mod probe;
 pub mod receipt;
+pub mod role_change;
 pub mod run;
 pub mod script;
 pub mod secret;

@@ -6,6 +6,7 @@
 //! - [`runner`] takes a link, begins or resumes its run, and lets many watch it;
 //! - [`audit`] keeps who asked for what, where several people share one `milink`; it and the journal are chains of hashes (`chain`);
 //! - [`probe`] tries the endpoints from this machine;
+//! - [`links`] knows a link from its journal, or from what is seen, and which of its runs can be taken back;
 //! - [`hooks`] asks programs of the user; [`receipt`] counts both sides.
 
 mod act;
@@ -14,6 +15,7 @@ mod chain;
 pub mod driver;
 pub mod hooks;
 pub mod journal;
+pub mod links;
 pub mod look;
 pub mod objects;
 pub mod probe;

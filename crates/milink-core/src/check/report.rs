@@ -85,7 +85,7 @@ fn details(finding: &Finding) -> String {
 }
 
 /// For text and for attributes. XML 1.0 cannot hold most control characters at all, not even escaped.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

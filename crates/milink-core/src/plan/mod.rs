@@ -11,6 +11,7 @@ mod draft;
 mod drop;
 pub mod failover;
 pub mod forced;
+pub mod parted;
 mod reach;
 mod refusal;
 pub mod repair;

@@ -1,5 +1,6 @@
 //! Each check with what passes, what does not, and what cannot be told; then what holds of all of them together.
 
+mod asked;
 mod gates;
 mod rows_database;
 mod rows_server;
