@@ -32,7 +32,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         encoder.finish()?;
         writeln!(
             table,
-            "Asset {{ name: {name:?}, hash: {hash:?}, content_type: {content_type:?}, plain: include_bytes!({path:?}), gzip: include_bytes!({packed:?}) }},"
+            "Asset {{ name: {name:?}, hash: {hash:?}, content_type: {content_type:?}, plain: include_bytes!({:?}), gzip: include_bytes!({:?}) }},",
+            path.to_string_lossy(),
+            packed.to_string_lossy()
         )?;
     }
     table.push_str("];\n");

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use milink_core::observe::Observation;
-use milink_core::plan::{PlanError, adopt};
+use milink_core::plan::{PlanError, adopt, as_seen};
 use milink_core::spec::Link;
 
 use crate::journal::{Journal, JournalError, RunRecord};
@@ -28,15 +28,27 @@ impl fmt::Display for NoLink {
 
 impl std::error::Error for NoLink {}
 
-/// The link as it is: as the journal knows it, or as both sides and Azure show it.
+/// A link that can be planned for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The link.
+    pub link: Link,
+    /// What of it is otherwise now than the journal has it, in words.
+    pub changed: Option<String>,
+}
+
+/// The link as it is: as the journal knows it, with the names that both sides and Azure show now; or all as they show it.
 ///
 /// # Errors
 /// It cannot be told.
-pub fn link_of(journal: &Journal, name: &str, seen: &Observation) -> Result<Link, NoLink> {
+pub fn link_of(journal: &Journal, name: &str, seen: &Observation) -> Result<Known, NoLink> {
     let runs = journal.runs(Some(name)).map_err(NoLink::Journal)?;
     match runs.into_iter().next() {
-        Some(run) => Ok(run.plan.link),
-        None => adopt(name, seen).map_err(NoLink::Plan),
+        Some(run) => {
+            let (link, changed) = as_seen(&run.plan.link, seen);
+            Ok(Known { link, changed })
+        }
+        None => adopt(name, seen).map(|link| Known { link, changed: None }).map_err(NoLink::Plan),
     }
 }
 
@@ -79,7 +91,7 @@ mod tests {
         let link = LinkSpec::new("sales", &["Sales"]).links().unwrap().remove(0);
         let plan = Plan { verb: Verb::Create, link: link.clone(), steps: Vec::new(), notes: Vec::new() };
         let run = journal.begin(&plan, at).unwrap();
-        assert_eq!(link_of(&journal, "SALES", &seen).unwrap(), link);
+        assert_eq!(link_of(&journal, "SALES", &seen).unwrap(), Known { link, changed: None });
         assert!(journal.open_run("sales").unwrap().is_some());
         assert_eq!(run_to_undo(&journal, "sales").unwrap().unwrap().id, run);
     }

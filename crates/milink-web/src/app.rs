@@ -76,7 +76,6 @@ impl App {
             .merge(inner)
             .merge(security::sign_in::routes())
             .route("/assets/{hash}/{*name}", get(assets::serve))
-            .fallback(pages::error::not_found)
             .layer(CompressionLayer::new())
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .layer(middleware::from_fn_with_state(self.clone(), security::outermost))

@@ -1,10 +1,13 @@
 //! How this crate gets at the two sides: the binary knows flags, environment and contexts, and hands over who connects.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use milink_core::spec::LinkSpec;
 use milink_ops::sides::Sides;
+
+use crate::rehearsal::Rehearsal;
 
 /// A context, as it is shown. Nothing in it is secret: it has been read from a file that holds no secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +60,11 @@ impl Endpoints {
 pub trait Connect: Send + Sync + 'static {
     /// All contexts, in the order in which they are shown. The first is the one that pages begin with.
     fn contexts(&self) -> Vec<ContextInfo>;
+
+    /// Where a context can be rehearsed, if it can. It is asked once.
+    fn rehearsal(&self, _context: &str) -> Option<Arc<dyn Rehearsal>> {
+        None
+    }
 
     /// Reads a context's secrets and prepares its connections. It is asked again later if it fails.
     ///

@@ -46,6 +46,11 @@ type Make = fn(&Watched, &str, &Snapshot) -> String;
 const TOPICS: &[(&str, Make)] = &[
     ("tree", |watched, _, snapshot| pages::tree::fragment(watched, snapshot)),
     ("seen", |_, _, snapshot| pages::context::seen_fragment(snapshot)),
+    ("failover", pages::failover::fragment),
+    ("fork", pages::repair::fragment),
+    ("ledger", |watched, _, snapshot| pages::rehearse::fragment(watched, snapshot)),
+    ("links", |watched, _, snapshot| pages::dashboard::list_fragment(watched, snapshot)),
+    ("link", pages::dashboard::link_fragment),
     ("databases", |watched, _, snapshot| pages::context::databases_fragment(watched, snapshot)),
 ];
 

@@ -10,6 +10,8 @@
 //! - `state`: one watcher for each context looks at both sides and publishes a snapshot, however many browsers there are;
 //! - `runs`: what is carried out for a context, by one runner, and followed by many browsers;
 //! - `wizard`: what somebody has typed into the New-link wizard, kept beside the journal;
+//! - [`rehearsal`]: a place to rehearse in, if the binary hands one over;
+//! - `history`: how links were in the last minutes, for the lag chart;
 //! - `api`: `/api/v1`, with the OpenAPI document of the same handlers, and `/metrics`;
 //! - `pages`: one module for each page: handler, view model, template;
 //! - `events`: what changed, to browsers that are there;
@@ -21,8 +23,10 @@ mod assets;
 mod audit;
 pub mod connect;
 mod events;
+mod history;
 pub mod options;
 mod pages;
+pub mod rehearsal;
 mod runs;
 mod security;
 pub mod server;
@@ -33,5 +37,6 @@ mod wizard;
 
 pub use connect::{Connect, Connected, ContextInfo, Endpoints};
 pub use options::{Announcement, OidcOptions, Options, TlsFiles};
+pub use rehearsal::{Drill, DrillState, Fault, Rehearsal, Workload};
 pub use security::hash_password;
 pub use server::{ServeError, Server};

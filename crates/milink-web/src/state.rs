@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use milink_core::moment::Moment;
 use milink_core::names::Side;
-use milink_core::observe::{AzureInstance, Instance, Observation, same_name};
+use milink_core::observe::{Instance, Observation, same_name};
 use milink_core::status::{self, LinkStatus};
 use milink_ops::sides::now;
 use tokio::sync::{Notify, watch};
 
 use crate::connect::{Connect, Connected, ContextInfo};
+use crate::history::History;
+use crate::rehearsal::Rehearsing;
 use crate::runs::Runs;
 
 /// After so many quick looks everything is looked at again: databases come and go, certificates are replaced.
@@ -65,8 +67,8 @@ pub(crate) struct Snapshot {
     pub(crate) silent: Vec<String>,
     /// Why no connection could even be prepared.
     pub(crate) trouble: Option<String>,
-    /// The looks in which SQL Server, the managed instance and Azure answered last.
-    last: [Option<Arc<Observation>>; 3],
+    /// The looks in which SQL Server and the managed instance answered last.
+    last: [Option<Arc<Observation>>; 2],
     fragments: Mutex<BTreeMap<String, Arc<str>>>,
 }
 
@@ -86,11 +88,7 @@ impl Snapshot {
             links: status::links(&seen),
             silent: status::silent(&seen),
             trouble: None,
-            last: [
-                keep(seen.sql_server.known().is_some(), 0),
-                keep(seen.managed.known().is_some(), 1),
-                keep(seen.azure.known().is_some(), 2),
-            ],
+            last: [keep(seen.sql_server.known().is_some(), 0), keep(seen.managed.known().is_some(), 1)],
             seen: Some(seen),
             fragments: Mutex::default(),
         }
@@ -115,7 +113,13 @@ impl Snapshot {
     /// A look with links that were thought up.
     #[cfg(test)]
     pub(crate) fn with_links(seen: Observation, links: Vec<LinkStatus>) -> Snapshot {
-        Snapshot { links, ..Snapshot::default().next(seen) }
+        Snapshot::default().then(seen, links)
+    }
+
+    /// What comes after `self`, with links that were thought up.
+    #[cfg(test)]
+    pub(crate) fn then(&self, seen: Observation, links: Vec<LinkStatus>) -> Snapshot {
+        Snapshot { links, ..self.next(seen) }
     }
 
     /// A link of the newest look.
@@ -130,11 +134,6 @@ impl Snapshot {
             Side::Managed => 1,
         };
         self.last[place].as_ref().and_then(|seen| seen.side(side).known())
-    }
-
-    /// Azure as it answered last.
-    pub(crate) fn last_azure(&self) -> Option<&AzureInstance> {
-        self.last[2].as_ref().and_then(|seen| seen.azure.known())
     }
 
     /// When a side was heard of last.
@@ -169,6 +168,9 @@ pub(crate) struct Watched {
     connected: watch::Receiver<Option<Arc<Connected>>>,
     look_now: Arc<Notify>,
     runs: OnceLock<Runs>,
+    rehearsing: Option<Rehearsing>,
+    /// How its links were lately.
+    pub(crate) history: Arc<History>,
 }
 
 impl Watched {
@@ -191,8 +193,17 @@ impl Watched {
 
     /// Its runs; `None` while nobody can say where its journal is.
     pub(crate) fn runs(&self) -> Option<&Runs> {
-        let connected = self.connected()?;
-        Some(self.runs.get_or_init(|| Runs::new(&connected.journal)))
+        Some(self.runs_of(&*self.connected()?))
+    }
+
+    /// Its runs, for who has its connections.
+    pub(crate) fn runs_of(&self, connected: &Connected) -> &Runs {
+        self.runs.get_or_init(|| Runs::new(&connected.journal))
+    }
+
+    /// Where it can be rehearsed, if it can.
+    pub(crate) fn rehearsing(&self) -> Option<&Rehearsing> {
+        self.rehearsing.as_ref()
     }
 
     /// Has everything looked at soon, as after something was changed.
@@ -213,6 +224,8 @@ impl Hub {
             let (snapshots, read) = watch::channel(Arc::new(Snapshot::default()));
             let (connections, connected) = watch::channel(None);
             let look_now = Arc::new(Notify::new());
+            let rehearsing = connect.rehearsal(&info.name).map(Rehearsing::new);
+            let history = Arc::new(History::default());
             let watcher = Watcher {
                 name: info.name.clone(),
                 connect: Arc::clone(connect),
@@ -220,10 +233,13 @@ impl Hub {
                 look_now: Arc::clone(&look_now),
                 snapshots,
                 connections,
+                history: Arc::clone(&history),
             };
             // It owns nothing that must be closed in order, and ends with the stop.
             tokio::spawn(watcher.run(stop.clone()));
-            Arc::new(Watched { info, snapshots: read, connected, look_now, runs: OnceLock::new() })
+            let runs = OnceLock::new();
+            let watched = Watched { info, snapshots: read, connected, look_now, runs, rehearsing, history };
+            Arc::new(watched)
         });
         Hub { contexts: contexts.collect() }
     }
@@ -246,6 +262,7 @@ struct Watcher {
     look_now: Arc<Notify>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     connections: watch::Sender<Option<Arc<Connected>>>,
+    history: Arc<History>,
 }
 
 impl Watcher {
@@ -281,7 +298,9 @@ impl Watcher {
         let connected = match connected {
             Ok(connected) => connected,
             Err(why) => {
-                self.snapshots.send_replace(Arc::new(before.troubled(now(), &why)));
+                let at = now();
+                self.history.take(at, &[], true);
+                self.snapshots.send_replace(Arc::new(before.troubled(at, &why)));
                 return;
             }
         };
@@ -296,7 +315,10 @@ impl Watcher {
                 Box::pin(connected.sides.look()).await
             }
         };
-        self.snapshots.send_replace(Arc::new(before.next(seen)));
+        let at = seen.at;
+        let next = Arc::new(before.next(seen));
+        self.history.take(at, &next.links, !next.silent.is_empty());
+        self.snapshots.send_replace(next);
     }
 }
 

@@ -65,6 +65,8 @@ pub(crate) struct Frame {
     pub(crate) context: Option<String>,
     /// The objects of that context.
     pub(crate) tree: Option<Tree>,
+    /// Where the context can be rehearsed, if it can.
+    pub(crate) rehearse: Option<String>,
     /// The stream of what is live on this page.
     pub(crate) events: Option<String>,
 }
@@ -85,6 +87,9 @@ impl Frame {
             theme: visitor.theme,
             here: visitor.here.clone(),
             contexts: app.hub.contexts().iter().map(item).collect(),
+            rehearse: context
+                .filter(|c| c.rehearsing().is_some())
+                .map(|c| path(&["c", &c.info.name, "rehearse"])),
             tree: context.map(|c| Tree::of(&c.info, &c.snapshot())),
             events: context.map(|c| events::address(&c.info.name, &["tree"])),
             context: name,

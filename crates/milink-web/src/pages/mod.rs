@@ -10,6 +10,10 @@
 //! | `/c/{context}/new-link/...` | the wizard for a new link; `?database=NAME` selects one | [`wizard`] |
 //! | `/c/{context}/links/{link}/failover/...` | the failover wizard | [`wizard`] |
 //! | `/c/{context}/runs/{run}` | a run while it goes on and afterwards | [`run`] |
+//! | `/c/{context}/links/{link}/failover/...` | the failover wizard, and receipts | [`failover`] |
+//! | `/c/{context}/links/{link}/repair` | two primaries | [`repair`] |
+//! | `/c/{context}/links/{link}/drop`, `.../undo`, `.../resume` | a link that goes, and the ways to its open run | [`removing`] |
+//! | `/c/{context}/rehearse/...` | faults, workload and drill, where there is a place for it | [`rehearse`] |
 //! | `/audit` | who did what | [`audit`] |
 //! | `/sign-in` | the ways in | `security::sign_in` |
 //!
@@ -33,11 +37,18 @@
 //! - tables are plain `<table>` in `<div class="scroll" tabindex="0" role="region" aria-label="...">`, so that they can be moved by keyboard at 360 px.
 
 pub(crate) mod audit;
+pub(crate) mod change;
 pub(crate) mod context;
 pub(crate) mod dashboard;
 pub(crate) mod database;
 pub(crate) mod error;
+pub(crate) mod failover;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod frame;
+pub(crate) mod rehearse;
+pub(crate) mod removing;
+pub(crate) mod repair;
 pub(crate) mod run;
 mod theme;
 pub(crate) mod tree;
@@ -70,6 +81,10 @@ pub(crate) fn routes() -> Router<App> {
         .merge(dashboard::routes())
         .merge(run::routes())
         .merge(wizard::routes())
+        .merge(failover::routes())
+        .merge(repair::routes())
+        .merge(removing::routes())
+        .merge(rehearse::routes())
         .merge(crate::security::sign_in::out_route())
         .fallback(error::not_found)
 }
@@ -127,7 +142,7 @@ pub(crate) fn path(parts: &[&str]) -> String {
         for byte in part.bytes() {
             match byte {
                 b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                    path.push(char::from(byte))
+                    path.push(char::from(byte));
                 }
                 other => path.push_str(&format!("%{other:02X}")),
             }

@@ -214,7 +214,7 @@ impl Oidc {
         let token = answer.id_token().ok_or(OidcError::Token)?;
         let claims = token.claims(&client.id_token_verifier(), &nonce).map_err(|_| OidcError::Token)?;
         let role = self.role(&claims.additional_claims().roles).ok_or(OidcError::NoRole)?;
-        let user = claims.preferred_username().map(|n| n.as_str()).unwrap_or(claims.subject().as_str());
+        let user = claims.preferred_username().map_or(claims.subject().as_str(), |n| n.as_str());
         Ok(Back { user: user.chars().take(128).collect(), role, to })
     }
 

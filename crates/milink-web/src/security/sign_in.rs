@@ -355,6 +355,12 @@ async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Response {
     ([(SET_COOKIE, set_cookie(&app, "", "; Max-Age=0"))], Redirect::to("/sign-in")).into_response()
 }
 
+/// A session's cookie, as a browser sends it.
+#[cfg(test)]
+pub(crate) fn test_cookie(app: &App, token: &str) -> String {
+    format!("{}={token}", cookie_name(app))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

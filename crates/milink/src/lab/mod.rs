@@ -5,7 +5,7 @@ mod serve_instance;
 mod sql;
 mod up;
 mod verbs;
-mod workload;
+pub(crate) mod workload;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -82,13 +82,22 @@ enum Output {
 
 /// Why a verb failed: its sentence, and so its exit code.
 #[derive(Debug)]
-enum Failure {
+pub(crate) enum Failure {
     /// Exit code 1.
     Error(String),
     /// Exit code 3, as az has it for what is not there.
     NotFound(String),
     /// Exit code 1; all has been said.
     Said,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Failure::Error(why) | Failure::NotFound(why) => why,
+            Failure::Said => "it did not end well",
+        })
+    }
 }
 
 impl From<ClientError> for Failure {

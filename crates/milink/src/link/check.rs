@@ -4,9 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use milink_core::check::report;
-use milink_core::check::{
-    GateOptions, Readiness, blocks, blocks_creation, failover_gates, fixes, fleet, readiness,
-};
+use milink_core::check::{Readiness, blocks, blocks_creation, fixes, fleet, readiness};
 use milink_core::finding::{Finding, Status};
 use milink_core::observe::Observation;
 use milink_core::script::sent;
@@ -171,20 +169,6 @@ fn refused(count: usize, what: &str) -> Failure {
 pub(crate) fn before_creation(session: &Session, links: &[Link], seen: &Observation) -> Result<(), Failure> {
     let findings: Vec<Finding> = fleet(links, seen).into_iter().filter(blocks_creation).collect();
     stop_at(session, findings, "the link cannot be made like this")
-}
-
-/// Refuses a failover whose gates are closed.
-///
-/// # Errors
-/// A gate is closed; it is printed.
-pub(crate) fn before_failover(
-    session: &Session,
-    link: &Link,
-    seen: &Observation,
-    options: GateOptions,
-) -> Result<(), Failure> {
-    let findings: Vec<Finding> = failover_gates(link, seen, options).into_iter().filter(blocks).collect();
-    stop_at(session, findings, "the roles cannot be changed now")
 }
 
 /// Refuses where something is in the way.

@@ -4,17 +4,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use milink_core::check::GateOptions;
 use milink_core::moment::Moment;
 use milink_core::names;
 use milink_core::observe::Observation;
-use milink_core::plan::failover::{FailoverOptions, planned, primary};
-use milink_core::plan::forced::forced;
 use milink_core::plan::{PlanError, repair as repairs};
-use milink_core::plan::{adopt, as_seen};
 use milink_core::receipt::Comparison;
+use milink_core::role_change::{NotNow, Ready, Wish, is_confirmed, prepare};
 use milink_core::spec::Link;
 use milink_ops::hooks::{Hook, Occasion};
+use milink_ops::links::{self, NoLink};
 use milink_ops::receipt;
 use milink_ops::sides::now;
 use serde::Serialize;
@@ -179,25 +177,35 @@ async fn change(session: Session, arguments: &Arguments) -> Result<(), Failure> 
     let seen = session.look().await;
     known(&arguments.link, &seen)?;
     let link = link_of(&session, &arguments.link, &seen)?;
-    let to = target(arguments, &link, &seen)?;
-    let plan = if arguments.forced {
-        confirmed(arguments)?;
-        forced(&link, to, &seen)
-    } else {
-        let options = FailoverOptions {
-            drain_timeout_ms: arguments.timeout.saturating_mul(1000),
-            ..FailoverOptions::default()
-        };
-        planned(&link, to, &seen, options)
-    }
-    .map_err(|e| cannot(&link.name, &e))?;
-    let gates = if arguments.forced { GateOptions::forced(to) } else { GateOptions::planned(to) };
-    let gates = GateOptions {
-        lag_seconds_max: arguments.max_lag.unwrap_or(gates.lag_seconds_max),
+    let wish = Wish {
+        to: arguments.to.map(Into::into),
+        forced: arguments.forced,
+        lag_seconds_max: arguments.max_lag,
         drain_timeout_ms: arguments.timeout.saturating_mul(1000),
-        ..gates
     };
-    check::before_failover(&session, &link, &seen, gates)?;
+    // What is typed again is what was typed: a name in another case is the same link.
+    let confirmed = is_confirmed(&arguments.link, arguments.confirm.as_deref()).then_some(link.name.as_str());
+    let Ready { to, plan } = match prepare(&link, &wish, confirmed, &seen) {
+        Ok(ready) => ready,
+        Err(NotNow::Gates(shut)) => {
+            return check::stop_at(&session, shut, "the roles cannot be changed now");
+        }
+        Err(NotNow::Plan(e)) => return Err(cannot(&link.name, &e)),
+        Err(NotNow::NoTarget) => {
+            return Err(Failure::arguments(
+                "a forced failover must say which side shall be primary",
+                "--to",
+                "say --to managed or --to sql-server",
+            ));
+        }
+        Err(NotNow::NotConfirmed) => {
+            return Err(Failure::arguments(
+                "a forced failover may lose data, and must be confirmed by the link's name",
+                "--confirm",
+                format!("type --confirm {}, if that is what you want", arguments.link),
+            ));
+        }
+    };
     // A forced failover is for a side that is lost: nobody waits for its answer unless that is wanted.
     if arguments.require_objects || !arguments.forced {
         objects_before_failover(&session, &link, to, arguments.require_objects).await?;
@@ -226,29 +234,6 @@ async fn change(session: Session, arguments: &Arguments) -> Result<(), Failure> 
     ask_hook(command(arguments.after.as_ref(), &arguments.after_arg), &link.name, verb, "after", to).await?;
     let tables = if arguments.receipt { compare(&session, &link).await? } else { Vec::new() };
     session.output.show(&Receipt { ended, primary: Side::word(to), tables })
-}
-
-fn target(arguments: &Arguments, link: &Link, seen: &Observation) -> Result<names::Side, Failure> {
-    match arguments.to {
-        Some(side) => Ok(side.into()),
-        None if arguments.forced => Err(Failure::arguments(
-            "a forced failover must say which side shall be primary",
-            "--to",
-            "say --to managed or --to sql-server",
-        )),
-        None => primary(link, seen).map(names::Side::other).map_err(|e| cannot(&link.name, &e)),
-    }
-}
-
-fn confirmed(arguments: &Arguments) -> Result<(), Failure> {
-    if arguments.confirm.as_deref() == Some(arguments.link.as_str()) {
-        return Ok(());
-    }
-    Err(Failure::arguments(
-        "a forced failover may lose data, and must be confirmed by the link's name",
-        "--confirm",
-        format!("type --confirm {}, if that is what you want", arguments.link),
-    ))
 }
 
 /// A program with its arguments, neither of them taken apart: both may have blanks in them.
@@ -341,17 +326,14 @@ pub(crate) fn cannot(link: &str, e: &PlanError) -> Failure {
 /// # Errors
 /// It cannot be told from what is seen.
 pub(crate) fn link_of(session: &Session, name: &str, seen: &Observation) -> Result<Link, Failure> {
-    let runs = session.journal()?.runs(Some(name)).map_err(|e| journal_failure(&e))?;
-    match runs.into_iter().next() {
-        Some(run) => {
-            let (link, changed) = as_seen(&run.plan.link, seen);
-            if let Some(changed) = changed {
-                session.output.warn(&changed);
-            }
-            Ok(link)
-        }
-        None => adopt(name, seen).map_err(|e| cannot(name, &e)),
+    let known = links::link_of(&session.journal()?, name, seen).map_err(|e| match e {
+        NoLink::Journal(e) => journal_failure(&e),
+        NoLink::Plan(e) => cannot(name, &e),
+    })?;
+    if let Some(changed) = known.changed {
+        session.output.warn(&changed);
     }
+    Ok(known.link)
 }
 
 #[cfg(test)]

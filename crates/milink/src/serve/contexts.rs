@@ -1,10 +1,12 @@
 //! The contexts that are served, and how each is connected.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use milink_core::secret::Secret;
-use milink_web::{Connect, Connected, ContextInfo, Endpoints};
+use milink_web::{Connect, Connected, ContextInfo, Endpoints, Rehearsal};
 
+use super::rehearsal::LabRehearsal;
 use crate::connect::{ConnectArguments, Environment, FORMS, SecretRef, Settings};
 use crate::context::ConfigFile;
 use crate::exit::Failure;
@@ -17,6 +19,8 @@ const UNNAMED: &str = "default";
 pub(super) struct Contexts {
     contexts: Vec<(ContextInfo, Settings)>,
     journal: PathBuf,
+    /// The folder of the lab that the environment is of; only where the environment alone says where both sides are.
+    lab: Option<PathBuf>,
 }
 
 impl Contexts {
@@ -46,7 +50,10 @@ impl Contexts {
             all
         };
         let with_info = |(name, settings): (String, Settings)| (info(name, &settings), settings);
-        Ok(Contexts { contexts: contexts.into_iter().map(with_info).collect(), journal: journal.to_owned() })
+        // A context of the file may lead anywhere: nothing is broken on purpose beside it.
+        let lab = environment.get("MILINK_LAB_DATA")?.filter(|_| here && !named).map(PathBuf::from);
+        let contexts = contexts.into_iter().map(with_info).collect();
+        Ok(Contexts { contexts, journal: journal.to_owned(), lab })
     }
 }
 
@@ -66,6 +73,10 @@ fn info(name: String, settings: &Settings) -> ContextInfo {
 impl Connect for Contexts {
     fn contexts(&self) -> Vec<ContextInfo> {
         self.contexts.iter().map(|(info, _)| info.clone()).collect()
+    }
+
+    fn rehearsal(&self, _: &str) -> Option<Arc<dyn Rehearsal>> {
+        self.lab.clone().map(|data| Arc::new(LabRehearsal::new(data)) as Arc<dyn Rehearsal>)
     }
 
     async fn connect(&self, context: &str) -> Result<Connected, String> {

@@ -1,6 +1,7 @@
 //! `milink serve`: the wizard and the dashboard in a browser. What it serves is `milink-web`; here are arguments, contexts and exit codes.
 
 mod contexts;
+mod rehearsal;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -1,19 +1,21 @@
 //! `milink lab workload`: writers, the one who watches, and the verdict.
 //!
-//! [`ledger`] knows what must be there, [`progress`] counts while it runs, [`session`] is a connection; here are the
-//! writers, who follow the primary, and what is shown.
+//! [`ledger`] knows what must be there, [`progress`] counts while it runs, [`session`] is a connection, [`graded`] says it in the words of
+//! a drill; here are the writers, who follow the primary, and what is shown.
 
+mod graded;
 mod ledger;
 mod progress;
 mod session;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use lab::Side;
+use lab::{Client, Side};
 use serde::Serialize;
 
 use super::{Done, Failure as VerbFailure, Output, Where, print, print_json, report};
@@ -85,6 +87,95 @@ IF OBJECT_ID(N'dbo.milink_workload_clients') IS NULL
         run int NOT NULL, client int NOT NULL, orders bigint NOT NULL, PRIMARY KEY (run, client));
 SELECT ISNULL(MAX(run), 0) + 1 FROM dbo.milink_workload_clients";
 
+/// How much is written, where, and how patiently.
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    rate: u32,
+    connections: u32,
+    database: Option<String>,
+    against: Against,
+    timeout: Duration,
+    settle: Duration,
+}
+
+impl Wish {
+    /// So much, to whoever is primary, with the verb's own patience.
+    pub(crate) fn of(rate: u32, connections: u32) -> Wish {
+        Wish {
+            rate,
+            connections,
+            database: None,
+            against: Against::Primary,
+            timeout: Duration::from_secs(10),
+            settle: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Workload {
+    fn wish(&self) -> Wish {
+        Wish {
+            rate: self.rate,
+            connections: self.connections,
+            database: self.database.clone(),
+            against: self.against,
+            timeout: Duration::from_secs(self.timeout.into()),
+            settle: Duration::from_secs(self.settle.into()),
+        }
+    }
+}
+
+/// What is told while it goes on.
+pub(crate) enum Told {
+    /// The first order is about to be written.
+    Begins {
+        /// Into which database.
+        database: String,
+        /// On which side.
+        side: Side,
+    },
+    /// A second has passed.
+    Sample(Sample),
+    /// Nobody writes any more, and both sides are counted.
+    Counting,
+}
+
+/// How it goes.
+pub(crate) struct Sample {
+    elapsed: Duration,
+    acknowledged: u64,
+    /// Since the sample before.
+    commits: u64,
+    refused: u64,
+    uncertain: u64,
+    outage: Duration,
+    longest_pause: Duration,
+    role_changes: u32,
+    lag: Option<Lag>,
+    primary: Option<Side>,
+    error: Option<String>,
+}
+
+impl Sample {
+    /// As a line for people.
+    fn line(&self) -> String {
+        let lag = self.lag.as_ref().map_or_else(
+            || "lag unknown".to_owned(),
+            |l| format!("lag {} ms ({} rows)", l.time.as_millis(), l.rows),
+        );
+        let error = self.error.as_ref().map(|e| format!("  last error: {e}")).unwrap_or_default();
+        format!(
+            "{:>5.0} s  {:>6} commits/s  {} refused, {} uncertain  outage {:.1} s  {lag}  primary {}{error}",
+            self.elapsed.as_secs_f64(),
+            self.commits,
+            self.refused,
+            self.uncertain,
+            self.outage.as_secs_f64(),
+            self.primary.map_or("unknown", Side::word),
+        )
+    }
+}
+
 /// What the writers and the watcher share. There is one thread.
 struct Shared {
     sides: Sides,
@@ -96,6 +187,7 @@ struct Shared {
     /// Where the last connection was good: asked first.
     preferred: RefCell<Side>,
     ending: RefCell<bool>,
+    tell: Box<dyn Fn(Told)>,
 }
 
 /// What is said of a side in the end.
@@ -115,7 +207,7 @@ enum Checked {
 /// The whole result.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Report {
+pub(crate) struct Report {
     schema_version: u32,
     seconds: f64,
     attempted: u64,
@@ -133,8 +225,37 @@ struct Report {
 }
 
 pub(super) fn run(arguments: &Workload) -> Done {
-    let status = arguments.place.client()?.status()?;
-    let database = match (&arguments.database, status.lab.sample.database()) {
+    let (rate, connections, seconds) = (arguments.rate, arguments.connections, arguments.seconds);
+    let tell = move |told: Told| match told {
+        Told::Begins { database, side } => report(&format!(
+            "Writing orders to {database}, first on {side}: {rate} commits/s, {connections} connections, {seconds} s"
+        )),
+        Told::Sample(sample) => report(&sample.line()),
+        Told::Counting => {}
+    };
+    let until = async move {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(seconds.into())) => {}
+            _ = tokio::signal::ctrl_c() => report("Ending; once more Ctrl-C gives up the verdict"),
+        }
+    };
+    let report = write_orders(&arguments.place.client()?, &arguments.wish(), until, tell)?;
+    match arguments.output {
+        Output::Json => print_json(&report)?,
+        Output::Table => print(&text(&report))?,
+    }
+    if report.clean { Ok(()) } else { Err(VerbFailure::Said) }
+}
+
+/// Writes until `until` ends, and counts both sides. It takes this thread.
+pub(crate) fn write_orders(
+    client: &Client,
+    wish: &Wish,
+    until: impl Future<Output = ()>,
+    tell: impl Fn(Told) + 'static,
+) -> Result<Report, VerbFailure> {
+    let status = client.status()?;
+    let database = match (&wish.database, status.lab.sample.database()) {
         (Some(database), _) => database.clone(),
         (None, Some(sample)) => sample.to_owned(),
         (None, None) => {
@@ -143,29 +264,30 @@ pub(super) fn run(arguments: &Workload) -> Done {
             ));
         }
     };
-    let sides = Sides::new(&status, &database, Duration::from_secs(arguments.timeout.into()));
+    let sides = Sides::new(&status, &database, wish.timeout);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| VerbFailure::Error(e.to_string()))?;
-    let report = tokio::task::LocalSet::new().block_on(&runtime, drive(arguments, sides))?;
-    match arguments.output {
-        Output::Json => print_json(&report)?,
-        Output::Table => print(&text(&report))?,
-    }
-    if report.clean { Ok(()) } else { Err(VerbFailure::Said) }
+    tokio::task::LocalSet::new().block_on(&runtime, drive(wish, sides, until, Box::new(tell)))
 }
 
-async fn drive(arguments: &Workload, sides: Sides) -> Result<Report, VerbFailure> {
+async fn drive(
+    wish: &Wish,
+    sides: Sides,
+    until: impl Future<Output = ()>,
+    tell: Box<dyn Fn(Told)>,
+) -> Result<Report, VerbFailure> {
     let database = sides.database().to_owned();
-    let rate = f64::from(arguments.rate);
+    let rate = f64::from(wish.rate);
     let shared = Rc::new(Shared {
         sides,
-        against: arguments.against,
+        against: wish.against,
         run: String::new(),
-        interval: Duration::from_secs_f64(f64::from(arguments.connections) / rate),
+        interval: Duration::from_secs_f64(f64::from(wish.connections) / rate),
         progress: RefCell::new(Progress::new(Instant::now(), rate)),
-        tapes: RefCell::new(vec![Tape::default(); arguments.connections as usize]),
-        preferred: RefCell::new(*arguments.against.sides().first().unwrap_or(&Side::SqlServer)),
+        tapes: RefCell::new(vec![Tape::default(); wish.connections as usize]),
+        preferred: RefCell::new(*wish.against.sides().first().unwrap_or(&Side::SqlServer)),
         ending: RefCell::new(false),
+        tell,
     });
     let mut last = None;
     let opened = open_to_write(&shared, &mut last).await;
@@ -176,7 +298,7 @@ async fn drive(arguments: &Workload, sides: Sides) -> Result<Report, VerbFailure
     let made = session.rows(TABLES).await;
     let made = made.map_err(|e| VerbFailure::Error(format!("the workload's tables in {database}: {e}")))?;
     let run = made.last().and_then(|row| row.first()).cloned().unwrap_or_default();
-    for client in 0..arguments.connections {
+    for client in 0..wish.connections {
         let begin =
             format!("INSERT dbo.milink_workload_clients (run, client, orders) VALUES ({run}, {client}, 0)");
         session.rows(&begin).await.map_err(|e| VerbFailure::Error(format!("the workload's clients: {e}")))?;
@@ -187,18 +309,12 @@ async fn drive(arguments: &Workload, sides: Sides) -> Result<Report, VerbFailure
     };
     let progress = RefCell::new(Progress::new(Instant::now(), rate));
     let shared = Rc::new(Shared { run, progress, ..shared });
-    report(&format!(
-        "Writing orders to {database}, first on {side}: {} commits/s, {} connections, {} s",
-        arguments.rate, arguments.connections, arguments.seconds
-    ));
-    let writers: Vec<_> = (0..arguments.connections)
+    (shared.tell)(Told::Begins { database, side });
+    let writers: Vec<_> = (0..wish.connections)
         .map(|client| tokio::task::spawn_local(write(Rc::clone(&shared), client)))
         .collect();
     let watcher = tokio::task::spawn_local(watch(Rc::clone(&shared)));
-    tokio::select! {
-        () = tokio::time::sleep(Duration::from_secs(arguments.seconds.into())) => {}
-        _ = tokio::signal::ctrl_c() => report("Ending; once more Ctrl-C gives up the verdict"),
-    }
+    until.await;
     *shared.ending.borrow_mut() = true;
     let ended = Instant::now();
     let (outage, longest) = shared.progress.borrow().outage(ended);
@@ -207,7 +323,8 @@ async fn drive(arguments: &Workload, sides: Sides) -> Result<Report, VerbFailure
         writer.await.map_err(|e| VerbFailure::Error(format!("a writer has a defect: {e}")))?;
     }
     let lag_max = watcher.await.map_err(|e| VerbFailure::Error(format!("the watcher has a defect: {e}")))?;
-    let sides = verify(&shared, Duration::from_secs(arguments.settle.into())).await;
+    (shared.tell)(Told::Counting);
+    let sides = verify(&shared, wish.settle).await;
     let progress = shared.progress.borrow();
     let seconds = progress.elapsed(ended).as_secs_f64();
     let count = |outcome| shared.tapes.borrow().iter().map(|t| t.count(outcome)).sum::<u64>();
@@ -350,20 +467,19 @@ async fn watch(shared: Rc<Shared>) -> Option<Duration> {
         let error = shared.progress.borrow_mut().last_error.take();
         let progress = shared.progress.borrow();
         let (outage, _) = progress.outage(now);
-        let lag = lag.map_or_else(
-            || "lag unknown".to_owned(),
-            |l| format!("lag {} ms ({} rows)", l.time.as_millis(), l.rows),
-        );
-        let error = error.map(|e| format!("  last error: {e}")).unwrap_or_default();
-        report(&format!(
-            "{:>5.0} s  {:>6} commits/s  {} refused, {} uncertain  outage {:.1} s  {lag}  primary {}{error}",
-            progress.elapsed(now).as_secs_f64(),
-            progress.acknowledged - before,
-            progress.refused,
-            progress.uncertain,
-            outage.as_secs_f64(),
-            primary.map_or("unknown", Side::word),
-        ));
+        (shared.tell)(Told::Sample(Sample {
+            elapsed: progress.elapsed(now),
+            acknowledged: progress.acknowledged,
+            commits: progress.acknowledged - before,
+            refused: progress.refused,
+            uncertain: progress.uncertain,
+            outage,
+            longest_pause: progress.longest_pause(now),
+            role_changes: progress.role_changes,
+            lag,
+            primary,
+            error,
+        }));
         before = progress.acknowledged;
     }
 }

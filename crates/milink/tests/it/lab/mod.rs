@@ -12,6 +12,8 @@ mod tool_kills;
 mod tool_link;
 mod tool_probe;
 mod tool_scripts;
+mod tool_web;
+
 mod wrong;
 
 use std::path::Path;
