@@ -144,7 +144,7 @@ fn a_failover_is_drilled_reviewed_confirmed_and_proved_in_the_browser() {
         other => Err(format!("{other:?}")),
     });
     eventually("the guards of a drop", SOON, || match browser.get("/c/default/links/sales/drop") {
-        (200, page) if page.contains("Both sides have hardened the same log of Chinook") => Ok(()),
+        (200, page) if page.contains("The copy has everything of Chinook") => Ok(()),
         other => Err(format!("{other:?}")),
     });
 }
