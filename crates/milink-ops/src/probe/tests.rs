@@ -37,8 +37,10 @@ async fn serve(listener: TcpListener, does: Does) {
                 Does::Close => {}
                 Does::Wait => drop(stream.read_to_end(&mut rest).await),
                 Does::Say(bytes) => {
-                    let _ = stream.write_all(&bytes).await;
-                    drop(stream.read_to_end(&mut rest).await);
+                    // A client that has hung up before has what it wanted.
+                    if stream.write_all(&bytes).await.is_ok() {
+                        drop(stream.read_to_end(&mut rest).await);
+                    }
                 }
                 Does::Pour(bytes) => while stream.write_all(&bytes).await.is_ok() {},
             }

@@ -3,8 +3,6 @@
 //! What OpenTelemetry's sqlserver receiver has a name for has that name, as OpenTelemetry writes its names for Prometheus: dots become
 //! underscores, the unit is appended. What it has none for begins with `milink_`. What is not known has no sample: a zero would be a lie.
 
-use std::fmt::Write as _;
-
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
@@ -43,10 +41,9 @@ fn text(contexts: &[(&str, &Snapshot)], now: Moment) -> String {
     let mut out = String::new();
     for metric in all(contexts, now) {
         let Metric { name, help, samples } = metric;
-        // Writing into a string does not fail.
-        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge");
+        out.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n"));
         for (labels, value) in samples {
-            let _ = writeln!(out, "{name}{{{labels}}} {value}");
+            out.push_str(&format!("{name}{{{labels}}} {value}\n"));
         }
     }
     out
