@@ -6,7 +6,7 @@
 pub(crate) mod part;
 mod undo;
 
-pub(crate) use part::{RunPart, parts};
+pub(crate) use part::{RunPart, parts, step_state};
 
 use std::sync::Arc;
 

@@ -6,6 +6,7 @@ use milink_core::run::{Picture, RunSummary, StepState, Verdict};
 use milink_ops::journal::{Journal, JournalError};
 
 use crate::pages::path;
+use crate::pages::run::step_state;
 use crate::state::Watched;
 
 /// So many runs are shown, the newest first; `milink history` has all.
@@ -25,18 +26,9 @@ pub(super) struct Operation {
 }
 
 impl Operation {
-    /// A step's state as a badge: its tone and words.
+    /// A step's state as a badge: its tone and words, as on the run's own page.
     pub(super) fn badge(state: &StepState) -> (&'static str, &'static str) {
-        match state {
-            StepState::Ahead => ("plain", "not begun"),
-            StepState::UnderWay => ("warning", "under way"),
-            StepState::Done => ("good", "done"),
-            StepState::WasSo => ("good", "was so already"),
-            StepState::TakingBack => ("warning", "being taken back"),
-            StepState::TakenBack => ("warning", "taken back"),
-            StepState::Failed => ("bad", "failed"),
-            StepState::Uncertain => ("bad", "uncertain"),
-        }
+        step_state(*state)
     }
 }
 

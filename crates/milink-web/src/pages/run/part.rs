@@ -224,7 +224,8 @@ fn steps(picture: &Picture) -> Vec<StepView> {
     picture.steps.iter().enumerate().map(view).collect()
 }
 
-fn step_state(state: StepState) -> (&'static str, &'static str) {
+/// A step's state as a badge: its tone and words.
+pub(crate) fn step_state(state: StepState) -> (&'static str, &'static str) {
     match state {
         StepState::Ahead => ("plain", "ahead"),
         StepState::UnderWay => ("plain", "under way"),
